@@ -1,0 +1,41 @@
+"""Honest, effortless comparison of recurrent architectures. `harness.run` is the place to start reading."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+# In the repository the wings stand beside this folder, not inside it. A Python started there finds this folder before
+# an installed copy, so the wings must be found beside it too.
+_repository = Path(__file__).resolve().parent.parent
+if (_repository / "pyproject.toml").is_file() and (_repository / "plugins").is_dir():
+    __path__.append(str(_repository))
+
+_PUBLIC = {
+    "Architecture": "architecture",
+    "CellArchitecture": "architecture",
+    "Wrapper": "architecture",
+    "Task": "task",
+    "Batch": "task",
+    "Tokens": "task",
+    "Vectors": "task",
+    "Classes": "task",
+    "Float": "space",
+    "Int": "space",
+    "Choice": "space",
+    "derive_seed": "seeds",
+    "RunSpec": "spec",
+    "Record": "record",
+}
+__all__ = sorted(_PUBLIC)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'harness' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"harness.{_PUBLIC[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_PUBLIC]

@@ -1,0 +1,94 @@
+"""Contract: what an architecture is. It maps (batch, time, input_size) to (batch, time, output_size).
+
+Embedding, head, loss, optimizer and metrics belong to the core and are the same for every architecture. A plain
+`nn.Module` whose constructor takes `(input_size, hidden_size)` and whose forward returns `out` or `(out, anything)` is
+an architecture already; the classes below are for those that have more to declare.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from harness.space import SearchSpace
+
+State = Any
+"""What is carried between steps: a tensor with the batch first, or any nesting of tuples of such tensors."""
+
+
+class Architecture(nn.Module):
+    """A sequence model; its keyword-only constructor arguments are its hyperparameters.
+
+    `forward` takes x of shape (batch, time, input_size), the state after the previous chunk (None: begin anew) and the
+    number of valid steps of each row, shape (batch,) (None: all of them). It returns the outputs, shape (batch, time,
+    output_size), and the state after each row's last valid step.
+    """
+
+    reference: ClassVar[str] = ""  # the paper
+    search_space: ClassVar[SearchSpace] = {}  # ranges for tuning; keys are keyword-only constructor arguments
+    causal: ClassVar[bool] = True  # output t depends on inputs up to t only
+    stateful: ClassVar[bool] = True  # the state returned, passed in again, continues the sequence
+    max_length: ClassVar[int | None] = None  # most steps it can take; None: any number
+
+    input_size: int
+    hidden_size: int
+    output_size: int
+
+    def __init__(self, input_size: int, hidden_size: int, output_size: int | None = None) -> None:
+        super().__init__()
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.output_size = output_size or hidden_size
+
+    def forward(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+        raise NotImplementedError
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Optimizer groups: `params`, and `lr_scale` where a group's learning rate is a multiple of the run's."""
+        return [{"params": list(self.parameters())}]
+
+
+class CellArchitecture(Architecture):
+    """An architecture written as one time step; the core unrolls it, freezes padded rows and carries the state."""
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """One step: x of shape (batch, input_size) -> (output of shape (batch, output_size), next state)."""
+        raise NotImplementedError
+
+    def initial_state(self, x: Tensor) -> State:
+        """The state before the first step for x of shape (batch, time, input_size): zeros (batch, hidden_size)."""
+        return x.new_zeros(x.shape[0], self.hidden_size)
+
+    def forward(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+        state = self.initial_state(x) if state is None else state
+        outputs = []
+        for t, x_t in enumerate(x.unbind(dim=1)):
+            out, new = self.step(x_t, state)
+            state = new if lengths is None else _keep_finished(lengths > t, new, state)
+            outputs.append(out)
+        return torch.stack(outputs, dim=1), state
+
+
+class MakeArchitecture(Protocol):
+    """Makes one layer of the architecture that a wrapper wraps."""
+
+    def __call__(self, input_size: int, hidden_size: int) -> Architecture: ...
+
+
+class Wrapper(Architecture):
+    """An architecture made of another one, named after the colon: `bidirectional:gru`, `deep:bidirectional:rnn`.
+
+    The constructor takes `(input_size, hidden_size, make, *, ...)` and calls `make(input_size, hidden_size)` for every
+    layer it needs. Hyperparameters of the wrapped architecture are not its business.
+    """
+
+    default_base: ClassVar[str] = "lstm"  # what the name alone wraps
+
+
+def _keep_finished(active: Tensor, new: State, old: State) -> State:
+    """Takes the new state for rows that are still active (shape (batch,)) and the old one for the others."""
+    if isinstance(new, tuple):
+        return tuple(_keep_finished(active, n, o) for n, o in zip(new, old, strict=True))
+    return torch.where(active.reshape(-1, *[1] * (new.dim() - 1)), new, old)

@@ -1,0 +1,66 @@
+"""Ranges a hyperparameter may be searched in: `Float`, `Int`, `Choice`. Importing this never imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class _Range:
+    low: float
+    high: float
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ValueError(f"a range needs low < high, got low={self.low}, high={self.high}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"a logarithmic range needs low > 0, got low={self.low}")
+
+    def __str__(self) -> str:
+        return f"{self.low:g} .. {self.high:g}{' (log)' if self.log else ''}"
+
+
+class Float(_Range):
+    """A real number in [low, high], uniform or, with `log`, uniform in its logarithm."""
+
+    def __contains__(self, value: object) -> bool:
+        return _is_number(value) and self.low <= value <= self.high  # type: ignore[operator]
+
+
+class Int(_Range):
+    """A whole number in [low, high], uniform or, with `log`, uniform in its logarithm."""
+
+    low: int
+    high: int
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, int) and _is_number(value) and self.low <= value <= self.high
+
+
+@dataclass(frozen=True, init=False)
+class Choice:
+    """One of the given values, without an order."""
+
+    values: tuple[Any, ...]
+
+    def __init__(self, *values: Any) -> None:
+        if len(values) < 2:
+            raise ValueError(f"a choice needs at least two values, got {values}")
+        object.__setattr__(self, "values", values)
+
+    def __contains__(self, value: object) -> bool:
+        return value in self.values
+
+    def __str__(self) -> str:
+        return " | ".join(str(value) for value in self.values)
+
+
+Space = Float | Int | Choice
+SearchSpace = Mapping[str, Space]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

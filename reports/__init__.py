@@ -1,0 +1,1 @@
+"""Outputs made from records, one file per kind."""
