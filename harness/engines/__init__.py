@@ -1,1 +1,30 @@
-"""Where runs are executed."""
+"""Where runs are executed. An engine takes runs, tells what happens to them and hands back records."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from harness.record import Record
+from harness.spec import RunSpec
+from harness.train import Progress
+
+
+class Listener(Protocol):
+    """Hears of runs, by the key they were submitted under, in the driver's own thread."""
+
+    def started(self, key: str) -> None: ...
+    def progressed(self, key: str, progress: Progress) -> None: ...
+
+
+class Engine(Protocol):
+    """Executes runs: submit any number, collect until all are back. Cancelled ones come back too, as 'interrupted'."""
+
+    def submit(self, key: str, spec: RunSpec) -> None: ...
+
+    def collect(self, listener: Listener) -> list[tuple[str, Record]]:
+        """Waits for at least one run to end; an empty list means that none is left."""
+        ...
+
+    def cancel(self) -> None:
+        """Starts nothing new and ends what is running."""
+        ...

@@ -1,0 +1,145 @@
+"""Builds an architecture from its name: loads the parts, hands out their options, adapts plain modules."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harness import registry
+from harness.architecture import Architecture, State, Wrapper
+from harness.errors import PluginError, Refused, UsageError
+from harness.options import Option, options_of, resolve
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a composed architecture, loaded."""
+
+    name: str
+    plugin: Any
+    options: Mapping[str, Option]
+    code: str  # fingerprint of its source
+
+
+def parts_of(name: str) -> list[Part]:
+    """The loaded parts of 'deep:bidirectional:gru', outermost first; a wrapper alone wraps its `default_base`."""
+    parts = [_load(part) for part in registry.split_parts(name)]
+    while is_wrapper(parts[-1].plugin):
+        parts.append(_load(parts[-1].plugin.default_base))
+    for part in parts[:-1]:
+        if not is_wrapper(part.plugin):
+            raise UsageError(f"{part.name!r} wraps nothing: only a wrapper such as 'deep' can stand before a colon.")
+    if len({part.name for part in parts}) < len(parts):
+        raise UsageError(f"{name!r} names a part twice; each wrapper can be used once.")
+    return parts
+
+
+def is_wrapper(plugin: Any) -> bool:
+    return inspect.isclass(plugin) and issubclass(plugin, Wrapper)
+
+
+def build_architecture(
+    name: str,
+    input_size: int,
+    hidden_size: int,
+    options: Mapping[str, Any] | None = None,
+    max_length: int | None = None,
+) -> Architecture:
+    """One architecture, ready to use; options are keyed 'part.option', e.g. {"lstm.forget_bias": 0.0}."""
+    parts = parts_of(name)
+    split = split_options(parts, options or {})
+    return _make(parts, split, input_size, hidden_size, max_length)
+
+
+def split_options(parts: list[Part], options: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every option of every part with its value, one dictionary a part."""
+    known = {part.name for part in parts}
+    for key in options:
+        if key.partition(".")[0] not in known:
+            raise UsageError(f"Option {key!r} names no part of the architecture: {', '.join(sorted(known))}.")
+    return [
+        resolve(part.name, part.options, {k.partition(".")[2]: v for k, v in options.items() if _owner(k) == part.name})
+        for part in parts
+    ]
+
+
+def as_architecture(module: nn.Module, input_size: int, hidden_size: int) -> Architecture:
+    """The module itself if it keeps the contract's interface, else the module behind it."""
+    return module if isinstance(module, Architecture) else PlainModule(module, input_size, hidden_size)
+
+
+class PlainModule(Architecture):
+    """A stranger's `nn.Module` that returns `out` or `(out, anything)`: no state is carried for it.
+
+    Declarations (`causal`, `max_length`, `reference`, ...) are taken from the module where it has them.
+    """
+
+    stateful = False
+
+    def __init__(self, module: nn.Module, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.module = module
+        self.causal = getattr(module, "causal", True)  # type: ignore[misc]
+        self.max_length = getattr(module, "max_length", None)  # type: ignore[misc]
+        self.output_size = getattr(module, "output_size", None) or self._dry_run()
+
+    def forward(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+        out = self.module(x)
+        return (out[0] if isinstance(out, tuple) else out), None
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        groups = getattr(self.module, "parameter_groups", None)
+        return groups() if groups else super().parameter_groups()
+
+    def _dry_run(self) -> int:
+        """The width of the output for a short input, found without disturbing buffers or generators."""
+        device = next((p.device for p in self.module.parameters()), torch.device("cpu"))
+        was_training = self.module.training
+        self.module.eval()
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            out, _ = self.forward(torch.zeros(2, 3, self.input_size, device=device))
+        self.module.train(was_training)
+        if not isinstance(out, Tensor) or out.dim() != 3 or out.shape[:2] != (2, 3):
+            raise Refused(wrong_shape(type(self.module).__name__, (2, 3, self.input_size), out))
+        return out.shape[2]
+
+
+def wrong_shape(name: str, given: tuple[int, ...], out: Any) -> str:
+    """What to say of an output that is not (batch, time, output_size)."""
+    seen = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
+    rule = "an architecture maps (batch, time, input_size) to (batch, time, output_size), batch first"
+    return f"{name} turned an input of shape {given} into {seen}; {rule}."
+
+
+def _load(name: str) -> Part:
+    found = registry.find("architecture", name)
+    plugin = found.load()
+    if not callable(plugin):
+        raise PluginError(f"architecture {name!r} is a {type(plugin).__name__}, not a class or a function.")
+    options = {key: option for key, option in options_of(plugin).items() if key != "max_length"}
+    return Part(found.name, plugin, options, found.fingerprint())
+
+
+def _make(
+    parts: list[Part], options: list[dict[str, Any]], input_size: int, hidden_size: int, max_length: int | None
+) -> Architecture:
+    part, given = parts[0], dict(options[0])
+    if "max_length" in inspect.signature(part.plugin).parameters:
+        given["max_length"] = max_length
+    if not is_wrapper(part.plugin):
+        return as_architecture(part.plugin(input_size, hidden_size, **given), input_size, hidden_size)
+
+    def make(inner_input: int, inner_hidden: int) -> Architecture:
+        return _make(parts[1:], options[1:], inner_input, inner_hidden, max_length)
+
+    wrapped: Architecture = part.plugin(input_size, hidden_size, make, **given)
+    return wrapped
+
+
+def _owner(key: str) -> str:
+    return key.partition(".")[0]

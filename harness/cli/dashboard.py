@@ -1,0 +1,47 @@
+"""`harness dashboard`: MLflow's page for the store in use, opened on accuracy against length."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import webbrowser
+from typing import Any
+
+from harness.cli.parse import whole
+from harness.errors import HarnessError
+
+
+def add(verbs: Any) -> None:
+    parser = verbs.add_parser(
+        "dashboard",
+        help="MLflow's page, opened on accuracy against length",
+        description="Serves MLflow's page for the records on this machine alone (loopback) until Ctrl-C.",
+        epilog="examples:\n  harness dashboard --open\n  harness dashboard --task copy --tracking-uri sqlite:///other.db",
+    )
+    parser.add_argument("--task", help="the task to open (default: the one recorded last)")
+    parser.add_argument("--tracking-uri", help="the store (default: MLFLOW_TRACKING_URI, else ./mlflow.db)")
+    parser.add_argument("--port", type=whole(1, 65535), default=0, help="default: a free one")
+    parser.add_argument("--open", action="store_true", help="open the address in a browser")
+    parser.set_defaults(call=call)
+
+
+def call(arguments: argparse.Namespace) -> int:
+    print("starting MLflow's page, about 15 seconds ...", file=sys.stderr)
+    from harness import dashboard
+    from harness.store import resolve_uri
+    from harness.track import Store
+
+    uri = resolve_uri(arguments.tracking_uri)
+    experiment = Store(uri).newest_experiment(arguments.task)
+    with dashboard.serving(uri, arguments.port) as (server, process):
+        address = dashboard.address(server, experiment)
+        print(address, flush=True)
+        print("Ctrl-C ends it.", file=sys.stderr)
+        if arguments.open:
+            webbrowser.open(address)
+        try:
+            process.wait()
+            raise HarnessError(f"MLflow's server ended by itself with code {process.returncode}.")
+        except KeyboardInterrupt:
+            print("stopped", file=sys.stderr)
+    return 0

@@ -1,0 +1,132 @@
+"""`harness describe NAME`: what an architecture or a task is, what can be set, what it declares."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+from typing import Any
+
+from harness import registry
+from harness.cli.parse import completes
+from harness.errors import UsageError, unknown
+from harness.options import Option, options_of
+
+
+def add(verbs: Any) -> None:
+    parser = verbs.add_parser(
+        "describe",
+        help="one architecture or task in full",
+        description="What an architecture or a task is: its options, what it declares, its paper.",
+        epilog="examples:\n  harness describe lstm\n  harness describe adding\n  harness describe deep:gru\n"
+        "  harness describe ./my_cell.py",
+    )
+    completes(parser.add_argument("name", help="an architecture or a task"), "architecture")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(call=call)
+
+
+def call(arguments: argparse.Namespace) -> int:
+    kind = _kind(arguments.name)
+    content = _architecture(arguments.name) if kind == "architecture" else _task(arguments.name)
+    print(json.dumps(content, indent=2) if arguments.json else _text(content))
+    return 0
+
+
+def _kind(name: str) -> registry.Kind:
+    known = registry.names("architecture"), registry.names("task")
+    if registry.is_file(name):
+        return _kind_of_file(name)
+    if name in known[1]:
+        return "task"
+    if ":" in name or name in known[0]:
+        return "architecture"
+    raise UsageError(unknown("architecture or task", name, [*known[0], *known[1]]))
+
+
+def _kind_of_file(name: str) -> registry.Kind:
+    try:
+        plugin = registry.find("task", name).load()
+    except registry.PluginError:
+        return "architecture"
+    return "task" if hasattr(plugin, "sample") else "architecture"
+
+
+def _architecture(name: str) -> dict[str, Any]:
+    from harness.build import build_architecture, parts_of
+    from harness.model import count_parameters
+
+    parts = parts_of(name)
+    described: dict[str, Any] = {"architecture": ":".join(part.name for part in parts), "about": _about(parts[0].plugin)}
+    described["reference"] = "; ".join(r for part in parts if (r := getattr(part.plugin, "reference", "")))
+    described["options"] = {
+        f"{part.name}.{key}": _option(option, getattr(part.plugin, "search_space", {}).get(key))
+        for part in parts
+        for key, option in part.options.items()
+    }
+    if not any(option.required for part in parts for option in part.options.values()):
+        built = build_architecture(name, input_size=10, hidden_size=64)
+        described["declares"] = {
+            "causal": built.causal,
+            "stateful": built.stateful,
+            "longest": built.max_length or "any",
+            "output_size": f"{built.output_size} at hidden_size 64",
+            "parameters": f"{count_parameters(built):,} at input_size 10, hidden_size 64",
+        }
+    return described
+
+
+def _task(name: str) -> dict[str, Any]:
+    plugin = registry.find("task", name).load()
+    options = options_of(plugin)
+    described: dict[str, Any] = {"task": registry.short_name(name), "about": _about(plugin)}
+    described["reference"] = getattr(plugin, "reference", "")
+    described["options"] = {key: _option(option, None) for key, option in options.items()}
+    if not any(option.required for option in options.values()):
+        task = plugin()
+        described["declares"] = {
+            "inputs": str(task.inputs),
+            "targets": str(task.targets),
+            "answer read": {"each": "at each step", "last": "at the last step"}[task.readout],
+            "needs a causal model": task.needs_causal,
+            "solved at": f"{task.solved_at:.0%} accuracy",
+            "lengths": f"from {task.min_length}; default {', '.join(map(str, task.default_lengths))}",
+            "chance": ", ".join(f"{task.chance(length):.2%} at {length}" for length in task.default_lengths),
+        }
+    return described
+
+
+def _about(plugin: Any) -> str:
+    """The docstring of the class, or of its module where the class has none of its own."""
+    own = plugin.__dict__.get("__doc__") if inspect.isclass(plugin) else plugin.__doc__
+    return inspect.cleandoc(own or getattr(inspect.getmodule(plugin), "__doc__", "") or "")
+
+
+def _option(option: Option, space: Any) -> dict[str, Any]:
+    described: dict[str, Any] = {"takes": option.kind}
+    if not option.required:
+        described["default"] = option.default
+    if space is not None:
+        described["tuned over"] = str(space)
+    return described
+
+
+def _text(content: dict[str, Any]) -> str:
+    (kind, name), *rest = content.items()
+    lines = [f"{kind} {name}"]
+    for title, value in rest:
+        if not value:
+            continue
+        if isinstance(value, dict):
+            lines += [f"\n{title}:", *(f"  {key}: {_inline(inner)}" for key, inner in value.items())]
+        else:
+            lines += ["", f"{title}: {value}" if title != "about" else value]
+    if content.get("options"):
+        lines += ["", "set one with --set NAME=VALUE; the part before the dot can be left out where it is clear"]
+    return "\n".join(lines)
+
+
+def _inline(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {inner}" if key != "takes" else str(inner) for key, inner in value.items())
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,69 @@
+"""`harness list`: what there is, without importing any of it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from harness import registry, source
+from harness.cli.parse import Parser
+from harness.errors import PluginError
+
+_KINDS: dict[registry.Kind, str] = {"architecture": "architectures", "task": "tasks", "report": "reports"}
+
+
+def add(verbs: Any) -> None:
+    parser: Parser = verbs.add_parser(
+        "list",
+        help="architectures and tasks by name",
+        description="Lists architectures and tasks by name, with where they come from; nothing is imported.",
+        epilog="examples:\n  harness list\n  harness list --broken    # imports everything; shows what cannot be, and why",
+    )
+    parser.add_argument("--broken", action="store_true", help="import every plugin and list those that fail")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(call=call)
+
+
+def call(arguments: argparse.Namespace) -> int:
+    rows = [_row(plugin, arguments.broken) for kind in _KINDS for plugin in registry.plugins(kind)]
+    if arguments.broken:
+        rows = [row for row in rows if row["broken"]]
+    if arguments.json:
+        print(json.dumps(rows, indent=2))
+    else:
+        _print(rows, arguments.broken)
+    return 1 if arguments.broken and rows else 0
+
+
+def _row(plugin: registry.Plugin, by_import: bool) -> dict[str, str]:
+    row = {"kind": plugin.kind, "name": plugin.name, "from": plugin.origin, "about": "", "broken": ""}
+    if by_import:
+        try:
+            plugin.load()
+        except PluginError as error:
+            row["broken"] = str(error)
+        return row
+    path = source.locate(plugin.module)
+    try:
+        row["about"] = source.first_line(path) if path else ""
+        row["broken"] = "" if path else f"no module {plugin.module!r}"
+    except (SyntaxError, ValueError, OSError) as error:
+        row["broken"] = f"{type(error).__name__}: {error}"
+    return row
+
+
+def _print(rows: list[dict[str, str]], broken: bool) -> None:
+    if broken and not rows:
+        print("Every plugin can be imported.")
+    width = max((len(row["name"]) for row in rows), default=0)
+    for kind, title in _KINDS.items():
+        mine = [row for row in rows if row["kind"] == kind]
+        if mine:
+            print(f"{title}:")
+        for row in mine:
+            stranger = "" if row["from"].startswith("rnn-harness ") else f"  [{row['from']}]"
+            about = f"BROKEN: {row['broken']}" if row["broken"] else row["about"]
+            print(f"  {row['name']:<{width}}  {about}{stranger}")
+    if not broken:
+        print("\nharness describe NAME tells more; a loose file is named by its path: --arch ./my_cell.py")

@@ -1,0 +1,90 @@
+"""What the verbs share: an argument parser whose errors are one line, and the types of its arguments."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from harness import registry
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line and where help is; exit code 2."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(allow_abbrev=False, **kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\nSee '{self.prog} --help'.\n")
+
+
+class Many(argparse.Action):
+    """Collects values given with commas, with spaces, or by repeating the flag."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option: str | None = None) -> None:
+        texts = [text for value in values for text in str(value).split(",") if text]
+        convert = self.const or str
+        try:
+            converted = [convert(text) for text in texts]
+        except argparse.ArgumentTypeError as error:
+            raise argparse.ArgumentError(self, str(error)) from None
+        setattr(namespace, self.dest, [*(getattr(namespace, self.dest) or []), *converted])
+
+
+def many(parser: Any, *flags: str, kind: Any = str, **kwargs: Any) -> argparse.Action:
+    """Adds an argument of several values."""
+    action: argparse.Action = parser.add_argument(*flags, nargs="+", action=Many, const=kind, **kwargs)
+    return action
+
+
+def whole(low: int, high: int | None = None) -> Any:
+    """An argument type: a whole number of at least `low`; 1_000, 1000 and 1e3 are the same."""
+
+    def parse(text: str) -> int:
+        try:
+            number = float(text.replace("_", ""))
+        except ValueError:
+            number = float("nan")
+        if number != number or number in (float("inf"), float("-inf")) or number != int(number):
+            raise argparse.ArgumentTypeError(f"takes a whole number, got {text!r}")
+        if number < low or (high is not None and number > high):
+            bounds = f"at least {low:,}" if high is None else f"from {low:,} to {high:,}"
+            raise argparse.ArgumentTypeError(f"must be {bounds}, got {text}")
+        return int(number)
+
+    return parse
+
+
+def positive(zero: bool = False) -> Any:
+    """An argument type: a finite number above zero (or zero, where that means 'off')."""
+
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"takes a number, got {text!r}") from None
+        if not (0 < number < float("inf") or (zero and number == 0)):
+            raise argparse.ArgumentTypeError(f"must be {'0 or ' if zero else ''}a number above 0, got {text}")
+        return number
+
+    return parse
+
+
+def assignment(text: str) -> tuple[str, tuple[str, ...]]:
+    """An argument type: name=value or name=value,value."""
+    name, equals, values = text.partition("=")
+    if not equals or not name.strip() or not values.strip():
+        raise argparse.ArgumentTypeError(f"takes name=value, got {text!r}")
+    return name.strip(), tuple(value.strip() for value in values.split(","))
+
+
+def completes(action: argparse.Action, kind: registry.Kind) -> None:
+    """Lets the shell complete an argument with the names of a kind of plugin, behind commas and colons too."""
+
+    def complete(prefix: str, **_: Any) -> Sequence[str]:
+        cut = max(prefix.rfind(","), prefix.rfind(":")) + 1
+        return [prefix[:cut] + name for name in registry.names(kind)]
+
+    action.completer = complete  # type: ignore[attr-defined]

@@ -1,0 +1,150 @@
+"""The display of a sweep while it goes on: one line for what runs, one for all of it; plain lines without a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from harness.record import Record
+from harness.spec import RunSpec
+from harness.sweep import Display
+from harness.train import Progress as Look
+
+_SECONDS_BETWEEN_LINES = 10
+
+
+class Quiet:
+    """Shows nothing."""
+
+    def __enter__(self) -> Quiet:
+        return self
+
+    def __exit__(self, *error: object) -> None: ...
+    def planned(self, runs: dict[str, RunSpec], done: int) -> None: ...
+    def started(self, key: str) -> None: ...
+    def progressed(self, key: str, progress: Look) -> None: ...
+    def ended(self, key: str, record: Record) -> None: ...
+
+
+class Lines:
+    """A line when a run begins and ends, and one every ten seconds between."""
+
+    def planned(self, runs: dict[str, RunSpec], done: int) -> None:
+        self.runs, self.total, self.ended_runs = runs, len(runs), done
+        self.pace = _Pace(runs, done)
+        self.last = time.monotonic()
+        _say(f"{len(runs)} runs planned, {done} finished before")
+
+    def started(self, key: str) -> None:
+        self.pace.started()
+        _say(f"{name(self.runs[key])}: started")
+
+    def progressed(self, key: str, progress: Look) -> None:
+        if time.monotonic() - self.last >= _SECONDS_BETWEEN_LINES:
+            self.last = time.monotonic()
+            spec = self.runs[key]
+            left = self.pace.left({key: progress})
+            _say(f"{name(spec)}: step {progress.step}/{spec.steps} {look(progress)} | {left} left")
+
+    def ended(self, key: str, record: Record) -> None:
+        self.ended_runs += 1
+        self.pace.ended(record)
+        _say(f"[{self.ended_runs}/{self.total}] {result(record)}")
+
+
+class Bars:
+    """Two bars: all runs, and the run at hand."""
+
+    def __init__(self, bars: Progress) -> None:
+        self.bars = bars
+        self.tasks: dict[str, object] = {}
+
+    def planned(self, runs: dict[str, RunSpec], done: int) -> None:
+        self.runs = runs
+        self.pace = _Pace(runs, done)
+        self.all = self.bars.add_task("all runs", total=len(runs), completed=done, look="")
+
+    def started(self, key: str) -> None:
+        self.pace.started()
+        self.tasks[key] = self.bars.add_task(name(self.runs[key]), total=self.runs[key].steps, look="")
+
+    def progressed(self, key: str, progress: Look) -> None:
+        self.bars.update(self.tasks[key], completed=progress.step, look=look(progress))  # type: ignore[arg-type]
+        self.bars.update(self.all, look=f"about {self.pace.left({key: progress})} left")
+
+    def ended(self, key: str, record: Record) -> None:
+        self.pace.ended(record)
+        if key in self.tasks:
+            self.bars.remove_task(self.tasks.pop(key))  # type: ignore[arg-type]
+        self.bars.update(self.all, advance=1)
+        self.bars.console.print(result(record), highlight=False)
+
+
+class _Pace:
+    """The time left, from the time steps computed so far: they cost alike, whatever the length."""
+
+    def __init__(self, runs: dict[str, RunSpec], done: int) -> None:
+        self.waiting = sum(_work(spec) for spec in runs.values()) * (1 - done / max(len(runs), 1))
+        self.runs, self.spent, self.begun = runs, 0.0, 0.0
+
+    def started(self) -> None:
+        self.begun = self.begun or time.monotonic()
+
+    def ended(self, record: Record) -> None:
+        self.spent += _work(record.spec)
+
+    def left(self, running: dict[str, Look]) -> str:
+        now = self.spent + sum(_work(self.runs[key]) * look.step / self.runs[key].steps for key, look in running.items())
+        if now <= 0:
+            return "?"
+        seconds = (time.monotonic() - self.begun) * (self.waiting - now) / now
+        return f"{max(seconds, 0) / 60:.1f} min" if seconds >= 60 else f"{max(seconds, 0):.0f} s"
+
+
+@contextmanager
+def display() -> Iterator[Display]:
+    """The display that fits: bars where stderr is a terminal, lines elsewhere."""
+    if not sys.stderr.isatty():
+        yield Lines()
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[look]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), refresh_per_second=4, transient=True) as bars:
+        yield Bars(bars)
+
+
+def name(spec: RunSpec) -> str:
+    return f"{spec.label} on {spec.task_label}, length {spec.length}, seed {spec.seed}"
+
+
+def look(progress: Look) -> str:
+    accuracy = "-" if progress.accuracy is None else f"{progress.accuracy:.1%}"
+    return f"loss {progress.loss:.4g}, validation accuracy {accuracy}, {progress.tokens_per_second:,.0f} tokens/s"
+
+
+def result(record: Record) -> str:
+    """One line on how a run ended."""
+    if record.status != "ok":
+        return f"{name(record.spec)}: {record.status}: {record.reason}"
+    solved = f"solved at step {record.steps_to_solve}" if record.steps_to_solve else f"not solved in {record.steps} steps"
+    chance = "?" if record.chance is None else f"{record.chance:.1%}"
+    accuracy = "?" if record.accuracy is None else f"{record.accuracy:.1%}"
+    return f"{name(record.spec)}: accuracy {accuracy} (chance {chance}), {solved}, {record.seconds:.1f} s"
+
+
+def _work(spec: RunSpec) -> float:
+    return spec.steps * spec.batch_size * (spec.length + 20)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

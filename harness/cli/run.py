@@ -1,0 +1,135 @@
+"""`harness run`: trains every combination asked for and shows accuracy against length."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from harness.cli.parse import Parser, assignment, completes, many, positive, whole
+
+if TYPE_CHECKING:
+    from harness.sweep import Outcome, SweepSpec
+
+_EPILOG = """examples:
+  harness run --arch lstm --task copy
+  harness run --arch rnn,lstm,gru --task adding --length 20,50,100 --seeds 3 --steps 3000 --batch 64 --lr 3e-3
+  harness run --arch lstm gru --task copy --length 10 20 50       # spaces do as well as commas
+  harness run --arch bidirectional:gru --task parentheses --set hidden_size=64 --set merge=sum
+  harness run --arch lstm --task copy --set forget_bias=0,1       # two variants
+  harness run --arch ./my_cell.py --task adding                   # a loose file; ./my_cell.py:Name picks a class
+
+What is finished is not run again: the same command continues where it was stopped.
+exit codes: 0 all well; 1 a run failed, its record and all others are kept; 2 wrong usage; 130 interrupted
+"""
+
+
+def add(verbs: Any) -> None:
+    parser: Parser = verbs.add_parser(
+        "run",
+        help="train and compare architectures",
+        description="Trains every combination of architecture, task, length and seed; shows accuracy against length.",
+        epilog=_EPILOG,
+    )
+    completes(many(parser, "--arch", required=True, metavar="NAME", help="architectures: names or ./file.py"), "architecture")
+    completes(many(parser, "--task", required=True, metavar="NAME", help="tasks: names or ./file.py"), "task")
+    many(parser, "--length", kind=whole(1), metavar="T", help="lengths to train at (default: the task's own)")
+    many(parser, "--test-length", kind=whole(1), metavar="T", help="lengths to test every trained model at as well")
+    parser.add_argument("--seeds", type=whole(1), default=1, metavar="N", help="seeds 0 .. N-1 (default: 1)")
+    parser.add_argument(
+        "--set",
+        dest="options",
+        action="append",
+        type=assignment,
+        default=[],
+        metavar="NAME=VALUE",
+        help="an option of the architectures or tasks, hidden_size among them; VALUE,VALUE makes variants",
+    )
+    _add_training(parser.add_argument_group("training"))
+    _add_where(parser.add_argument_group("where and how"))
+    parser.set_defaults(call=call)
+
+
+def _add_training(group: Any) -> None:
+    group.add_argument("--steps", type=whole(1), metavar="N", help="most optimizer steps (default: 5000)")
+    group.add_argument("--batch", type=whole(1), dest="batch_size", metavar="N", help="sequences a step (default: 32)")
+    group.add_argument("--lr", type=positive(), help="learning rate (default: 0.01)")
+    group.add_argument("--optimizer", choices=["adam", "adamw", "rmsprop", "sgd"], help="(default: adam)")
+    group.add_argument("--clip", type=positive(zero=True), help="largest gradient norm; 0: none (default: 1)")
+    group.add_argument("--precision", choices=["32", "64", "bf16-mixed", "16-mixed"], help="(default: 32)")
+    group.add_argument("--validate-every", type=whole(1), metavar="N", help="steps between validations (default: 100)")
+
+
+def _add_where(group: Any) -> None:
+    group.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="(default: auto)")
+    group.add_argument("--tracking-uri", help="MLflow store (default: MLFLOW_TRACKING_URI, else ./mlflow.db)")
+    group.add_argument("--again", action="store_true", help="run what is finished already once more")
+    group.add_argument("--quiet", action="store_true", help="no progress display")
+    group.add_argument("--json", action="store_true", help="print the records as JSON instead of the table")
+
+
+def call(arguments: argparse.Namespace) -> int:
+    if not arguments.quiet:
+        print("loading torch, Lightning and MLflow ...", file=sys.stderr, flush=True)
+    from harness import device as devices
+    from harness.cli.progress import Quiet, display
+    from harness.engines.inline import Inline
+    from harness.store import resolve_uri
+    from harness.sweep import execute, plan
+    from harness.track import Store
+
+    device = devices.pick(arguments.device)
+    sweep = _sweep(arguments)
+    runs = plan(sweep)
+    uri = resolve_uri(arguments.tracking_uri)
+    store = Store(uri)
+    with Quiet() if arguments.quiet else display() as shown:
+        outcome = execute(sweep, runs, Inline(device), store, shown, reuse=not arguments.again)
+    _show(outcome, arguments, uri, len(runs))
+    return _exit_code(outcome)
+
+
+def _sweep(arguments: argparse.Namespace) -> SweepSpec:
+    from harness.sweep import SweepSpec
+
+    names = ("steps", "batch_size", "lr", "optimizer", "clip", "precision", "validate_every")
+    settings = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    if arguments.test_length:
+        settings["test_lengths"] = tuple(sorted(set(arguments.test_length)))
+    return SweepSpec(
+        architectures=tuple(dict.fromkeys(arguments.arch)),
+        tasks=tuple(dict.fromkeys(arguments.task)),
+        lengths=tuple(sorted(set(arguments.length or ()))),
+        seeds=arguments.seeds,
+        settings=settings,
+        options=dict(arguments.options),
+    )
+
+
+def _show(outcome: Outcome, arguments: argparse.Namespace, uri: str, planned: int) -> None:
+    """The result on stdout; where the records are and what to type next on stderr."""
+    from rich.console import Console
+
+    from harness import registry
+    from harness.record import as_json
+
+    if arguments.json:
+        print(json.dumps([as_json(record) for record in outcome.records], indent=2))
+    elif outcome.records:
+        registry.find("report", "terminal").load()(outcome.records, Console())
+    if arguments.quiet:
+        return
+    if outcome.reused:
+        print(f"{outcome.reused} of {planned} runs were finished before and were not run again.", file=sys.stderr)
+    missing = planned - sum(record.status != "interrupted" for record in outcome.records)
+    if missing:
+        print(f"{missing} of {planned} runs are missing: the same command runs the rest.", file=sys.stderr)
+    print(f"records: {uri}\nnext: harness dashboard", file=sys.stderr)
+
+
+def _exit_code(outcome: Outcome) -> int:
+    if outcome.interrupted:
+        return 130
+    statuses = {record.status for record in outcome.records}
+    return 0 if statuses <= {"ok", "skipped"} and "ok" in statuses else 1

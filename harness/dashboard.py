@@ -1,0 +1,154 @@
+"""MLflow's own page as our dashboard: a chart view prepared for each experiment, and the server that shows it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+from harness.errors import HarnessError
+
+VIEW = "harness"  # the name our view is stored under, in the tag `mlflow.sharedViewState.harness`
+_CURVES = "tags.`harness.kind` = 'curve'"
+_SECONDS_TO_START = 90
+
+CHARTS = {
+    "accuracy_by_length": "Accuracy by sequence length",
+    "steps_to_solve_by_length": "Training steps to solve, by sequence length",
+    "loss_by_length": "Test loss by sequence length",
+}
+
+
+def view_state(sweep: str) -> str:
+    """What to store as the experiment tag `mlflow.sharedViewState.harness`.
+
+    The curve runs of a sweep by architecture, mean over seeds, length on a logarithmic axis. MLflow documents no format for
+    this; a test holds it against the installed version in a real browser.
+    """
+    return json.dumps(
+        {
+            "searchFilter": f"{_CURVES} and tags.`harness.sweep` = '{sweep}'",
+            "orderByKey": "attributes.start_time",
+            "orderByAsc": False,
+            "startTime": "ALL",
+            "lifecycleFilter": "Active",
+            "datasetsFilter": [],
+            "modelVersionFilter": "All Runs",
+            "groupBy": {"aggregateFunction": "average", "groupByKeys": [{"mode": "param", "groupByData": "label"}]},
+            "useGroupedValuesInCharts": True,
+            "runsHiddenMode": "FIRST_20_RUNS",
+            "isAccordionReordered": False,
+            "hideEmptyCharts": True,
+            "compareRunSections": [_section()],
+            "compareRunCharts": [_chart(metric, title) for metric, title in CHARTS.items()],
+        }
+    )
+
+
+def address(server: str, experiment_id: str, prepared: bool = True) -> str:
+    """The page of an experiment: our prepared view, or (where it was not stored) the plain chart of the curve runs."""
+    mode = "compareRunsMode=CHART&workflowType=machine_learning"
+    view = f"viewStateShareKey={VIEW}" if prepared else f"searchFilter={quote(_CURVES)}"
+    return f"{server}/#/experiments/{experiment_id}/runs?{mode}&{view}"
+
+
+@contextmanager
+def serving(uri: str, port: int = 0) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Runs MLflow's server for a store on loopback while the context lasts; yields its address and its process."""
+    port = port or _free_port()
+    command = [sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    settings = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    server = subprocess.Popen(
+        [*command, "--backend-store-uri", uri],
+        env={**os.environ, **settings},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C reaches us alone; we stop the server and the workers it started
+    )
+    try:
+        _wait(f"http://127.0.0.1:{port}", server)
+        yield f"http://127.0.0.1:{port}", server
+    finally:
+        _stop(server)
+
+
+def _section() -> dict[str, Any]:
+    return {
+        "uuid": "harness",
+        "name": "Which one remembers longer?",
+        "display": True,
+        "isReordered": False,
+        "deleted": False,
+        "isGenerated": False,
+        "columns": 1,
+        "cardHeight": 520,
+    }
+
+
+def _chart(metric: str, title: str) -> dict[str, Any]:
+    return {
+        "uuid": metric,
+        "type": "LINE",
+        "deleted": False,
+        "isGenerated": False,
+        "metricSectionId": "harness",
+        "metricKey": metric,
+        "selectedMetricKeys": [metric],
+        "scaleType": "linear",
+        "xAxisKey": "step",
+        "xAxisScaleType": "log",
+        "yAxisKey": "metric",
+        "yAxisExpressions": [],
+        "selectedXAxisMetricKey": "",
+        "lineSmoothness": 0,
+        "ignoreOutliers": False,
+        "useGlobalXaxisKey": False,
+        "useGlobalLineSmoothing": False,
+        "displayName": title,
+        "displayPoints": True,
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _wait(server: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _SECONDS_TO_START
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            said = process.stderr.read().decode(errors="replace").strip() if process.stderr else ""
+            raise HarnessError(f"MLflow's server ended with code {process.returncode}: {said[-500:]}")
+        try:
+            with urllib.request.urlopen(f"{server}/health", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise HarnessError(f"MLflow's server did not answer within {_SECONDS_TO_START} s.")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Ends the server and its workers: they share a process group of their own."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, sign)
+        except ProcessLookupError:
+            break
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            continue
+    if process.stderr:
+        process.stderr.close()

@@ -1,0 +1,81 @@
+"""Where the arithmetic happens: device, threads, denormals; and what of it belongs in the record."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from harness.errors import UsageError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def pick(name: str) -> torch.device:
+    """The device a name stands for; 'auto' is the first accelerator there is, else the CPU."""
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device("cuda" if there["cuda"] else "mps" if there["mps"] else "cpu")
+    if not there[name]:
+        have = ", ".join(device for device, is_there in there.items() if is_there)
+        raise UsageError(f"--device {name}: there is no such device here. There is: {have}.")
+    return torch.device(name)
+
+
+@contextmanager
+def computing(device: torch.device) -> Iterator[None]:
+    """One CPU thread with denormals flushed to zero, as it was before on leaving.
+
+    One thread makes results independent of the number of cores; parallel work is done by processes. Vanishing gradients
+    are denormal numbers, on which CPUs are up to ten times slower; flushing agrees to six digits. On the CPU autograd
+    runs in the thread that calls backward, so that this one thread is every thread that computes.
+    """
+    threads = torch.get_num_threads()
+    was_flushing = flushes_denormals()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    try:
+        with torch.random.fork_rng(devices=[torch.cuda.current_device()] if device.type == "cuda" else []):
+            yield
+    finally:
+        torch.set_flush_denormal(was_flushing)
+        torch.set_num_threads(threads)
+
+
+def flushes_denormals() -> bool:
+    """Whether this thread turns denormal results into zero."""
+    return bool((torch.full((1,), 1e-30) * 1e-10).item() == 0.0)
+
+
+def environment(device: torch.device) -> dict[str, str]:
+    """Versions, device, threads and whether denormals are flushed, as strings for the record."""
+    packages = ("rnn-harness", "torch", "pytorch-lightning", "mlflow", "optuna")
+    found = {f"version.{name}": importlib.metadata.version(name) for name in packages}
+    return {
+        **found,
+        "version.python": platform.python_version(),
+        "device": device.type,
+        "device.name": _device_name(device),
+        "threads": str(torch.get_num_threads()),
+        "denormals_flushed": str(flushes_denormals()).lower(),
+        "platform": platform.platform(),
+    }
+
+
+def git_revision() -> str:
+    """The revision of the repository that the working folder belongs to, '+' where it has changes; '' without one."""
+    try:
+        run = subprocess.run(["git", "describe", "--always", "--dirty=+"], capture_output=True, text=True, timeout=5)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return run.stdout.strip() if run.returncode == 0 else ""
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return platform.processor() or platform.machine()

@@ -1,0 +1,33 @@
+"""The engine without processes: one run after another in the driver itself. For debugging, and for one big run."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import torch
+
+from harness.engines import Listener
+from harness.record import Record
+from harness.run import run
+from harness.spec import RunSpec
+
+
+class Inline:
+    """Runs in the calling process; Ctrl-C ends the run at hand, whose record says so."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.waiting: deque[tuple[str, RunSpec]] = deque()
+
+    def submit(self, key: str, spec: RunSpec) -> None:
+        self.waiting.append((key, spec))
+
+    def collect(self, listener: Listener) -> list[tuple[str, Record]]:
+        if not self.waiting:
+            return []
+        key, spec = self.waiting.popleft()
+        listener.started(key)
+        return [(key, run(spec, self.device, lambda progress: listener.progressed(key, progress)))]
+
+    def cancel(self) -> None:
+        self.waiting.clear()

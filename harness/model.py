@@ -1,0 +1,118 @@
+"""The model that is trained: embedding + architecture + head, the same frame for every architecture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from harness.architecture import Architecture, State
+from harness.task import Batch, Classes, Task, Tokens, Vectors
+
+
+_IGNORED = -100
+
+
+class OneHot(nn.Module):
+    """Symbols of shape (batch, time) to one-hot vectors of shape (batch, time, size); has no parameters."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.register_buffer("table", torch.eye(size), persistent=False)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return F.embedding(tokens, self.table)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Totals over a batch, to be added up and divided at the end."""
+
+    loss: float
+    loss_steps: int
+    right: int
+    entries: int
+    exact: int
+    rows: int
+
+
+class Model(nn.Module):
+    """Maps inputs of shape (batch, time[, size]) to the task's answers.
+
+    The output has shape (batch, steps, entries, classes) for class targets and (batch, steps, size) for vectors, where
+    steps = 1 for readout "last".
+    """
+
+    def __init__(self, architecture: Architecture, task: Task) -> None:
+        super().__init__()
+        self.task_inputs, self.targets, self.readout = task.inputs, task.targets, task.readout
+        self.embedding = OneHot(task.inputs.size) if isinstance(task.inputs, Tokens) else nn.Identity()
+        self.architecture = architecture
+        self.head = nn.Linear(architecture.output_size, _answer_width(task.targets))
+
+    def forward(self, inputs: Tensor, lengths: Tensor | None = None, state: State = None) -> tuple[Tensor, State]:
+        out, state = self.architecture(self.embedding(inputs), state, lengths)
+        if self.readout == "last":
+            out = last_steps(out, lengths)
+        answer = self.head(out)
+        if isinstance(self.targets, Classes):
+            answer = answer.unflatten(-1, (self.targets.entries, self.targets.size))
+        return answer, state
+
+    def loss(self, batch: Batch) -> Tensor:
+        """The mean loss over the steps of `loss_mask`: cross-entropy in nats, or squared error."""
+        answer, _ = self(batch.inputs, batch.lengths)
+        mask = batch.mask if batch.loss_mask is None else batch.loss_mask
+        return self._step_loss(answer, batch.targets, mask)
+
+    def sums(self, batch: Batch) -> Sums:
+        """What the metrics are made of: accuracy over the steps of `mask`, exact match over rows."""
+        answer, _ = self(batch.inputs, batch.lengths)
+        loss_mask = batch.mask if batch.loss_mask is None else batch.loss_mask
+        loss = self._step_loss(answer, batch.targets, loss_mask)
+        right = self._right(answer, batch.targets)
+        mask = batch.mask.unsqueeze(-1).expand_as(right)
+        rows = batch.mask.flatten(1).any(dim=1)
+        exact = (right | ~mask).flatten(1).all(dim=1) & rows
+        steps = int(loss_mask.sum())
+        counts = torch.stack([(right & mask).sum(), mask.sum(), exact.sum(), rows.sum()]).tolist()
+        return Sums(loss.double().item() * steps, steps, *counts)
+
+    def _step_loss(self, answer: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
+        """The mean over masked steps, without indexing by the mask: that would wait for the device."""
+        if isinstance(self.targets, Classes):
+            wanted = targets.reshape(answer.shape[:-1]).masked_fill(~mask.unsqueeze(-1), _IGNORED)
+            return F.cross_entropy(answer.flatten(0, -2), wanted.flatten(), ignore_index=_IGNORED)
+        return ((answer - targets).square().mean(dim=-1) * mask).sum() / mask.sum()
+
+    def _right(self, answer: Tensor, targets: Tensor) -> Tensor:
+        """Which answers are right, bool of shape (batch, steps, entries); a vector is one entry."""
+        if isinstance(self.targets, Vectors):
+            return ((answer - targets).abs() < self.targets.tolerance).all(dim=-1, keepdim=True)
+        return answer.argmax(dim=-1) == targets.reshape(answer.shape[:-1])
+
+
+def last_steps(out: Tensor, lengths: Tensor | None) -> Tensor:
+    """The output at each row's last valid step: (batch, time, width) -> (batch, 1, width)."""
+    if lengths is None:
+        return out[:, -1:]
+    rows = torch.arange(out.shape[0], device=out.device)
+    return out[rows, lengths.to(out.device) - 1].unsqueeze(1)
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Trainable parameters; a shared one counts once."""
+    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
+
+
+def state_size(state: State) -> int:
+    """Numbers carried from one step to the next for one sequence; 0 for a stateless architecture."""
+    if isinstance(state, Tensor):
+        return state[0].numel() * (2 if state.is_complex() else 1)
+    return sum(state_size(part) for part in state) if isinstance(state, (tuple, list)) else 0
+
+
+def _answer_width(targets: Classes | Vectors) -> int:
+    return targets.size * targets.entries if isinstance(targets, Classes) else targets.size

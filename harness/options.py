@@ -1,0 +1,133 @@
+"""Options are keyword-only constructor arguments: found, parsed from text and checked here. Never imports torch."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from harness.errors import UsageError, unknown
+
+_WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+@dataclass(frozen=True)
+class Option:
+    """One keyword-only argument: the types it takes (one of bool, int, float, str), its choices, its default."""
+
+    name: str
+    types: tuple[type, ...]
+    choices: tuple[Any, ...] = ()
+    default: Any = inspect.Parameter.empty
+
+    @property
+    def required(self) -> bool:
+        return self.default is inspect.Parameter.empty
+
+    @property
+    def kind(self) -> str:
+        """What it takes, for people: 'tanh | relu', 'float', 'int or none'."""
+        if self.choices:
+            return " | ".join(_shown(choice) for choice in self.choices)
+        return " or ".join("none" if t is types.NoneType else t.__name__ for t in self.types)
+
+    def parse(self, text: str) -> Any:
+        """The value that `text` stands for, or a ValueError."""
+        if self.choices:
+            return self._choice(text)
+        for kind in sorted(self.types, key=_PARSE_ORDER.index):
+            value = _parse_as(kind, text)
+            if value is not _NO_VALUE:
+                return value
+        raise ValueError(f"{self.name} takes {self.kind}, got {text!r}")
+
+    def check(self, value: Any) -> Any:
+        """`value` itself (an int widened where a float is meant), or a ValueError."""
+        if self.choices:
+            if value in self.choices:
+                return value
+        elif type(value) in self.types:
+            return value
+        elif type(value) is int and float in self.types:
+            return float(value)
+        raise ValueError(f"{self.name} takes {self.kind}, got {value!r}")
+
+    def _choice(self, text: str) -> Any:
+        for choice in self.choices:
+            if text == _shown(choice):
+                return choice
+        raise ValueError(f"{self.name} takes {self.kind}, got {text!r}")
+
+
+_NO_VALUE = object()
+_PARSE_ORDER = [types.NoneType, bool, int, float, str]
+
+
+def options_of(plugin: Any) -> dict[str, Option]:
+    """The options of a class or factory, by name, in the order of its signature."""
+    target = plugin.__init__ if inspect.isclass(plugin) else plugin
+    hints = _type_hints(target)
+    keyword_only = [p for p in inspect.signature(target).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    return {p.name: _option(p, hints.get(p.name)) for p in keyword_only}
+
+
+def resolve(owner: str, options: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Every option with its value, given or default; raises UsageError for unknown, missing and unfit ones."""
+    for name in given:
+        if name not in options:
+            raise UsageError(unknown(f"option of {owner}", name, options))
+    resolved = {}
+    for name, option in options.items():
+        if name not in given and option.required:
+            raise UsageError(f"{owner} needs a value for {name!r} ({option.kind}): --set {name}=...")
+        try:
+            resolved[name] = option.check(given[name]) if name in given else option.default
+        except ValueError as error:
+            raise UsageError(f"{owner}: {error}.") from None
+    return resolved
+
+
+def _option(parameter: inspect.Parameter, hint: Any) -> Option:
+    if hint is None and parameter.default not in (None, parameter.empty):
+        hint = type(parameter.default)
+    accepted, choices = _accepted(hint)
+    return Option(parameter.name, accepted, choices, parameter.default)
+
+
+def _accepted(hint: Any) -> tuple[tuple[type, ...], tuple[Any, ...]]:
+    """The types and choices a type hint admits; anything this does not know is taken as text."""
+    origin = typing.get_origin(hint)
+    if origin is typing.Annotated:
+        return _accepted(typing.get_args(hint)[0])
+    if origin is Literal:
+        return (), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        accepted = [kind for part in typing.get_args(hint) for kind in _accepted(part)[0]]
+        choices = [choice for part in typing.get_args(hint) for choice in _accepted(part)[1]]
+        return tuple(dict.fromkeys(accepted)), tuple(choices)
+    return ((hint,), ()) if hint in _PARSE_ORDER else ((str,), ())
+
+
+def _type_hints(target: Any) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(target, include_extras=True)
+    except NameError:  # a name imported for type checkers only
+        return {}
+
+
+def _parse_as(kind: type, text: str) -> Any:
+    if kind is types.NoneType:
+        return None if text.lower() == "none" else _NO_VALUE
+    if kind is bool:
+        return _WORDS.get(text.lower(), _NO_VALUE)
+    try:
+        return kind(text)
+    except ValueError:
+        return _NO_VALUE
+
+
+def _shown(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) or value is None else str(value)

@@ -1,0 +1,72 @@
+"""What is kept of a run, whatever became of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from harness.spec import RunSpec
+
+Status = Literal["ok", "diverged", "timeout", "out_of_memory", "error", "skipped", "interrupted"]
+FINAL: tuple[Status, ...] = ("ok", "diverged", "skipped")  # running it again would give the same
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What an evaluation on held-out sequences of one length found."""
+
+    accuracy: float  # over the steps that need memory, 0 to 1
+    loss: float
+    exact_match: float  # share of sequences with every scored step right
+    chance: float  # accuracy of the best predictor without memory
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One point of the learning curve: after `step` steps."""
+
+    step: int
+    train_loss: float  # mean since the last point
+    validation_loss: float
+    validation_accuracy: float
+
+
+@dataclass
+class Record:
+    """One run: what was asked, what became of it, what was measured."""
+
+    spec: RunSpec
+    status: Status = "interrupted"
+    reason: str = ""  # one line, where the status is not ok
+    traceback: str = ""
+    scores: dict[int, Scores] = field(default_factory=dict)  # by test length, the training length among them
+    curve: list[CurvePoint] = field(default_factory=list)
+    steps: int = 0  # trained
+    steps_to_solve: int | None = None  # None: not solved within the budget
+    seconds: float = 0.0  # of training, validation included
+    tokens_per_second: float = 0.0
+    steps_per_sequence: int = 0  # time steps fed for one sequence
+    parameters: dict[str, int] = field(default_factory=dict)  # embedding, architecture, head
+    state_size: int = 0
+    solved_at: float = 1.0
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def accuracy(self) -> float | None:
+        """Test accuracy at the length trained at; None for a run without a result."""
+        scores = self.scores.get(self.spec.length)
+        return scores.accuracy if scores and self.status == "ok" else None
+
+    @property
+    def chance(self) -> float | None:
+        scores = self.scores.get(self.spec.length)
+        return scores.chance if scores else None
+
+    @property
+    def solved(self) -> bool:
+        return self.accuracy is not None and self.accuracy >= self.solved_at
+
+
+def as_json(record: Record) -> dict[str, Any]:
+    """The record as plain data, with its identity."""
+    return {"identity": record.spec.identity, "accuracy": record.accuracy, **asdict(record)}

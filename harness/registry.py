@@ -1,0 +1,168 @@
+"""Names to plugins: through entry points, ours by the same road as a stranger's, and through loose files."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import inspect
+import sys
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+from harness import source
+from harness.errors import PluginError, UsageError, unknown
+
+Kind = Literal["architecture", "task", "report"]
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A plugin that is known by name but not imported yet."""
+
+    kind: Kind
+    name: str
+    module: str
+    attribute: str  # '' for a loose file in which the plugin is the only one
+    origin: str  # distribution and version, or the file's path
+    path: Path | None = None  # for a loose file
+
+    def load(self) -> Any:
+        """The class or function itself; raises PluginError with the cause if it cannot be imported."""
+        try:
+            module = _load_file(self.module, self.path) if self.path else importlib.import_module(self.module)
+            return self._pick(module)
+        except PluginError:
+            raise
+        except Exception as error:
+            cause = f"{type(error).__name__}: {error}"
+            raise PluginError(f"{self.kind} {self.name!r} ({self.origin}) cannot be imported: {cause}") from error
+
+    def fingerprint(self) -> str:
+        """A digest of the code the plugin is made of, found without importing it."""
+        path = self.path or source.locate(self.module)
+        if path is None:
+            return f"version-{self.origin}"
+        try:
+            return source.fingerprint(self.module if not self.path else path.stem, path)
+        except SyntaxError as error:
+            raise PluginError(f"{self.kind} {self.name!r} ({self.origin}) is not Python: {error}") from None
+
+    def _pick(self, module: ModuleType) -> Any:
+        if self.attribute:
+            if not hasattr(module, self.attribute):
+                raise PluginError(f"{self.origin} has no {self.attribute!r}.")
+            return getattr(module, self.attribute)
+        found = {name: value for name, value in vars(module).items() if _fits(self.kind, value, module)}
+        if len(found) != 1:
+            raise PluginError(_ambiguous(self, sorted(found)))
+        return next(iter(found.values()))
+
+
+def names(kind: Kind) -> list[str]:
+    """All names of a kind, sorted; nothing is imported."""
+    return sorted(_entry_points(kind))
+
+
+def plugins(kind: Kind) -> list[Plugin]:
+    """All plugins of a kind, two of one name included; nothing is imported."""
+    return [plugin for name in names(kind) for plugin in _entry_points(kind)[name]]
+
+
+def find(kind: Kind, name: str) -> Plugin:
+    """The plugin of a name or of a loose file (`./cell.py`, `./cell.py:Cell`); not imported yet."""
+    if is_file(name):
+        return _loose(kind, name)
+    known = _entry_points(kind)
+    if name not in known:
+        raise UsageError(unknown(kind, name, known))
+    if len(known[name]) > 1:
+        origins = " and ".join(plugin.origin for plugin in known[name])
+        raise PluginError(f"{kind} {name!r} is brought by {origins}: uninstall one of them.")
+    return known[name][0]
+
+
+def is_file(name: str) -> bool:
+    """Whether a plugin is named by its file."""
+    return name.partition(".py:")[0].endswith(".py") or ".py:" in name
+
+
+def split_parts(name: str) -> list[str]:
+    """The parts of a composed architecture, outermost first: 'deep:./cell.py:Cell' -> ['deep', './cell.py:Cell']."""
+    parts: list[str] = []
+    for part in name.split(":"):
+        if parts and parts[-1].endswith(".py"):
+            parts[-1] += f":{part}"
+        else:
+            parts.append(part)
+    return parts
+
+
+def short_name(part: str) -> str:
+    """What one part is called in tables and options: the name, or a loose file's stem and class."""
+    if not is_file(part):
+        return part
+    path, _, attribute = part.partition(".py:")
+    return attribute or Path(path).stem
+
+
+@cache
+def _entry_points(kind: Kind) -> dict[str, list[Plugin]]:
+    found: dict[str, list[Plugin]] = {}
+    for entry in importlib.metadata.entry_points(group=f"harness.{kind}s"):
+        module, _, attribute = entry.value.partition(":")
+        origin = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "unknown distribution"
+        plugin = Plugin(kind, entry.name, module.strip(), attribute.strip(), origin)
+        if plugin not in found.setdefault(entry.name, []):
+            found[entry.name].append(plugin)
+    return found
+
+
+def _loose(kind: Kind, name: str) -> Plugin:
+    file, _, attribute = name.partition(".py:")
+    path = Path(file if file.endswith(".py") else f"{file}.py").expanduser().resolve()
+    if not path.is_file():
+        raise UsageError(f"No file {str(path)!r} to take the {kind} from.")
+    module = f"harness_loose_{path.stem}_{sha256(str(path).encode()).hexdigest()[:8]}"
+    return Plugin(kind, short_name(name), module, attribute, str(path), path)
+
+
+def _load_file(name: str, path: Path) -> ModuleType:
+    """Imports a file under a stable name, so that its classes can be found again by that name."""
+    if name in sys.modules:
+        return sys.modules[name]
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))  # the file may import what lies beside it
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _fits(kind: Kind, value: Any, module: ModuleType) -> bool:
+    """Whether something defined in a loose file can be the plugin meant."""
+    if not inspect.isclass(value) or value.__module__ != module.__name__ or inspect.isabstract(value):
+        return False
+    if kind == "task":
+        return callable(getattr(value, "sample", None)) and callable(getattr(value, "chance", None))
+    return callable(getattr(value, "forward", None)) and {"input_size", "hidden_size"} <= set(
+        inspect.signature(value).parameters
+    )
+
+
+def _ambiguous(plugin: Plugin, found: list[str]) -> str:
+    if not found:
+        needs = "methods sample and chance" if plugin.kind == "task" else "a constructor (input_size, hidden_size)"
+        return f"{plugin.origin} holds no {plugin.kind}: no class of its own with {needs}."
+    choices = " or ".join(f"{plugin.path.name}:{name}" for name in found if plugin.path)
+    return f"{plugin.origin} holds {len(found)} of them: {', '.join(found)}. Say which: {choices}"

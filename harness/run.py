@@ -1,0 +1,114 @@
+"""One run, from spec to record. Read this first: everything else is called from here, or calls it."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+import torch
+
+from harness import registry
+from harness.build import build_architecture
+from harness.device import computing, environment
+from harness.errors import HarnessError, Refused
+from harness.evaluate import batches, evaluate, to_device
+from harness.match import why_not
+from harness.model import Model, count_parameters, state_size
+from harness.options import options_of, resolve
+from harness.probe import refuse_if_unsound
+from harness.record import Record, Status
+from harness.seeds import derive_seed
+from harness.spec import RunSpec
+from harness.task import Batch, Task
+from harness.train import Diverged, Training, Watcher, train
+
+
+def run(spec: RunSpec, device: torch.device, watch: Watcher = lambda progress: None) -> Record:
+    """Trains and tests one model; whatever happens becomes a record, Ctrl-C too (status 'interrupted')."""
+    record = Record(spec)
+    with computing(device):
+        record.environment = environment(device)
+        try:
+            _run(spec, device, watch, record)
+            record.status = "ok"
+        except BaseException as error:
+            record.status, record.reason = outcome(error)
+            if record.status == "error":
+                record.traceback = traceback.format_exc()
+    return record
+
+
+def _run(spec: RunSpec, device: torch.device, watch: Watcher, record: Record) -> None:
+    task = build_task(spec.task, spec.task_options)
+    record.solved_at = task.solved_at
+    model = build_model(spec, task).to(device)
+    batch = to_device(next(batches(task, spec.seed, "probe", spec.length, 1, 4)), device)
+    _refuse_unfit(model, task, spec, batch)
+    _describe(model, batch, record)
+
+    training = Training()
+    try:
+        train(model, task, spec, device, training, watch)
+    finally:
+        _keep(training, record)
+    for length in sorted({spec.length, *spec.test_lengths}):
+        record.scores[length] = evaluate(model, task, spec.seed, "test", length, spec.test_sequences, device)
+
+
+def build_task(name: str, options: dict[str, Any]) -> Task:
+    """The task of a name, with its options; a ValueError of its constructor refuses them."""
+    plugin = registry.find("task", name).load()
+    task: Task = plugin(**resolve(name, options_of(plugin), options))
+    return task
+
+
+def build_model(spec: RunSpec, task: Task) -> Model:
+    """The model of a spec, initialised from the spec's seed."""
+    torch.manual_seed(derive_seed(spec.seed, "init"))
+    longest = _time_steps(task, _longest(spec))
+    size = task.inputs.size
+    architecture = build_architecture(spec.architecture, size, spec.hidden_size, spec.architecture_options, longest)
+    return Model(architecture, task)
+
+
+def outcome(error: BaseException) -> tuple[Status, str]:
+    """The status and the one-line reason that an exception stands for."""
+    text = f"{type(error).__name__}: {error}".splitlines()[0]
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", "interrupted at the keyboard"
+    if isinstance(error, Refused):
+        return "skipped", str(error)
+    if isinstance(error, Diverged):
+        return "diverged", str(error)
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):
+        return "out_of_memory", text
+    return "error", str(error) if isinstance(error, HarnessError) else text
+
+
+def _refuse_unfit(model: Model, task: Task, spec: RunSpec, batch: Batch) -> None:
+    reason = why_not(model.architecture, task, _time_steps(task, _longest(spec)))
+    if reason:
+        raise Refused(f"{spec.label or spec.architecture} cannot be run on {spec.task}: {reason}.")
+    refuse_if_unsound(model, task, batch)
+
+
+def _describe(model: Model, batch: Batch, record: Record) -> None:
+    parts = {"embedding": model.embedding, "architecture": model.architecture, "head": model.head}
+    record.parameters = {name: count_parameters(part) for name, part in parts.items()}
+    record.steps_per_sequence = batch.inputs.shape[1]
+    with torch.no_grad():
+        record.state_size = state_size(model(batch.inputs, batch.lengths)[1])
+
+
+def _keep(training: Training, record: Record) -> None:
+    record.curve, record.steps, record.steps_to_solve = training.curve, training.steps, training.steps_to_solve
+    record.seconds, record.tokens_per_second = training.seconds, training.tokens_per_second
+
+
+def _longest(spec: RunSpec) -> int:
+    return max(spec.length, *spec.test_lengths, 1)
+
+
+def _time_steps(task: Task, length: int) -> int:
+    """Time steps of one sequence of a length, found by sampling one."""
+    return task.sample(torch.Generator().manual_seed(0), 1, length).inputs.shape[1]

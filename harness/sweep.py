@@ -1,0 +1,171 @@
+"""A grid of runs: planned, what is done already left out, the rest handed to an engine, records collected."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Protocol
+
+from harness.engines import Engine, Listener
+from harness.errors import UsageError
+from harness.record import FINAL, Record
+from harness.run import build_task
+from harness.spec import RunSpec
+from harness.train import Progress
+from harness.variants import Typed, Variant, architecture_variants, check_names, task_variants
+from harness.track import Store
+
+LONGEST = 100_000
+"""Greatest length that is accepted: beyond it one training step takes minutes and gigabytes."""
+
+
+@dataclass(frozen=True)
+class SweepSpec:
+    """What a person asks for: every combination of these; settings that are not given are at their defaults."""
+
+    architectures: tuple[str, ...]
+    tasks: tuple[str, ...]
+    lengths: tuple[int, ...] = ()  # empty: each task's own
+    seeds: int = 1  # 0 .. seeds-1
+    settings: dict[str, Any] = field(default_factory=dict)  # of RunSpec: steps, batch_size, lr, test_lengths, ...
+    options: Typed = field(default_factory=dict)  # from --set
+
+    @property
+    def name(self) -> str:
+        """What the records of this sweep are marked with: a digest, so that the same request has the same name."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:8]
+
+
+@dataclass
+class Outcome:
+    """What became of a sweep."""
+
+    records: list[Record]  # of every planned run that ended, now or before, in the order of the plan
+    reused: int
+    interrupted: bool = False
+
+
+class Display(Listener, Protocol):
+    """Shows a sweep while it goes on."""
+
+    def planned(self, runs: dict[str, RunSpec], done: int) -> None: ...
+    def ended(self, key: str, record: Record) -> None: ...
+
+
+def plan(sweep: SweepSpec) -> list[RunSpec]:
+    """Every run of a sweep, in the order in which a comparison grows: by task, seed, length, then architecture."""
+    check_names(sweep.architectures, sweep.tasks, sweep.options)
+    variants = [(name, v) for name in sweep.architectures for v in architecture_variants(name, sweep.options)]
+    tasks = [(name, v) for name in sweep.tasks for v in task_variants(name, sweep.options)]
+    runs = []
+    for task, task_variant in tasks:
+        lengths = _lengths(sweep, task, task_variant)
+        for seed, length, (name, variant) in itertools.product(range(sweep.seeds), lengths, variants):
+            runs.append(_run(sweep, (name, variant), (task, task_variant), seed, length))
+    return list({spec.identity: spec for spec in runs}.values())
+
+
+def execute(
+    sweep: SweepSpec, runs: list[RunSpec], engine: Engine, store: Store, display: Display, reuse: bool = True
+) -> Outcome:
+    """Runs what is missing and records it; Ctrl-C ends the sweep with everything finished kept."""
+    planned = {spec.identity: spec for spec in runs}
+    cells = _finished(store, planned) if reuse else {}
+    done = {record.spec.identity for record in cells.values()}
+    display.planned(planned, len(done))
+    for identity in (key for key in planned if key not in done):
+        engine.submit(identity, planned[identity])
+    driver = _Driver(store, display, planned, sweep.name)
+    interrupted = driver.drive(engine)
+    cells |= driver.cells
+    store.write_curves(cells, sweep.name)
+    by_identity = {record.spec.identity: record for record in cells.values()}
+    return Outcome([by_identity[key] for key in planned if key in by_identity], len(done), interrupted)
+
+
+class _Driver:
+    """Writes what the engine tells to the store and shows it."""
+
+    def __init__(self, store: Store, display: Display, planned: dict[str, RunSpec], sweep: str) -> None:
+        self.store, self.display, self.planned, self.sweep = store, display, planned, sweep
+        self.running: dict[str, str] = {}  # identity: MLflow id
+        self.cells: dict[str, Record] = {}  # MLflow id: record
+
+    def drive(self, engine: Engine) -> bool:
+        """Collects until nothing is left; whether it was interrupted."""
+        try:
+            while ended := engine.collect(self):
+                for key, record in ended:
+                    self._end(key, record)
+                    if record.status == "interrupted":
+                        raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            engine.cancel()
+            for key in list(self.running):
+                self._end(key, Record(self.planned[key], reason="interrupted at the keyboard"))
+            return True
+        return False
+
+    def started(self, key: str) -> None:
+        self.running[key] = self.store.start(self.planned[key], self.sweep)
+        self.display.started(key)
+
+    def progressed(self, key: str, progress: Progress) -> None:
+        self.display.progressed(key, progress)
+
+    def _end(self, key: str, record: Record) -> None:
+        run_id = self.running.get(key) or self.store.start(self.planned[key], self.sweep)
+        self.store.finish(run_id, record)
+        self.running.pop(key, None)
+        self.cells[run_id] = record
+        self.display.ended(key, record)
+
+
+def _finished(store: Store, planned: dict[str, RunSpec]) -> dict[str, Record]:
+    """Records, by MLflow id, of planned runs that need not be run again."""
+    cells: dict[str, Record] = {}
+    found: set[str] = set()
+    for run_id, record in store.records({spec.task_label for spec in planned.values()}):
+        identity = record.spec.identity
+        if identity in planned and identity not in found and record.status in FINAL:
+            found.add(identity)
+            cells[run_id] = replace(record, spec=planned[identity])  # its label may be another in this sweep
+    return cells
+
+
+def _run(
+    sweep: SweepSpec, architecture: tuple[str, Variant], task: tuple[str, Variant], seed: int, length: int
+) -> RunSpec:
+    name, variant = architecture
+    task_name, task_variant = task
+    return RunSpec(
+        architecture=name,
+        task=task_name,
+        length=length,
+        seed=seed,
+        architecture_options=variant.options,
+        task_options=task_variant.options,
+        hidden_size=variant.hidden_size,
+        architecture_code=variant.code,
+        task_code=task_variant.code,
+        label=variant.label,
+        task_label=task_variant.label,
+        asked={**variant.asked, **task_variant.asked, **sweep.settings},
+        **sweep.settings,
+    )
+
+
+def _lengths(sweep: SweepSpec, name: str, variant: Variant) -> tuple[int, ...]:
+    """The lengths to train at; every length, those tested at too, must be one the task can make."""
+    try:
+        task = build_task(name, variant.options)
+    except ValueError as error:
+        raise UsageError(f"{variant.label}: {error}") from None
+    lengths = sweep.lengths or task.default_lengths
+    for length in (*lengths, *sweep.settings.get("test_lengths", ())):
+        if not task.min_length <= length <= LONGEST:
+            raise UsageError(f"{variant.label} takes lengths from {task.min_length} to {LONGEST:,}, got {length:,}.")
+    return tuple(dict.fromkeys(lengths))

@@ -1,0 +1,94 @@
+"""A predictor with no memory, fitted on samples: a measurement of what `Task.chance` promises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from harness.seeds import derive_seed
+from harness.task import Batch, Classes, Task, Vectors
+
+_MOST_KINDS = 64  # of real vectors that are told apart
+_CANDIDATES = 256  # answers tried where answers are real vectors
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An accuracy, and its standard error over the rows it was measured on."""
+
+    accuracy: float
+    error: float
+
+
+class _Seen(NamedTuple):
+    """What there is to predict from and what is to be predicted, at every scored step."""
+
+    kind: Tensor  # int64 (steps,): which input it is
+    answer: Tensor  # (steps, entries) or (steps, size)
+    row: Tensor  # int64 (steps,): the sequence it is taken from
+
+
+def memoryless(task: Task, length: int, rows: int, *, ahead: bool = False, seed: int = 0) -> Estimate:
+    """Accuracy of the most frequent answer given the current input, fitted and measured on `rows` sequences each.
+
+    With `ahead`, given the next input too. Real inputs are told apart by their rounded values, unless these are many.
+    """
+    generator = torch.Generator().manual_seed(derive_seed(seed, "memoryless"))
+    seen = _seen(task.sample(generator, 2 * rows, length), task, ahead)
+    fit, held = (_Seen(*(part[chosen] for part in seen)) for chosen in (seen.row < rows, seen.row >= rows))
+    if isinstance(task.targets, Classes):
+        right = (_most_frequent(fit, task.targets)[held.kind] == held.answer).double().mean(dim=1)
+    else:
+        right = _within(_best_constants(fit, task.targets)[held.kind], held.answer, task.targets)
+    return _over_rows(right, held.row)
+
+
+def _seen(batch: Batch, task: Task, ahead: bool) -> _Seen:
+    row, column = batch.mask.nonzero(as_tuple=True)
+    steps = batch.inputs.shape[1]
+    step = column
+    if task.readout == "last":
+        step = torch.full_like(row, steps - 1) if batch.lengths is None else batch.lengths[row] - 1
+    inputs = batch.inputs.reshape(len(batch.inputs), steps, -1)
+    shown = inputs[row, step].round()
+    if ahead:
+        later = torch.cat([inputs, torch.full_like(inputs[:, :1], -1)], dim=1)  # -1: there is no next input
+        shown = torch.cat([shown, later[row, step + 1].round()], dim=1)
+    kind = shown.unique(dim=0, return_inverse=True)[1]
+    if isinstance(task.inputs, Vectors) and kind.max() >= _MOST_KINDS:
+        kind = torch.zeros_like(kind)
+    return _Seen(kind, batch.targets[row, column].reshape(len(row), -1), row)
+
+
+def _most_frequent(fit: _Seen, targets: Classes) -> Tensor:
+    """The most frequent class, shape (kinds, entries)."""
+    question = fit.kind[:, None] * targets.entries + torch.arange(targets.entries)
+    kinds = int(fit.kind.max()) + 1
+    counts = torch.bincount((question * targets.size + fit.answer).flatten(), minlength=kinds * targets.entries * targets.size)
+    return counts.view(kinds, targets.entries, targets.size).argmax(dim=2)
+
+
+def _best_constants(fit: _Seen, targets: Vectors) -> Tensor:
+    """The vector that is within tolerance of most answers, out of some of the answers and their mean: (kinds, size)."""
+    best = []
+    for kind in range(int(fit.kind.max()) + 1):
+        answers = fit.answer[fit.kind == kind]
+        candidates = torch.cat([answers.mean(dim=0, keepdim=True), answers[:_CANDIDATES]])
+        shares = torch.stack([_within(candidate, answers, targets).mean() for candidate in candidates])
+        best.append(candidates[shares.argmax()])
+    return torch.stack(best)
+
+
+def _within(prediction: Tensor, answer: Tensor, targets: Vectors) -> Tensor:
+    return ((prediction - answer).abs() < targets.tolerance).all(dim=1).double()
+
+
+def _over_rows(right: Tensor, row: Tensor) -> Estimate:
+    """The share that is right; rows, not steps, are independent of each other."""
+    count = torch.bincount(row).double()
+    total = torch.bincount(row, weights=right)
+    accuracy = float(total.sum() / count.sum())
+    return Estimate(accuracy, float((total - accuracy * count).square().sum().sqrt() / count.sum()))

@@ -1,0 +1,210 @@
+"""Training by Lightning: the module, the stream of batches, the watch that gathers, validates and stops."""
+
+from __future__ import annotations
+
+import logging
+import math
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from harness.evaluate import batches, evaluate, to_device
+from harness.model import Model
+from harness.record import CurvePoint
+from harness.seeds import derive_seed
+from harness.spec import RunSpec
+from harness.task import Batch, Task
+
+logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # it advertises otherwise
+warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*")
+
+_SECONDS_BETWEEN_LOOKS = 0.25
+
+
+class Diverged(Exception):
+    """Loss or parameters became NaN or infinite."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A look at a run while it trains."""
+
+    step: int
+    loss: float
+    accuracy: float | None  # on validation data, the latest
+    tokens_per_second: float
+
+
+Watcher = Callable[[Progress], None]
+
+
+@dataclass
+class Training:
+    """What a training leaves behind; filled while it goes on, so that a broken one leaves what it had."""
+
+    curve: list[CurvePoint] = field(default_factory=list)
+    steps: int = 0
+    steps_to_solve: int | None = None
+    seconds: float = 0.0
+    tokens_per_second: float = 0.0
+
+
+def train(model: Model, task: Task, spec: RunSpec, device: torch.device, result: Training, watch: Watcher) -> None:
+    """Trains until solved or until the step budget is spent; raises Diverged, or KeyboardInterrupt."""
+    keeper = _Keeper(model, task, spec, device, result, watch)
+    trainer = pl.Trainer(
+        accelerator="gpu" if device.type == "cuda" else device.type,
+        devices=1,
+        max_steps=spec.steps,
+        precision=_PRECISION[spec.precision],
+        gradient_clip_val=spec.clip or None,
+        callbacks=[keeper],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
+    torch.manual_seed(derive_seed(spec.seed, "order"))  # dropout draws from the global generator
+    with _interruptible(keeper):
+        trainer.fit(_Module(model, spec, keeper.losses), train_dataloaders=_Stream(task, spec))
+
+
+_PRECISION: dict[str, Any] = {"32": "32-true", "64": "64-true", "bf16-mixed": "bf16-mixed", "16-mixed": "16-mixed"}
+
+
+class _Stream:
+    """The training batches, made whole as they are needed."""
+
+    def __init__(self, task: Task, spec: RunSpec) -> None:
+        self.task, self.spec = task, spec
+
+    def __iter__(self) -> Iterator[Batch]:
+        spec = self.spec
+        return batches(self.task, spec.seed, "train", spec.length, spec.steps, spec.batch_size)
+
+
+class _Module(pl.LightningModule):
+    """One optimizer step per batch; losses stay on the device until somebody looks."""
+
+    def __init__(self, model: Model, spec: RunSpec, losses: list[Tensor]) -> None:
+        super().__init__()
+        self.model, self.spec, self.losses = model, spec, losses
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        loss = self.model.loss(batch)
+        self.losses.append(loss.detach())
+        return loss
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return make_optimizer(self.model, self.spec)
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, _: int) -> Batch:
+        return to_device(batch, device)
+
+
+def make_optimizer(model: Model, spec: RunSpec) -> torch.optim.Optimizer:
+    """The optimizer of a spec, with the architecture's own parameter groups."""
+    groups = [{"params": list(model.embedding.parameters())}, {"params": list(model.head.parameters())}]
+    groups += model.architecture.parameter_groups()
+    scaled = [{**group, "lr": spec.lr * group.get("lr_scale", 1.0)} for group in groups if group["params"]]
+    for group in scaled:
+        group.pop("lr_scale", None)
+    kind = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD"}[spec.optimizer]
+    fused = {} if spec.optimizer == "rmsprop" or spec.precision == "16-mixed" else {"fused": True}
+    return getattr(torch.optim, kind)(scaled, lr=spec.lr, **fused)  # type: ignore[no-any-return]
+
+
+class _Keeper(pl.Callback):
+    """Gathers losses, validates, reports progress, and ends the run when it is solved or has diverged."""
+
+    def __init__(
+        self, model: Model, task: Task, spec: RunSpec, device: torch.device, result: Training, watch: Watcher
+    ) -> None:
+        self.model, self.task, self.spec, self.device = model, task, spec, device
+        self.result, self.watch = result, watch
+        self.losses: list[Tensor] = []
+        self.stopped_by: BaseException | None = None
+        self.validating = 0.0
+        self.tokens = 0
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self.started = self.last_look = time.perf_counter()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, out: Any, batch: Batch, index: int) -> None:
+        self.result.steps = index + 1
+        self.tokens += batch.inputs.shape[0] * batch.inputs.shape[1]
+        if self.result.steps % self.spec.validate_every == 0 or self.result.steps == self.spec.steps:
+            self._gather()
+            trainer.should_stop = self._solved()
+        now = time.perf_counter()
+        if now - self.last_look >= _SECONDS_BETWEEN_LOOKS:
+            self._look(now)
+
+    def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
+        self.stopped_by = exception
+        self._measure()
+
+    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._measure()
+
+    def _gather(self) -> None:
+        """One point of the learning curve; raises Diverged."""
+        begun = time.perf_counter()
+        losses = torch.stack(self.losses).double()
+        self.losses.clear()
+        if not losses.isfinite().all():
+            bad = int((~losses.isfinite()).nonzero()[0])
+            raise Diverged(f"the loss became {losses[bad].item()} at step {self.result.steps - len(losses) + bad + 1}")
+        scores = evaluate(
+            self.model, self.task, self.spec.seed, "validation", self.spec.length, self.spec.validation_sequences,
+            self.device,
+        )  # fmt: skip
+        if not math.isfinite(scores.loss):
+            raise Diverged(f"the validation loss became {scores.loss} at step {self.result.steps}")
+        self.result.curve.append(CurvePoint(self.result.steps, losses.mean().item(), scores.loss, scores.accuracy))
+        self.validating += time.perf_counter() - begun
+
+    def _solved(self) -> bool:
+        """Solved at two validations in a row: one may be luck. `steps_to_solve` is the first of the two."""
+        last = self.result.curve[-2:]
+        if len(last) < 2 or any(point.validation_accuracy < self.task.solved_at for point in last):
+            return False
+        self.result.steps_to_solve = last[0].step
+        return True
+
+    def _look(self, now: float) -> None:
+        self.last_look = now
+        self._measure()
+        loss = self.losses[-1].item() if self.losses else self.result.curve[-1].train_loss
+        accuracy = self.result.curve[-1].validation_accuracy if self.result.curve else None
+        self.watch(Progress(self.result.steps, loss, accuracy, self.result.tokens_per_second))
+
+    def _measure(self) -> None:
+        self.result.seconds = time.perf_counter() - self.started
+        self.result.tokens_per_second = self.tokens / max(self.result.seconds - self.validating, 1e-9)
+
+
+@contextmanager
+def _interruptible(keeper: _Keeper) -> Iterator[None]:
+    """Gives Ctrl-C back its meaning: Lightning turns it into SystemExit and ignores it from then on."""
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit:
+        if isinstance(keeper.stopped_by, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if in_main_thread:
+            signal.signal(signal.SIGINT, handler)

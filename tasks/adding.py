@@ -1,0 +1,100 @@
+"""Adding problem: the sum of two marked numbers among many."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+from torch import Generator, Tensor
+
+from harness.errors import unknown
+from harness.task import Batch, Task, Vectors
+
+Variant = Literal["halves", "anywhere", "hochreiter"]
+
+
+class Adding(Task):
+    """`length` pairs of a random number and a marker; at the end, the sum of the two marked numbers.
+
+    Three definitions are in use, and they are not comparable:
+
+    - halves: numbers in [0, 1], one marked in each half; the answer is their sum.
+    - anywhere: the same, two different steps anywhere.
+    - hochreiter: numbers in [-1, 1], one marked among the first ten, the other among the first length/2 - 1 that are left;
+      the first and the last marker are -1; the answer is 0.5 + sum/4; `length` to 1.1 x `length` steps. Where the first
+      step is picked its marker stays -1 and its number counts as zero. (The paper says so of the first pick; the second
+      is treated alike, so that the answer always is the sum of what is marked 1.) Under length 20 the first ten steps
+      are the first half of the sequence.
+
+    An answer is right when it is off by less than 0.04. Inputs are (number, marker).
+    """
+
+    reference = (
+        "Hochreiter & Schmidhuber 1997, Long short-term memory, experiment 4 (hochreiter); Arjovsky, Shah & Bengio 2016 "
+        "(halves); Bai, Kolter & Koltun 2018 (anywhere)"
+    )
+    solved_at = 0.9
+    min_length = 4
+
+    inputs = Vectors(2)
+    targets = Vectors(1, tolerance=0.04)
+    readout = "last"
+
+    def __init__(self, *, variant: Variant = "halves") -> None:
+        if variant not in get_args(Variant):
+            raise ValueError(unknown("variant of adding", variant, get_args(Variant)))
+        self.variant = variant
+
+    def sample(self, generator: Generator, batch_size: int, length: int) -> Batch:
+        marked = self._places(generator, batch_size, length)
+        if self.variant == "hochreiter":
+            return self._hochreiter(generator, marked, length)
+        numbers = torch.rand(batch_size, length, generator=generator)
+        markers = torch.zeros_like(numbers).scatter_(1, marked, 1.0)
+        return _batch(numbers, markers, numbers.gather(1, marked).sum(dim=1))
+
+    def _hochreiter(self, generator: Generator, marked: Tensor, length: int) -> Batch:
+        steps = length + length // 10  # always padded to the longest possible
+        lengths = torch.randint(length, steps + 1, (len(marked),), generator=generator)
+        numbers = torch.rand(len(marked), steps, generator=generator) * 2 - 1
+        markers = torch.zeros_like(numbers).scatter_(1, marked, 1.0)
+        markers[:, 0] = -1
+        markers.scatter_(1, lengths[:, None] - 1, -1.0)
+        numbers *= torch.arange(steps) < lengths[:, None]
+        return _batch(numbers, markers, 0.5 + (numbers * (markers == 1)).sum(dim=1) / 4, lengths)
+
+    def _places(self, generator: Generator, batch_size: int, length: int) -> Tensor:
+        """The two steps picked in each row, shape (batch, 2)."""
+        half = length // 2
+        if self.variant == "halves":
+            first = torch.randint(0, half, (batch_size,), generator=generator)
+            second = torch.randint(half, length, (batch_size,), generator=generator)
+        else:
+            among, left = (length, length - 1) if self.variant == "anywhere" else (min(10, half), half - 1)
+            first = torch.randint(among, (batch_size,), generator=generator)
+            second = torch.randint(left, (batch_size,), generator=generator)
+            second += second >= first  # the first pick is not among those left
+        return torch.stack([first, second], dim=1)
+
+    def chance(self, length: int) -> float:
+        """Share of answers within 0.04 of the most likely one, given the last pair.
+
+        With both numbers unknown the sum is spread over a triangle; where one is known it is spread evenly. One is known
+        if the last step is marked, or (hochreiter) if a number counts as zero.
+        """
+        half = length // 2
+        if self.variant == "halves":
+            one_known = 1 / (length - half)
+        elif self.variant == "anywhere":
+            one_known = 2 / length
+        else:
+            first = 1 / min(10, half)
+            one_known = first + (1 - first) / (half - 1)
+        even = 0.16 if self.variant == "hochreiter" else 0.08
+        triangle = 1 - (1 - even / 2) ** 2
+        return triangle + (even - triangle) * one_known
+
+
+def _batch(numbers: Tensor, markers: Tensor, answer: Tensor, lengths: Tensor | None = None) -> Batch:
+    inputs = torch.stack([numbers, markers], dim=2)
+    return Batch(inputs, answer[:, None, None], torch.ones(len(answer), 1, dtype=torch.bool), lengths)

@@ -1,0 +1,52 @@
+"""Copy memory: repeat a list of symbols after a long pause."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+
+from harness.task import Batch, Classes, Task, Tokens
+
+
+class Copy(Task):
+    """Symbols, `length` - 1 blanks, a delimiter, and as many blanks as symbols, over which the symbols are repeated.
+
+    Inputs: 0 .. alphabet-1 the symbols, `alphabet` the blank, `alphabet` + 1 the delimiter. Targets: the same numbers,
+    without the delimiter, which never is an answer. The loss is over all `length` + 2 x symbols steps, as published; the
+    accuracy is over the steps that repeat, since the blanks before them can be had without memory.
+    """
+
+    reference = "Arjovsky, Shah & Bengio 2016, Unitary evolution recurrent neural networks; selective: Gu & Dao 2023, Mamba"
+
+    def __init__(self, *, symbols: int = 10, alphabet: int = 8, selective: bool = False) -> None:
+        if symbols < 1:
+            raise ValueError(f"copy needs symbols to repeat: symbols >= 1, got symbols={symbols}")
+        if alphabet < 2:
+            raise ValueError(f"one symbol alone needs no memory: alphabet >= 2, got alphabet={alphabet}")
+        self.symbols, self.alphabet, self.selective = symbols, alphabet, selective
+        self.inputs = Tokens(alphabet + 2)
+        self.targets = Classes(alphabet + 1)
+
+    def sample(self, generator: Generator, batch_size: int, length: int) -> Batch:
+        blank, delimiter = self.alphabet, self.alphabet + 1
+        before = self.symbols + length - 1  # steps before the delimiter
+        answer = torch.randint(self.alphabet, (batch_size, self.symbols), generator=generator)
+        inputs = torch.full((batch_size, before + 1 + self.symbols), blank)
+        inputs.scatter_(1, self._places(generator, batch_size, before), answer)
+        inputs[:, before] = delimiter
+        targets = torch.full_like(inputs, blank)
+        targets[:, -self.symbols :] = answer
+        mask = torch.zeros_like(inputs, dtype=torch.bool)
+        mask[:, -self.symbols :] = True
+        return Batch(inputs, targets, mask, loss_mask=torch.ones_like(mask))
+
+    def _places(self, generator: Generator, batch_size: int, before: int) -> Tensor:
+        """The steps at which the symbols are shown, in order: the first ones, or any that differ if `selective`."""
+        if not self.selective:
+            return torch.arange(self.symbols).expand(batch_size, -1)
+        shuffled = torch.rand(batch_size, before, generator=generator)
+        return shuffled.topk(self.symbols, dim=1).indices.sort(dim=1).values
+
+    def chance(self, length: int) -> float:
+        """One of the alphabet: where the accuracy is taken, every input is a blank."""
+        return 1 / self.alphabet

@@ -1,0 +1,147 @@
+"""Parenthesis matching: which bracket is still open?"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from harness.errors import unknown
+from harness.task import Batch, Classes, Task, Tokens
+
+from ._nesting import Nesting, mean_outermost, random_nesting
+
+Variant = Literal["closing", "counting", "next", "balanced"]
+_KINDS = {"closing": 4, "counting": 10, "next": 2, "balanced": 2}
+_FEWEST_KINDS = {"closing": 2, "counting": 1, "next": 1, "balanced": 2}  # one kind alone would have one answer
+_MOST_OPEN = 10
+
+
+class Parentheses(Task):
+    """Strings of brackets of several kinds; four tasks go by this name.
+
+    - closing: `length` symbols of a nesting; at every step, the kind of the bracket to be closed next, or that none is open.
+      Scored where the innermost open bracket was opened at least `distance` x length steps ago. Closing brackets are all
+      shown as one symbol: their kind is the question, and the future must not answer it.
+    - counting: `length` symbols, openers, closers and as many sorts of noise, drawn evenly; at every step, how many of each
+      kind are open, 0 to 10. Scored at the last step.
+    - next: `length` symbols of a nesting; at every step, which symbols may follow. A string counts if every step is right
+      (exact match). Half of the answers, and all after an opener, need no memory: hence the high chance.
+    - balanced: is the string well nested? In half of the strings the closers of the two longest brackets are swapped, so
+      neither counting nor depth tells. An odd length is rounded up.
+
+    A nesting cut at an odd length lacks its last closer. `kinds` is the number of kinds, `None` the variant's own: 10 for
+    counting and 2 for next and balanced, as published; 4 for closing, where chance is 1 in `kinds`: of 2, 4 and 8 an LSTM
+    learns all about equally fast, and 4 leaves room above chance while strings stay easy to read.
+    """
+
+    reference = (
+        "closing: after Hewitt et al. 2020, RNNs can generate bounded hierarchical languages; counting: Collins, "
+        "Sohl-Dickstein & Sussillo 2017; next: Suzgun et al. 2019, Bhattamishra et al. 2020; balanced: Butoi et al. 2025"
+    )
+    solved_at = 0.95
+    min_length = 4
+
+    def __init__(self, *, variant: Variant = "closing", kinds: int | None = None, distance: float = 0.25) -> None:
+        if variant not in get_args(Variant):
+            raise ValueError(unknown("variant of parentheses", variant, get_args(Variant)))
+        kinds = _KINDS[variant] if kinds is None else kinds
+        if kinds < _FEWEST_KINDS[variant]:
+            raise ValueError(f"{variant} needs kinds >= {_FEWEST_KINDS[variant]}, got kinds={kinds}")
+        if not 0 <= distance <= 0.5:
+            raise ValueError(f"distance is a share of the length, 0 to 0.5, got distance={distance}")
+        if variant != "closing" and distance != 0.25:
+            raise ValueError(f"distance belongs to variant='closing', got variant={variant!r}: leave distance out")
+        self.variant, self.kinds, self.distance = variant, kinds, distance
+        self.needs_causal = variant == "next"
+        self.readout = "last" if variant == "balanced" else "each"
+        self.inputs = Tokens({"closing": kinds + 1, "counting": 3 * kinds}.get(variant, 2 * kinds))
+        self.targets = {
+            "closing": Classes(kinds + 1),  # the last class: nothing is open
+            "counting": Classes(_MOST_OPEN + 1, entries=kinds),
+            "next": Classes(2, entries=2 * kinds),
+            "balanced": Classes(2),
+        }[variant]
+
+    def sample(self, generator: Generator, batch_size: int, length: int) -> Batch:
+        if self.variant == "counting":
+            return self._counting(generator, batch_size, length)
+        nesting = random_nesting(generator, batch_size, (length + 1) // 2)
+        kind = torch.randint(self.kinds, nesting.opens.shape, generator=generator)
+        if self.variant == "balanced":
+            return self._balanced(generator, nesting, kind)
+        return self._closing(nesting, kind, length) if self.variant == "closing" else self._next(nesting, kind, length)
+
+    def _closing(self, nesting: Nesting, kind: Tensor, length: int) -> Batch:
+        inputs = _per_step(nesting, kind, torch.full_like(kind, self.kinds))[:, :length]
+        opened = F.pad(nesting.opens, (0, 1), value=len(nesting.opens[0]) * 2).gather(1, nesting.around)
+        age = nesting.closes - opened  # of the innermost open bracket after each closer; negative where none is open
+        scored = (age > 0) & (age >= self.distance * length)
+        mask = _per_step(nesting, torch.zeros_like(scored), scored)[:, :length]
+        targets = self._innermost(nesting, kind)[:, :length]
+        return Batch(inputs, targets, mask, loss_mask=torch.ones_like(mask))
+
+    def _next(self, nesting: Nesting, kind: Tensor, length: int) -> Batch:
+        inputs = _per_step(nesting, kind, self.kinds + kind)[:, :length]
+        closers = F.one_hot(self._innermost(nesting, kind)[:, :length], self.kinds + 1)[:, :, : self.kinds]
+        targets = torch.cat([torch.ones_like(closers), closers], dim=2)  # an opener may always follow
+        return Batch(inputs, targets, torch.ones_like(inputs, dtype=torch.bool))
+
+    def _innermost(self, nesting: Nesting, kind: Tensor) -> Tensor:
+        """The kind of the innermost open bracket after each step, `kinds` where nothing is open."""
+        return _per_step(nesting, kind, F.pad(kind, (0, 1), value=self.kinds).gather(1, nesting.around))
+
+    def _balanced(self, generator: Generator, nesting: Nesting, kind: Tensor) -> Batch:
+        longest = (nesting.closes - nesting.opens).topk(2, dim=1).indices
+        first, second = longest.split(1, dim=1)
+        other = 1 + torch.randint(self.kinds - 1, first.shape, generator=generator)
+        kind.scatter_(1, second, (kind.gather(1, first) + other) % self.kinds)  # in good strings too: the two differ
+        balanced = torch.rand(first.shape, generator=generator) < 0.5
+        swapped = kind.scatter(1, longest, kind.gather(1, longest.flip(1)))
+        inputs = _per_step(nesting, kind, self.kinds + torch.where(balanced, kind, swapped))
+        return Batch(inputs, balanced.long(), torch.ones_like(balanced))
+
+    def _counting(self, generator: Generator, batch_size: int, length: int) -> Batch:
+        inputs = torch.randint(3 * self.kinds, (batch_size, length), generator=generator)
+        shown = F.one_hot(inputs, 3 * self.kinds)
+        change = shown[:, :, : self.kinds] - shown[:, :, self.kinds : 2 * self.kinds]
+        count, counts = torch.zeros_like(change[:, 0]), []
+        for step in change.unbind(dim=1):
+            count = (count + step).clamp_(0, _MOST_OPEN)
+            counts.append(count)
+        mask = torch.zeros_like(inputs, dtype=torch.bool)
+        mask[:, -1] = True
+        return Batch(inputs, torch.stack(counts, dim=1), mask, loss_mask=torch.ones_like(mask))
+
+    def chance(self, length: int) -> float:
+        """Exact: of the most frequent answers, given the symbol of the step."""
+        if self.variant == "counting":
+            return self._chance_counting(length)
+        if self.variant == "next":
+            return self._chance_next(length)
+        return 0.5 if self.variant == "balanced" else 1 / self.kinds
+
+    def _chance_counting(self, length: int) -> float:
+        """Each count is a walk on 0..10, which an opener or a closer of its kind at the last step has just moved."""
+        moved = 1 / (3 * self.kinds)
+        up = torch.diag(torch.ones(_MOST_OPEN, dtype=torch.float64), 1)
+        up[-1, -1] = 1
+        down, stay = up.flip(0, 1), torch.eye(_MOST_OPEN + 1, dtype=torch.float64)
+        before = torch.linalg.matrix_power(moved * (up + down) + (1 - 2 * moved) * stay, length - 1)[0]
+        likeliest = [float((before @ last).max()) for last in (up, down, stay)]
+        return moved * (likeliest[0] + likeliest[1]) + (1 - 2 * moved) * likeliest[2]
+
+    def _chance_next(self, length: int) -> float:
+        """Only which closer may follow a closer is in doubt: each with the same probability, if any bracket is open."""
+        closers = length // 2
+        none_open = mean_outermost((length + 1) // 2) - length % 2  # an odd length is cut before the last one
+        valid = (1 - none_open / closers) / self.kinds
+        return 1 - closers / length * min(valid, 1 - valid) / 2
+
+
+def _per_step(nesting: Nesting, at_opener: Tensor, at_closer: Tensor) -> Tensor:
+    """Values of shape (batch, pairs) laid out over the steps at which the brackets open and close."""
+    pairs = torch.cat([at_opener, at_closer], dim=1)
+    return torch.empty_like(pairs).scatter_(1, torch.cat([nesting.opens, nesting.closes], dim=1), pairs)
