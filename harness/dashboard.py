@@ -8,12 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote
 
 from harness.errors import HarnessError
@@ -32,8 +33,8 @@ CHARTS = {
 def view_state(sweep: str) -> str:
     """What to store as the experiment tag `mlflow.sharedViewState.harness`.
 
-    The curve runs of a sweep by architecture, mean over seeds, length on a logarithmic axis. MLflow documents no format for
-    this; a test holds it against the installed version in a real browser.
+    The curve runs of a sweep by architecture, mean over seeds, length on a logarithmic axis. MLflow documents no format
+    for this; a test holds it against the installed version in a real browser.
     """
     return json.dumps(
         {
@@ -68,18 +69,19 @@ def serving(uri: str, port: int = 0) -> Iterator[tuple[str, subprocess.Popen[byt
     port = port or _free_port()
     command = [sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     settings = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    server = subprocess.Popen(
-        [*command, "--backend-store-uri", uri],
-        env={**os.environ, **settings},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C reaches us alone; we stop the server and the workers it started
-    )
-    try:
-        _wait(f"http://127.0.0.1:{port}", server)
-        yield f"http://127.0.0.1:{port}", server
-    finally:
-        _stop(server)
+    with tempfile.TemporaryFile() as said:  # not a pipe: nobody reads it while the server runs
+        server = subprocess.Popen(
+            [*command, "--backend-store-uri", uri],
+            env={**os.environ, **settings},
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            start_new_session=True,  # Ctrl-C reaches us alone; we stop the server and the workers it started
+        )
+        try:
+            _wait(f"http://127.0.0.1:{port}", server, said)
+            yield f"http://127.0.0.1:{port}", server
+        finally:
+            _stop(server)
 
 
 def _section() -> dict[str, Any]:
@@ -125,12 +127,13 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _wait(server: str, process: subprocess.Popen[bytes]) -> None:
+def _wait(server: str, process: subprocess.Popen[bytes], said: IO[bytes]) -> None:
     deadline = time.monotonic() + _SECONDS_TO_START
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            said = process.stderr.read().decode(errors="replace").strip() if process.stderr else ""
-            raise HarnessError(f"MLflow's server ended with code {process.returncode}: {said[-500:]}")
+            said.seek(0)
+            last = said.read().decode(errors="replace").strip().splitlines()[-1:]
+            raise HarnessError(f"MLflow's server ended with code {process.returncode}: {''.join(last)}")
         try:
             with urllib.request.urlopen(f"{server}/health", timeout=2):
                 return
@@ -150,5 +153,3 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
             process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             continue
-    if process.stderr:
-        process.stderr.close()

@@ -18,7 +18,7 @@ class PluginError(HarnessError):
     """A plugin cannot be found, imported or told apart from another."""
 
 
-class Refused(HarnessError):
+class Refused(HarnessError):  # noqa: N818
     """An architecture and a task that do not fit: the run is skipped, with this reason on record."""
 
 

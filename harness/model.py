@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from harness.architecture import Architecture, State
 from harness.task import Batch, Classes, Task, Tokens, Vectors
 
-
 _IGNORED = -100
 
 

@@ -15,7 +15,7 @@ _ROWS = 4
 
 def refuse_if_unsound(model: Model, task: Task, batch: Batch) -> None:
     """Raises Refused, saying what was seen and which rule it breaks. Leaves model and generators as they were."""
-    batch = Batch(*(part[:_ROWS] if part is not None else None for part in batch))
+    batch = batch._replace(**{name: part[:_ROWS] for name, part in batch._asdict().items() if part is not None})
     with _as_it_was(model), torch.no_grad():
         _shape(model, batch)
         _finite(model, batch)
@@ -90,13 +90,15 @@ def _blind_to_the_future(model: Model, task: Task, batch: Batch) -> None:
 
 def _answers(model: Model, batch: Batch) -> Tensor:
     torch.manual_seed(0)  # the same dropout for the same rows
-    return model(batch.inputs, batch.lengths)[0].float()
+    answer: Tensor = model(batch.inputs, batch.lengths)[0]
+    return answer.float()
 
 
 def _each_step(model: Model, inputs: Tensor) -> Tensor:
     torch.manual_seed(0)
     model.eval()
-    return model.architecture(model.embedding(inputs), None, None)[0].float()
+    out: Tensor = model.architecture(model.embedding(inputs), None, None)[0]
+    return out.float()
 
 
 def _other(inputs: Tensor, model: Model) -> Tensor:

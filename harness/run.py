@@ -6,6 +6,7 @@ import traceback
 from typing import Any
 
 import torch
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from harness import registry
 from harness.build import build_architecture
@@ -74,14 +75,16 @@ def build_model(spec: RunSpec, task: Task) -> Model:
 def outcome(error: BaseException) -> tuple[Status, str]:
     """The status and the one-line reason that an exception stands for."""
     text = f"{type(error).__name__}: {error}".splitlines()[0]
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted", "interrupted at the keyboard"
+    if isinstance(error, (KeyboardInterrupt, SIGTERMException)):
+        return "interrupted", "interrupted from outside"
     if isinstance(error, Refused):
         return "skipped", str(error)
     if isinstance(error, Diverged):
         return "diverged", str(error)
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):
         return "out_of_memory", text
+    if isinstance(error, SystemExit):
+        return "error", f"the plugin called sys.exit({error.code})"
     return "error", str(error) if isinstance(error, HarnessError) else text
 
 

@@ -34,7 +34,7 @@ def first_line(path: Path) -> str:
 def fingerprint(module: str, path: Path) -> str:
     """A digest of a module's source and of all it imports, however deeply, from its own package or folder."""
     sources: dict[str, bytes] = {}
-    _collect(module, path, _own_modules(module, path), sources)
+    _collect(module, path, _Own(module.split(".")[0], path.parent), sources)
     digest = hashlib.sha256()
     for name in sorted(sources):
         digest.update(name.encode() + b"\0" + sources[name] + b"\0")
@@ -47,15 +47,8 @@ def _find_spec(name: str, search: list[str] | None) -> importlib.machinery.Modul
         spec = importlib.machinery.ModuleSpec(name, None, origin=getattr(loaded, "__file__", None))
         spec.submodule_search_locations = list(getattr(loaded, "__path__", []))
         return spec
-    for finder in sys.meta_path:
-        spec = finder.find_spec(name, search, None)
-        if spec is not None:
-            return spec
-    return None
-
-
-def _own_modules(module: str, path: Path) -> _Own:
-    return _Own(top=module.split(".")[0], folder=path.parent)
+    found = (finder.find_spec(name, search, None) for finder in sys.meta_path)
+    return next((spec for spec in found if spec is not None), None)
 
 
 class _Own:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 from pathlib import Path
@@ -11,6 +12,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from harness.errors import HarnessError
+
+logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of every table it makes
+logging.getLogger("alembic").setLevel(logging.WARNING)
 
 DEFAULT_URI = "sqlite:///mlflow.db"
 _SECONDS_FOR_THE_LOCK = 60
@@ -31,7 +35,9 @@ def opened(uri: str) -> MlflowClient:
         with FileLock(f"{path}.lock", timeout=_SECONDS_FOR_THE_LOCK):
             return _answering(uri)
     except Timeout:
-        raise HarnessError(f"Another process has been creating {path} for a minute; if none is, delete {path}.lock.") from None
+        raise HarnessError(
+            f"Another process has been creating {path} for a minute; if none is, delete {path}.lock."
+        ) from None
     except (MlflowException, OSError, sqlite3.Error) as error:
         raise HarnessError(f"The store {uri} cannot be opened: {_cause(error)}") from error
 

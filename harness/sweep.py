@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
@@ -14,9 +13,9 @@ from harness.errors import UsageError
 from harness.record import FINAL, Record
 from harness.run import build_task
 from harness.spec import RunSpec
+from harness.track import Store
 from harness.train import Progress
 from harness.variants import Typed, Variant, architecture_variants, check_names, task_variants
-from harness.track import Store
 
 LONGEST = 100_000
 """Greatest length that is accepted: beyond it one training step takes minutes and gigabytes."""

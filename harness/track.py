@@ -1,8 +1,8 @@
 """Records in MLflow: written, found and read back. Only the driver writes; runs are flat, one experiment a task.
 
-Two kinds of MLflow run (tag `harness.kind`). A *cell* is one training with its learning curve; it holds the record. A
-*curve* is made from the cells of one architecture, variant and seed: its metric `accuracy_by_length` has the sequence length
-as its step, which MLflow draws without being asked. Chance is a curve of its own.
+Two kinds of MLflow run (tag `harness.kind`). A *cell* is one training with its learning curve; it holds the record.
+A *curve* is made from the cells of one architecture, variant and seed: its metric `accuracy_by_length` has the sequence
+length as its step, which MLflow draws without being asked. Chance is a curve of its own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
@@ -21,13 +21,14 @@ from mlflow.tracking import MlflowClient
 from harness import dashboard
 from harness.colours import colour
 from harness.errors import HarnessError, UsageError, unknown
-from harness.record import CurvePoint, Record, Scores
+from harness.record import CurvePoint, Record, Scores, Status
 from harness.spec import RunSpec
 from harness.store import artifact_location, opened
 
 _TAG_LENGTH = 8000  # MLflow's limit
 _MLFLOW_STATUS = {"ok": "FINISHED", "skipped": "FINISHED", "interrupted": "KILLED"}  # else FAILED
-_NUMBERS = ("steps", "steps_to_solve", "seconds", "tokens_per_second", "steps_per_sequence", "state_size", "solved_at")
+_WHOLE = ("steps", "steps_to_solve", "steps_per_sequence", "state_size")
+_NUMBERS = (*_WHOLE, "seconds", "tokens_per_second", "solved_at")
 _SCORES = ("accuracy", "loss", "exact_match", "chance")
 
 
@@ -54,7 +55,7 @@ class Store:
         if not found:
             raise HarnessError(f"{self.uri} holds no records yet: harness run --arch lstm --task copy")
         if task_label is None:
-            return str(max(found, key=lambda e: e.last_update_time).experiment_id)
+            return str(max(found, key=lambda e: e.last_update_time or 0).experiment_id)
         if task_label not in names:
             raise UsageError(unknown("recorded task", task_label, names))
         return str(found[names.index(task_label)].experiment_id)
@@ -213,20 +214,23 @@ def _tags(record: Record) -> list[RunTag]:
 def _record(run: Run) -> Record:
     tags, metrics = run.data.tags, run.data.metrics
     spec = RunSpec.from_json(tags["harness.spec"])
-    numbers = {name: metrics[name] for name in _NUMBERS if name in metrics}
-    for name in ("steps", "steps_to_solve", "steps_per_sequence", "state_size"):
-        if name in numbers:
-            numbers[name] = int(numbers[name])
+    whole = {name: int(metrics[name]) for name in _WHOLE if name in metrics}
     prefix = "harness.environment."
     return Record(
         spec,
-        status=tags["harness.status"],
+        status=cast(Status, tags["harness.status"]),
         reason=tags.get("harness.reason", ""),
         traceback=tags.get("harness.traceback", ""),
         scores=_scores(spec, metrics),
+        seconds=metrics.get("seconds", 0.0),
+        tokens_per_second=metrics.get("tokens_per_second", 0.0),
+        solved_at=metrics.get("solved_at", 1.0),
         parameters={k.removeprefix("parameters."): int(v) for k, v in metrics.items() if k.startswith("parameters.")},
         environment={k.removeprefix(prefix): v for k, v in tags.items() if k.startswith(prefix)},
-        **numbers,
+        steps=whole.get("steps", 0),
+        steps_to_solve=whole.get("steps_to_solve"),
+        steps_per_sequence=whole.get("steps_per_sequence", 0),
+        state_size=whole.get("state_size", 0),
     )
 
 

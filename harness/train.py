@@ -30,7 +30,7 @@ warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*
 _SECONDS_BETWEEN_LOOKS = 0.25
 
 
-class Diverged(Exception):
+class Diverged(Exception):  # noqa: N818
     """Loss or parameters became NaN or infinite."""
 
 
@@ -114,14 +114,13 @@ class _Module(pl.LightningModule):
 
 def make_optimizer(model: Model, spec: RunSpec) -> torch.optim.Optimizer:
     """The optimizer of a spec, with the architecture's own parameter groups."""
-    groups = [{"params": list(model.embedding.parameters())}, {"params": list(model.head.parameters())}]
-    groups += model.architecture.parameter_groups()
-    scaled = [{**group, "lr": spec.lr * group.get("lr_scale", 1.0)} for group in groups if group["params"]]
-    for group in scaled:
-        group.pop("lr_scale", None)
+    groups: list[dict[str, Any]] = [{"params": [*model.embedding.parameters(), *model.head.parameters()]}]
+    groups += [dict(group) for group in model.architecture.parameter_groups()]
+    for group in groups:
+        group["lr"] = spec.lr * group.pop("lr_scale", 1.0)
     kind = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD"}[spec.optimizer]
     fused = {} if spec.optimizer == "rmsprop" or spec.precision == "16-mixed" else {"fused": True}
-    return getattr(torch.optim, kind)(scaled, lr=spec.lr, **fused)  # type: ignore[no-any-return]
+    return getattr(torch.optim, kind)(groups, lr=spec.lr, **fused)  # type: ignore[no-any-return]
 
 
 class _Keeper(pl.Callback):

@@ -1,4 +1,4 @@
-"""From `--set name=value,value` to variants: whose option a name is, which values it takes, what a variant is called."""
+"""From `--set name=value,value` to variants: whose option it is, which values it takes, what the variant is called."""
 
 from __future__ import annotations
 
@@ -82,7 +82,9 @@ def check_names(architectures: tuple[str, ...], tasks: tuple[str, ...], typed: T
     for name in typed:
         hits = [[owner for owner in group if owner.match(name)] for group in groups]
         if not any(hits):
-            known = {key if "." in name else key.rpartition(".")[2] for group in groups for o in group for key in o.known}
+            known = {
+                key if "." in name else key.rpartition(".")[2] for group in groups for o in group for key in o.known
+            }
             raise UsageError(unknown("option", name, known))
         if "." not in name:
             _check_shared(name, groups, hits)

@@ -15,6 +15,7 @@ from rich.text import Text
 from harness.record import Record
 
 _COLOURS = ("blue", "orange", "green", "magenta", "cyan", "red")
+_MARKERS = "ox+*#@%&"  # a line is told from another without colour too
 
 
 def show(records: Sequence[Record], console: Console) -> None:
@@ -97,14 +98,21 @@ def _chart(records: list[Record], console: Console) -> Text | None:
     plotext.plotsize(min(console.width, 80), 16)
     plotext.ylim(0, 1)
     position = {length: math.log(length) for length in lengths}
+    plotext.yticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
     plotext.xticks([position[length] for length in lengths], [str(length) for length in lengths])
     for index, label in enumerate(dict.fromkeys(record.spec.label for record in records)):
         points = [_point(records, label, length) for length in lengths]
         known = [(position[length], value) for length, value in zip(lengths, points, strict=True) if value is not None]
-        plotext.plot(*zip(*known, strict=True), label=label, color=_COLOURS[index % len(_COLOURS)], marker="braille")
-    chance = [float(_chance(records, length).rstrip("%")) / 100 for length in lengths]
-    plotext.plot([position[length] for length in lengths], chance, label="chance", color="gray", marker="·")
+        plotext.plot(
+            *zip(*known, strict=True),
+            label=label,
+            color=_COLOURS[index % len(_COLOURS)],
+            marker=_MARKERS[index % len(_MARKERS)],
+        )
+    floor = {record.spec.length: record.chance for record in records if record.chance is not None}
+    plotext.plot([position[length] for length in lengths], [floor[n] for n in lengths], label="chance", marker="·")
     plotext.xlabel("sequence length")
+    plotext.title("test accuracy")
     return Text.from_ansi(plotext.build())
 
 

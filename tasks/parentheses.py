@@ -94,12 +94,13 @@ class Parentheses(Task):
         return _per_step(nesting, kind, F.pad(kind, (0, 1), value=self.kinds).gather(1, nesting.around))
 
     def _balanced(self, generator: Generator, nesting: Nesting, kind: Tensor) -> Batch:
-        longest = (nesting.closes - nesting.opens).topk(2, dim=1).indices
-        first, second = longest.split(1, dim=1)
-        other = 1 + torch.randint(self.kinds - 1, first.shape, generator=generator)
-        kind.scatter_(1, second, (kind.gather(1, first) + other) % self.kinds)  # in good strings too: the two differ
-        balanced = torch.rand(first.shape, generator=generator) < 0.5
-        swapped = kind.scatter(1, longest, kind.gather(1, longest.flip(1)))
+        luck = torch.rand(kind.shape, generator=generator).log() / (nesting.closes - nesting.opens)
+        pair = luck.topk(2, dim=1).indices  # drawn in proportion to the span (exponential races)
+        one, other = pair.chunk(2, dim=1)
+        unlike = 1 + torch.randint(self.kinds - 1, one.shape, generator=generator)
+        kind.scatter_(1, other, (kind.gather(1, one) + unlike) % self.kinds)  # in good strings too: the two differ
+        balanced = torch.rand(one.shape, generator=generator) < 0.5
+        swapped = kind.scatter(1, pair, kind.gather(1, pair.flip(1)))
         inputs = _per_step(nesting, kind, self.kinds + torch.where(balanced, kind, swapped))
         return Batch(inputs, balanced.long(), torch.ones_like(balanced))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-import argcomplete
+from argcomplete.shell_integration import shellcode
 
 
 def add(verbs: Any) -> None:
@@ -20,5 +20,5 @@ def add(verbs: Any) -> None:
 
 
 def call(arguments: argparse.Namespace) -> int:
-    print(argcomplete.shellcode(["harness"], shell=arguments.shell))
+    print(shellcode(["harness"], shell=arguments.shell))
     return 0

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness import registry
 from harness.cli.parse import completes
-from harness.errors import UsageError, unknown
+from harness.errors import PluginError, UsageError, unknown
 from harness.options import Option, options_of
 
 
@@ -47,7 +47,7 @@ def _kind(name: str) -> registry.Kind:
 def _kind_of_file(name: str) -> registry.Kind:
     try:
         plugin = registry.find("task", name).load()
-    except registry.PluginError:
+    except PluginError:
         return "architecture"
     return "task" if hasattr(plugin, "sample") else "architecture"
 
@@ -57,7 +57,10 @@ def _architecture(name: str) -> dict[str, Any]:
     from harness.model import count_parameters
 
     parts = parts_of(name)
-    described: dict[str, Any] = {"architecture": ":".join(part.name for part in parts), "about": _about(parts[0].plugin)}
+    described: dict[str, Any] = {
+        "architecture": ":".join(part.name for part in parts),
+        "about": _about(parts[0].plugin),
+    }
     described["reference"] = "; ".join(r for part in parts if (r := getattr(part.plugin, "reference", "")))
     described["options"] = {
         f"{part.name}.{key}": _option(option, getattr(part.plugin, "search_space", {}).get(key))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments_parsed = parser.parse_args(arguments)
     except SystemExit as end:
         return int(end.code or 0)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's way of pressing Ctrl-C
     try:
         return int(arguments_parsed.call(arguments_parsed))
     except HarnessError as error:

@@ -1,4 +1,4 @@
-"""The display of a sweep while it goes on: one line for what runs, one for all of it; plain lines without a terminal."""
+"""The display of a sweep while it goes on: bars in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from harness.record import Record
 from harness.spec import RunSpec
@@ -99,7 +99,9 @@ class _Pace:
         self.spent += _work(record.spec)
 
     def left(self, running: dict[str, Look]) -> str:
-        now = self.spent + sum(_work(self.runs[key]) * look.step / self.runs[key].steps for key, look in running.items())
+        now = self.spent + sum(
+            _work(self.runs[key]) * look.step / self.runs[key].steps for key, look in running.items()
+        )
         if now <= 0:
             return "?"
         seconds = (time.monotonic() - self.begun) * (self.waiting - now) / now
@@ -136,7 +138,9 @@ def result(record: Record) -> str:
     """One line on how a run ended."""
     if record.status != "ok":
         return f"{name(record.spec)}: {record.status}: {record.reason}"
-    solved = f"solved at step {record.steps_to_solve}" if record.steps_to_solve else f"not solved in {record.steps} steps"
+    solved = (
+        f"solved at step {record.steps_to_solve}" if record.steps_to_solve else f"not solved in {record.steps} steps"
+    )
     chance = "?" if record.chance is None else f"{record.chance:.1%}"
     accuracy = "?" if record.accuracy is None else f"{record.accuracy:.1%}"
     return f"{name(record.spec)}: accuracy {accuracy} (chance {chance}), {solved}, {record.seconds:.1f} s"

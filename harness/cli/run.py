@@ -32,7 +32,9 @@ def add(verbs: Any) -> None:
         description="Trains every combination of architecture, task, length and seed; shows accuracy against length.",
         epilog=_EPILOG,
     )
-    completes(many(parser, "--arch", required=True, metavar="NAME", help="architectures: names or ./file.py"), "architecture")
+    completes(
+        many(parser, "--arch", required=True, metavar="NAME", help="architectures: names or ./file.py"), "architecture"
+    )
     completes(many(parser, "--task", required=True, metavar="NAME", help="tasks: names or ./file.py"), "task")
     many(parser, "--length", kind=whole(1), metavar="T", help="lengths to train at (default: the task's own)")
     many(parser, "--test-length", kind=whole(1), metavar="T", help="lengths to test every trained model at as well")

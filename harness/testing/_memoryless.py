@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -38,12 +39,13 @@ def memoryless(task: Task, length: int, rows: int, *, ahead: bool = False, seed:
     """
     generator = torch.Generator().manual_seed(derive_seed(seed, "memoryless"))
     seen = _seen(task.sample(generator, 2 * rows, length), task, ahead)
+    kinds = int(seen.kind.max()) + 1
     fit, held = (_Seen(*(part[chosen] for part in seen)) for chosen in (seen.row < rows, seen.row >= rows))
     if isinstance(task.targets, Classes):
-        right = (_most_frequent(fit, task.targets)[held.kind] == held.answer).double().mean(dim=1)
+        right = (_most_frequent(fit, kinds, task.targets)[held.kind] == held.answer).double().mean(dim=1)
     else:
-        right = _within(_best_constants(fit, task.targets)[held.kind], held.answer, task.targets)
-    return _over_rows(right, held.row)
+        right = _within(_best_constants(fit, kinds, task.targets)[held.kind], held.answer, task.targets)
+    return _over_rows(right, held.row - rows)
 
 
 def _seen(batch: Batch, task: Task, ahead: bool) -> _Seen:
@@ -57,25 +59,26 @@ def _seen(batch: Batch, task: Task, ahead: bool) -> _Seen:
     if ahead:
         later = torch.cat([inputs, torch.full_like(inputs[:, :1], -1)], dim=1)  # -1: there is no next input
         shown = torch.cat([shown, later[row, step + 1].round()], dim=1)
-    kind = shown.unique(dim=0, return_inverse=True)[1]
+    kind = torch.unique(shown, dim=0, return_inverse=True)[1]
     if isinstance(task.inputs, Vectors) and kind.max() >= _MOST_KINDS:
         kind = torch.zeros_like(kind)
     return _Seen(kind, batch.targets[row, column].reshape(len(row), -1), row)
 
 
-def _most_frequent(fit: _Seen, targets: Classes) -> Tensor:
+def _most_frequent(fit: _Seen, kinds: int, targets: Classes) -> Tensor:
     """The most frequent class, shape (kinds, entries)."""
+    shape = (kinds, targets.entries, targets.size)
     question = fit.kind[:, None] * targets.entries + torch.arange(targets.entries)
-    kinds = int(fit.kind.max()) + 1
-    counts = torch.bincount((question * targets.size + fit.answer).flatten(), minlength=kinds * targets.entries * targets.size)
-    return counts.view(kinds, targets.entries, targets.size).argmax(dim=2)
+    counts = torch.bincount((question * targets.size + fit.answer).flatten(), minlength=math.prod(shape))
+    return counts.view(shape).argmax(dim=2)
 
 
-def _best_constants(fit: _Seen, targets: Vectors) -> Tensor:
-    """The vector that is within tolerance of most answers, out of some of the answers and their mean: (kinds, size)."""
+def _best_constants(fit: _Seen, kinds: int, targets: Vectors) -> Tensor:
+    """The vector within tolerance of most answers, out of some of the answers and their mean: (kinds, size)."""
     best = []
-    for kind in range(int(fit.kind.max()) + 1):
-        answers = fit.answer[fit.kind == kind]
+    for kind in range(kinds):
+        of_kind = fit.answer[fit.kind == kind]
+        answers = of_kind if len(of_kind) else fit.answer
         candidates = torch.cat([answers.mean(dim=0, keepdim=True), answers[:_CANDIDATES]])
         shares = torch.stack([_within(candidate, answers, targets).mean() for candidate in candidates])
         best.append(candidates[shares.argmax()])
