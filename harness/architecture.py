@@ -22,15 +22,16 @@ class Architecture(nn.Module):
     """A sequence model; its keyword-only constructor arguments are its hyperparameters.
 
     `forward` takes x of shape (batch, time, input_size), the state after the previous chunk (None: begin anew) and the
-    number of valid steps of each row, shape (batch,) (None: all of them). It returns the outputs, shape (batch, time,
-    output_size), and the state after each row's last valid step.
+    number of valid steps of each row, int64 of shape (batch,) on the CPU, each from 1 to time (None: all valid). It
+    returns the outputs, shape (batch, time, output_size), whose steps beyond a row's length nobody reads, and the state
+    after each row's last valid step.
     """
 
     reference: ClassVar[str] = ""  # the paper
     search_space: ClassVar[SearchSpace] = {}  # ranges for tuning; keys are keyword-only constructor arguments
-    causal: ClassVar[bool] = True  # output t depends on inputs up to t only
-    stateful: ClassVar[bool] = True  # the state returned, passed in again, continues the sequence
-    max_length: ClassVar[int | None] = None  # most steps it can take; None: any number
+    causal: bool = True  # output t depends on inputs up to t only
+    stateful: bool = True  # the state returned, passed in again, continues the sequence
+    max_length: int | None = None  # most steps it can take; None: any number
 
     input_size: int
     hidden_size: int
@@ -63,6 +64,7 @@ class CellArchitecture(Architecture):
 
     def forward(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         state = self.initial_state(x) if state is None else state
+        lengths = lengths if lengths is None else lengths.to(x.device)
         outputs = []
         for t, x_t in enumerate(x.unbind(dim=1)):
             out, new = self.step(x_t, state)
@@ -85,6 +87,20 @@ class Wrapper(Architecture):
     """
 
     default_base: ClassVar[str] = "lstm"  # what the name alone wraps
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """The groups of the wrapped architectures, and one for the wrapper's own parameters if it has any."""
+        inner = [module for module in self.modules() if isinstance(module, Architecture) and module is not self]
+        groups = [group for module in _outermost(inner) for group in module.parameter_groups()]
+        grouped = {id(parameter) for group in groups for parameter in group["params"]}
+        own = [parameter for parameter in self.parameters() if id(parameter) not in grouped]
+        return [*groups, {"params": own}] if own else groups
+
+
+def _outermost(architectures: list[Architecture]) -> list[Architecture]:
+    """Those that are inside none of the others."""
+    inside = {id(part) for whole in architectures for part in whole.modules() if part is not whole}
+    return [architecture for architecture in architectures if id(architecture) not in inside]
 
 
 def _keep_finished(active: Tensor, new: State, old: State) -> State:

@@ -76,7 +76,7 @@ def as_architecture(module: nn.Module, input_size: int, hidden_size: int) -> Arc
 class PlainModule(Architecture):
     """A stranger's `nn.Module` that returns `out` or `(out, anything)`: no state is carried for it.
 
-    Declarations (`causal`, `max_length`, `reference`, ...) are taken from the module where it has them.
+    Declarations (`causal`, `max_length`, `output_size`, `parameter_groups`) are taken from the module if it has them.
     """
 
     stateful = False
@@ -84,8 +84,8 @@ class PlainModule(Architecture):
     def __init__(self, module: nn.Module, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
         self.module = module
-        self.causal = getattr(module, "causal", True)  # type: ignore[misc]
-        self.max_length = getattr(module, "max_length", None)  # type: ignore[misc]
+        self.causal = getattr(module, "causal", True)
+        self.max_length = getattr(module, "max_length", None)
         self.output_size = getattr(module, "output_size", None) or self._dry_run()
 
     def forward(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import subprocess
 from collections.abc import Iterator
@@ -24,6 +25,27 @@ def pick(name: str) -> torch.device:
         have = ", ".join(device for device, is_there in there.items() if is_there)
         raise UsageError(f"--device {name}: there is no such device here. There is: {have}.")
     return torch.device(name)
+
+
+def cores() -> int:
+    """CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def slots(device: torch.device, per_gpu: int) -> list[str]:
+    """What CUDA_VISIBLE_DEVICES is for each run at once: every GPU in turn, `per_gpu` times; empty on the CPU."""
+    if device.type != "cuda":
+        return []
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    gpus = given.split(",") if given else [str(index) for index in range(torch.cuda.device_count())]
+    return gpus * per_gpu
+
+
+def memory_share(device: torch.device, jobs: int) -> int | None:
+    """Bytes that one of `jobs` workers may hold; None where a limit would be in the way, as with CUDA's mappings."""
+    if device.type != "cpu" or not hasattr(os, "sysconf"):
+        return None
+    return int(0.9 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")) // jobs
 
 
 @contextmanager

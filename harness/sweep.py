@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from harness.engines import Engine, Listener
 from harness.errors import UsageError
@@ -19,6 +19,10 @@ from harness.variants import Typed, Variant, architecture_variants, check_names,
 
 LONGEST = 100_000
 """Greatest length that is accepted: beyond it one training step takes minutes and gigabytes."""
+
+
+Reuse = Literal["fresh", "any", "none"]
+"""Which finished runs stand: those of today's plugin code, those of older code too, or none."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +72,11 @@ def plan(sweep: SweepSpec) -> list[RunSpec]:
 
 
 def execute(
-    sweep: SweepSpec, runs: list[RunSpec], engine: Engine, store: Store, display: Display, reuse: bool = True
+    sweep: SweepSpec, runs: list[RunSpec], engine: Engine, store: Store, display: Display, reuse: Reuse = "fresh"
 ) -> Outcome:
     """Runs what is missing and records it; Ctrl-C ends the sweep with everything finished kept."""
     planned = {spec.identity: spec for spec in runs}
-    cells = _finished(store, planned) if reuse else {}
+    cells = _finished(store, planned, reuse)
     done = {record.spec.identity for record in cells.values()}
     display.planned(planned, len(done))
     for identity in (key for key in planned if key not in done):
@@ -123,16 +127,28 @@ class _Driver:
         self.display.ended(key, record)
 
 
-def _finished(store: Store, planned: dict[str, RunSpec]) -> dict[str, Record]:
-    """Records, by MLflow id, of planned runs that need not be run again."""
+def _finished(store: Store, planned: dict[str, RunSpec], reuse: Reuse) -> dict[str, Record]:
+    """Records, by MLflow id, of planned runs that need not be run again; the newest of each."""
+    if reuse == "none":
+        return {}
+    key = _codeless if reuse == "any" else _identity
+    wanted = {key(spec): spec for spec in planned.values()}
     cells: dict[str, Record] = {}
-    found: set[str] = set()
     for run_id, record in store.records({spec.task_label for spec in planned.values()}):
-        identity = record.spec.identity
-        if identity in planned and identity not in found and record.status in FINAL:
-            found.add(identity)
-            cells[run_id] = replace(record, spec=planned[identity])  # its label may be another in this sweep
+        spec = wanted.get(key(record.spec))
+        if spec and record.status in FINAL:
+            del wanted[key(spec)]
+            cells[run_id] = replace(record, spec=spec)  # its label may be another in this sweep
     return cells
+
+
+def _identity(spec: RunSpec) -> str:
+    return spec.identity
+
+
+def _codeless(spec: RunSpec) -> str:
+    """The identity but for the plugins' source."""
+    return replace(spec, architecture_code="", task_code="").identity
 
 
 def _run(

@@ -114,13 +114,15 @@ class _Module(pl.LightningModule):
 
 def make_optimizer(model: Model, spec: RunSpec) -> torch.optim.Optimizer:
     """The optimizer of a spec, with the architecture's own parameter groups."""
-    groups: list[dict[str, Any]] = [{"params": [*model.embedding.parameters(), *model.head.parameters()]}]
-    groups += [dict(group) for group in model.architecture.parameter_groups()]
-    for group in groups:
-        group["lr"] = spec.lr * group.pop("lr_scale", 1.0)
+    groups: dict[str, dict[str, Any]] = {}  # those that differ in nothing are one: an optimizer step costs by group
+    own = {"params": [*model.embedding.parameters(), *model.head.parameters()]}
+    for group in [own, *model.architecture.parameter_groups()]:
+        settings = {key: value for key, value in group.items() if key != "params"}
+        settings["lr"] = spec.lr * settings.pop("lr_scale", 1.0)
+        groups.setdefault(repr(sorted(settings.items())), {"params": [], **settings})["params"] += group["params"]
     kind = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD"}[spec.optimizer]
     fused = {} if spec.optimizer == "rmsprop" or spec.precision == "16-mixed" else {"fused": True}
-    return getattr(torch.optim, kind)(groups, lr=spec.lr, **fused)  # type: ignore[no-any-return]
+    return getattr(torch.optim, kind)(groups.values(), lr=spec.lr, **fused)  # type: ignore[no-any-return]
 
 
 class _Keeper(pl.Callback):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -42,9 +42,6 @@ class Bidirectional(Wrapper):
         back = _reversed(back, lengths)
         out = torch.cat([ahead, back], dim=2) if self.merge == "concat" else ahead + back
         return out, (ahead_after, back_after)
-
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        return [*self.ahead.parameter_groups(), *self.back.parameter_groups()]
 
 
 def _reversed(x: Tensor, lengths: Tensor | None) -> Tensor:

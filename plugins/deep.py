@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -65,9 +65,6 @@ class Deep(Wrapper):
             x = x + out if i in self.residual_layers else out
             after.append(new)
         return x, tuple(after)
-
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        return [group for layer in self.layers for group in layer.parameter_groups()]
 
     def extra_repr(self) -> str:
         return f"dropout={self.dropout}, residual_layers={self.residual_layers}"

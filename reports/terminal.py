@@ -24,20 +24,21 @@ def show(records: Sequence[Record], console: Console) -> None:
     for record in records:
         by_task[record.spec.task_label].append(record)
     for task, members in by_task.items():
-        console.print(_table(task, members))
+        seeds = len({record.spec.seed for record in members})
+        title = f"{task}: test accuracy by length, {seeds} seed{'s' if seeds > 1 else ''}"
+        console.print(Text(title, style="bold"))
+        console.print(_table(members))
         console.print(_notes(members))
         if chart := _chart(members, console):
             console.print(chart)
     if any(record.scores.keys() - {record.spec.length} for record in records):
+        console.print(Text("length generalisation: test accuracy at lengths not trained at", style="bold"))
         console.print(_generalisation(records))
 
 
-def _table(task: str, records: list[Record]) -> Table:
+def _table(records: list[Record]) -> Table:
     lengths = sorted({record.spec.length for record in records})
-    seeds = len({record.spec.seed for record in records})
-    table = Table(
-        title=f"{task}: test accuracy by length ({seeds} seed{'s' if seeds > 1 else ''})", title_justify="left"
-    )
+    table = Table()
     table.add_column("length")
     for length in lengths:
         table.add_column(f"{length}", justify="right")
@@ -76,10 +77,11 @@ def _chance(records: list[Record], length: int) -> str:
 
 def _notes(records: list[Record]) -> Group:
     """What a reader must know to read the table, and why runs failed."""
-    threshold = max(record.solved_at for record in records)
-    notes: list[RenderableType] = [
-        Text(f"green: most seeds solved it (accuracy of at least {threshold:.0%}); [lowest..highest seed]", style="dim")
-    ]
+    thresholds = [record.solved_at for record in records if record.status == "ok"]
+    notes: list[RenderableType] = []
+    if thresholds:
+        solved = f"green: most seeds solved it (accuracy of at least {thresholds[0]:.0%}); [lowest..highest seed]"
+        notes.append(Text(solved, style="dim"))
     if len({record.spec.seed for record in records}) == 1:
         notes.append(Text("one seed shows no spread: --seeds 5 says how sure this is", style="dim"))
     reasons = dict.fromkeys((r.spec.label, r.spec.length, r.status, r.reason) for r in records if r.status != "ok")
@@ -123,7 +125,7 @@ def _point(records: list[Record], label: str, length: int) -> float | None:
 
 def _generalisation(records: Sequence[Record]) -> Table:
     """Accuracy of each model at lengths it was not trained at."""
-    table = Table(title="length generalisation: test accuracy at other lengths", title_justify="left")
+    table = Table()
     tested = sorted({length for record in records for length in record.scores})
     for name in ("task", "architecture", "trained at", *map(str, tested)):
         table.add_column(name, justify="right" if name.isdigit() else "left")

@@ -1,13 +1,14 @@
-"""Random nestings of brackets: what opens and closes where, and inside what. Kept apart from the task to be read alone.
+"""Random nestings of brackets: what opens and closes where, and inside what. A file of its own, to be read alone.
 
-A nesting is `( inside ) rest`, where every size of the inside is equally likely, and both parts are nestings again. So
+A nesting is `( inside ) rest`: every size of the inside is equally likely, and both parts are nestings again. So
 brackets of every span are about equally common on a logarithmic scale, and the depth grows only as the logarithm of the
 length: longer strings ask for longer memory, not for a much larger one. (Drawn uniformly from all nestings of a length,
-nearly all spans stay short and the depth grows as the square root.) The very first bracket is made to span at least half
-of the string, so that there always is something to remember.
+nearly all spans stay short and the depth grows as the square root.) The very first bracket is made to span at least
+half of the string, so that there always is something to remember.
 
-The shape is that of a random search tree, and so of the tree over random ranks whose root is the highest: bracket i closes
-i-th, holds the brackets back to the nearest higher rank before it, and lies inside the nearest higher rank after it.
+The shape is that of a random search tree, and so of the tree over random ranks whose root is the highest: bracket i
+closes i-th, holds the brackets back to the nearest higher rank before it, and lies inside the nearest higher rank after
+it.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ def random_nesting(generator: Generator, batch_size: int, pairs: int) -> Nesting
 def mean_outermost(pairs: int) -> float:
     """Expected number of brackets with nothing around them: the harmonic number of half the pairs.
 
-    The rest after the first bracket has 0 .. pairs // 2 - 1 pairs, equally likely; a random search tree of m nodes has on
-    average the m-th harmonic number of nodes on its right edge.
+    The rest after the first bracket has 0 .. pairs // 2 - 1 pairs, equally likely; a random search tree of m nodes has
+    on average the m-th harmonic number of nodes on its right edge.
     """
     return sum(1 / k for k in range(1, pairs // 2 + 1))
 
@@ -53,5 +54,5 @@ def _last_higher(rank: Tensor) -> Tensor:
     rank = F.pad(rank, (1, 0), value=torch.inf)
     found = (torch.arange(rank.shape[1]) - 1).clamp(min=0).expand(rank.shape)
     while (lower := rank.gather(1, found) < rank).any():
-        found = torch.where(lower, found.gather(1, found), found)  # all between a lower one and its `found` is lower too
+        found = torch.where(lower, found.gather(1, found), found)  # whatever lies between is lower still
     return found[:, 1:] - 1

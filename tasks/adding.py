@@ -20,18 +20,18 @@ class Adding(Task):
 
     - halves: numbers in [0, 1], one marked in each half; the answer is their sum.
     - anywhere: the same, two different steps anywhere.
-    - hochreiter: numbers in [-1, 1], one marked among the first ten, the other among the first length/2 - 1 that are left;
-      the first and the last marker are -1; the answer is 0.5 + sum/4; `length` to 1.1 x `length` steps. Where the first
-      step is picked its marker stays -1 and its number counts as zero. (The paper says so of the first pick; the second
-      is treated alike, so that the answer always is the sum of what is marked 1.) Under length 20 the first ten steps
-      are the first half of the sequence.
+    - hochreiter: numbers in [-1, 1], one marked among the first ten, the other among the first length/2 - 1 that are
+      left; the first and the last marker are -1; the answer is 0.5 + sum/4; `length` to 1.1 x `length` steps. Where the
+      first step is picked its marker stays -1 and its number counts as zero. (The paper says so of the first pick; the
+      second is treated alike, so that the answer always is made of what is marked 1.) Under length 20 the first half
+      stands in for the first ten.
 
     An answer is right when it is off by less than 0.04. Inputs are (number, marker).
     """
 
     reference = (
-        "Hochreiter & Schmidhuber 1997, Long short-term memory, experiment 4 (hochreiter); Arjovsky, Shah & Bengio 2016 "
-        "(halves); Bai, Kolter & Koltun 2018 (anywhere)"
+        "halves: Arjovsky, Shah & Bengio 2016; anywhere: Bai, Kolter & Koltun 2018; hochreiter: Hochreiter & "
+        "Schmidhuber 1997, Long short-term memory, experiment 4"
     )
     solved_at = 0.9
     min_length = 4
@@ -79,8 +79,8 @@ class Adding(Task):
     def chance(self, length: int) -> float:
         """Share of answers within 0.04 of the most likely one, given the last pair.
 
-        With both numbers unknown the sum is spread over a triangle; where one is known it is spread evenly. One is known
-        if the last step is marked, or (hochreiter) if a number counts as zero.
+        With both numbers unknown the sum is spread over a triangle; where one is known it is spread evenly. One is
+        known if the last step is marked, or (hochreiter) if a number counts as zero.
         """
         half = length // 2
         if self.variant == "halves":

@@ -12,11 +12,13 @@ class Copy(Task):
     """Symbols, `length` - 1 blanks, a delimiter, and as many blanks as symbols, over which the symbols are repeated.
 
     Inputs: 0 .. alphabet-1 the symbols, `alphabet` the blank, `alphabet` + 1 the delimiter. Targets: the same numbers,
-    without the delimiter, which never is an answer. The loss is over all `length` + 2 x symbols steps, as published; the
-    accuracy is over the steps that repeat, since the blanks before them can be had without memory.
+    without the delimiter, which never is an answer. The loss is over all `length` + 2 x `symbols` steps, as published;
+    the accuracy is over the steps that repeat, since the blanks before them can be had without memory.
     """
 
-    reference = "Arjovsky, Shah & Bengio 2016, Unitary evolution recurrent neural networks; selective: Gu & Dao 2023, Mamba"
+    reference = (
+        "Arjovsky, Shah & Bengio 2016, Unitary evolution recurrent neural networks; selective: Gu & Dao 2023, Mamba"
+    )
 
     def __init__(self, *, symbols: int = 10, alphabet: int = 8, selective: bool = False) -> None:
         if symbols < 1:

@@ -18,7 +18,7 @@ def add(verbs: Any) -> None:
         "list",
         help="architectures and tasks by name",
         description="Lists architectures and tasks by name, with where they come from; nothing is imported.",
-        epilog="examples:\n  harness list\n  harness list --broken    # imports everything; says what cannot be, and why",
+        epilog="examples:\n  harness list\n  harness list --broken    # imports everything; says what fails, and why",
     )
     parser.add_argument("--broken", action="store_true", help="import every plugin and list those that fail")
     parser.add_argument("--json", action="store_true", help="print JSON")

@@ -38,7 +38,7 @@ class Lines:
         self.runs, self.total, self.ended_runs = runs, len(runs), done
         self.pace = _Pace(runs, done)
         self.last = time.monotonic()
-        _say(f"{len(runs)} runs planned, {done} finished before")
+        _say(f"{len(runs)} run{'s' if len(runs) != 1 else ''} planned, {done} finished before")
 
     def started(self, key: str) -> None:
         self.pace.started()

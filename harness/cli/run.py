@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness.cli.parse import Parser, assignment, completes, many, positive, whole
 
 if TYPE_CHECKING:
+    from harness.engines import Engine
     from harness.sweep import Outcome, SweepSpec
 
 _EPILOG = """examples:
@@ -65,8 +66,21 @@ def _add_training(group: Any) -> None:
 
 def _add_where(group: Any) -> None:
     group.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="(default: auto)")
+    group.add_argument(
+        "--jobs", type=whole(1), metavar="N", help="runs at once (default: one a core, or one a GPU slot)"
+    )
+    group.add_argument("--slots-per-gpu", type=whole(1), default=1, metavar="N", help="runs at once on one GPU")
+    group.add_argument("--timeout", type=positive(), metavar="SECONDS", help="end a run that takes longer")
+    group.add_argument(
+        "--engine", choices=["local", "inline"], default="local", help="worker processes, or this one (to debug)"
+    )
     group.add_argument("--tracking-uri", help="MLflow store (default: MLFLOW_TRACKING_URI, else ./mlflow.db)")
-    group.add_argument("--again", action="store_true", help="run what is finished already once more")
+    group.add_argument(
+        "--reuse",
+        choices=["fresh", "any", "none"],
+        default="fresh",
+        help="finished runs that are not run again: those of today's plugin code (default), of older code too, none",
+    )
     group.add_argument("--quiet", action="store_true", help="no progress display")
     group.add_argument("--json", action="store_true", help="print the records as JSON instead of the table")
 
@@ -74,22 +88,37 @@ def _add_where(group: Any) -> None:
 def call(arguments: argparse.Namespace) -> int:
     if not arguments.quiet:
         print("loading torch, Lightning and MLflow ...", file=sys.stderr, flush=True)
-    from harness import device as devices
+    if arguments.engine == "local":
+        from harness.engines.local import warm_up
+
+        warm_up()  # the workers import torch while we do
     from harness.cli.progress import Quiet, display
-    from harness.engines.inline import Inline
     from harness.store import resolve_uri
     from harness.sweep import execute, plan
     from harness.track import Store
 
-    device = devices.pick(arguments.device)
     sweep = _sweep(arguments)
     runs = plan(sweep)
     uri = resolve_uri(arguments.tracking_uri)
     store = Store(uri)
     with Quiet() if arguments.quiet else display() as shown:
-        outcome = execute(sweep, runs, Inline(device), store, shown, reuse=not arguments.again)
+        outcome = execute(sweep, runs, _engine(arguments), store, shown, reuse=arguments.reuse)
     _show(outcome, arguments, uri, len(runs))
     return _exit_code(outcome)
+
+
+def _engine(arguments: argparse.Namespace) -> Engine:
+    from harness import device as devices
+    from harness.engines.inline import Inline
+    from harness.engines.local import Local
+
+    device = devices.pick(arguments.device)
+    if arguments.engine == "inline":
+        return Inline(device)
+    slots = devices.slots(device, arguments.slots_per_gpu)
+    jobs = arguments.jobs or (len(slots) if slots else devices.cores())
+    visible = [slots[index % len(slots)] for index in range(jobs)] if slots else None
+    return Local(device.type, jobs, visible, arguments.timeout, devices.memory_share(device, jobs))
 
 
 def _sweep(arguments: argparse.Namespace) -> SweepSpec:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from harness.record import Record
-from harness.spec import RunSpec
-from harness.train import Progress
+if TYPE_CHECKING:  # an engine starts its workers before the driver imports torch
+    from harness.record import Record
+    from harness.spec import RunSpec
+    from harness.train import Progress
 
 
 class Listener(Protocol):

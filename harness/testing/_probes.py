@@ -94,14 +94,17 @@ def future_in_the_past(model: Architecture, x: Tensor) -> float:
     return max(gap(after[:, :t], before[:, :t]) for t, after in changed)
 
 
-def best_recall(model: Architecture, symbols: int, learning_rate: float, steps: int) -> float:
-    """The best accuracy over fresh batches while training; on one thread, until it is perfect or `steps` are over."""
+def best_recall(model: Architecture, symbols: int, steps: int, learning_rate: float, updates: int) -> float:
+    """The best accuracy in recalling the first of `steps` steps, over fresh batches while training on one thread.
+
+    Training ends when it is perfect or after `updates` updates.
+    """
     threads, best = torch.get_num_threads(), 0.0
     torch.set_num_threads(1)
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            for accuracy in _recall_training(model.train(), symbols, learning_rate, steps):
+            for accuracy in _recall_training(model.train(), symbols, steps, learning_rate, updates):
                 best = max(best, accuracy)
                 if best == 1.0:
                     break
@@ -110,13 +113,16 @@ def best_recall(model: Architecture, symbols: int, learning_rate: float, steps: 
     return best
 
 
-def _recall_training(model: Architecture, symbols: int, learning_rate: float, steps: int) -> Iterator[float]:
+def _recall_training(
+    model: Architecture, symbols: int, steps: int, learning_rate: float, updates: int
+) -> Iterator[float]:
+    """The accuracy on the batch of each update, taken before it."""
     head = nn.Linear(model.output_size, symbols)
     groups = [{"params": g["params"], "lr": learning_rate * g.get("lr_scale", 1.0)} for g in model.parameter_groups()]
     optimizer = torch.optim.Adam([*groups, {"params": head.parameters(), "lr": learning_rate}])
-    for _ in range(steps):
+    for _ in range(updates):
         first = torch.randint(symbols, (64, 1))
-        tape = torch.cat([first, torch.full((64, 5), symbols)], dim=1)
+        tape = torch.cat([first, torch.full((64, steps - 1), symbols)], dim=1)
         answer = head(model(F.one_hot(tape, symbols + 1).float())[0][:, -1])
         yield (answer.argmax(dim=1) == first[:, 0]).float().mean().item()
         optimizer.zero_grad()

@@ -55,7 +55,7 @@ class ArchitectureContract:
     hidden_size: ClassVar[int] = 16
     tolerance: ClassVar[float] = 1e-5  # largest difference between equal results, relative to the larger of 1 and them
     learning_rate: ClassVar[float] = 1e-2
-    learning_steps: ClassVar[int] = 300
+    learning_updates: ClassVar[int] = 300
 
     @pytest.fixture
     def make(self) -> Make:
@@ -219,12 +219,13 @@ class ArchitectureContract:
         require(right, f"a model moved to bfloat16 must give finite bfloat16 outputs, got {out.dtype}")
 
     def test_learns_to_recall_the_first_symbol(self, make: Make) -> None:
-        model = build(make, symbols_and_blank := 5, self.hidden_size)
-        if (model.max_length or 6) < 6:
-            pytest.skip(f"takes at most {model.max_length} steps, the recall needs 6")
-        accuracy = best_recall(model, symbols_and_blank - 1, self.learning_rate, self.learning_steps)
-        seen = f"after {self.learning_steps} steps the accuracy is {accuracy:.0%}, chance is 25%"
-        require(accuracy > 0.9, f"it must learn to recall the first of 4 symbols over 5 blanks; {seen}")
+        symbols, steps = 4, 6
+        model = build(make, symbols + 1, self.hidden_size)
+        if (model.max_length or steps) < steps:
+            pytest.skip(f"takes at most {model.max_length} steps, the recall needs {steps}")
+        accuracy = best_recall(model, symbols, steps, self.learning_rate, self.learning_updates)
+        seen = f"after {self.learning_updates} updates the accuracy is {accuracy:.0%}, chance is {1 / symbols:.0%}"
+        require(accuracy > 0.9, f"it must learn to recall the first of {steps} steps, one of {symbols} symbols; {seen}")
 
     def test_not_everything_is_skipped(self, make: Make) -> None:
         checked = any(finding.status != "skipped" for finding in _findings(self, make))

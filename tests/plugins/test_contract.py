@@ -92,8 +92,3 @@ def test_the_contract_leaves_the_global_generator_and_the_threads_alone():
     check_architecture(lambda i, h: build_architecture("deep", i, h, {"deep.dropout": 0.2}))
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.get_num_threads() == threads
-
-
-def test_the_fixture_must_be_overridden():
-    with pytest.raises(NotImplementedError, match="override the fixture `make`"):
-        ArchitectureContract.__dict__["make"].__wrapped__(ArchitectureContract())

@@ -285,7 +285,7 @@ def test_an_error_in_the_architecture_is_a_broken_promise_with_its_cause():
         (IgnoresHiddenSize, SIZE, "got [1104, 1104, 1104] parameters for sizes [16, 32, 64]"),
         (SearchesAMissingArgument, SPACE, "names 'leak', which is no keyword-only argument"),
         (HasADefaultOutsideItsRange, SPACE, "the default of 'leak', 0.0, lies outside its range 0.1 .. 1"),
-        (HasNoMemory, LEARNS, "after 300 steps the accuracy is"),
+        (HasNoMemory, LEARNS, "after 300 updates the accuracy is"),
     ],
 )
 def test_the_message_names_the_promise_and_what_was_seen(fault, promise, said):

@@ -76,6 +76,12 @@ def test_residual_stands_where_the_widths_agree(inputs, layers):
     torch.testing.assert_close(deep(x)[0], expected)
 
 
+def test_residual_carries_what_dropout_has_not_touched():
+    deep = Deep(INPUTS, HIDDEN, Passes, depth=2, dropout=0.5, residual=True).train()
+    out, _ = deep(torch.ones(64, STEPS, INPUTS))
+    assert set(out.unique().tolist()) == {2.0, 6.0}  # 2 from the first layer, and 0 or 4 from the second
+
+
 def test_without_residual_no_layer_has_one():
     assert Deep(HIDDEN, HIDDEN, GRU).residual_layers == ()
 

@@ -1,0 +1,153 @@
+"""The task contract catches broken tasks, each by the check that names the broken promise."""
+
+import random
+
+import pytest
+import torch
+
+from harness import Batch, Classes, Task, Tokens
+from harness.testing import TaskContract
+
+
+class First(Task):
+    """At every step, the first symbol; a sound task to break."""
+
+    min_length = 2
+    inputs = Tokens(8)
+    targets = Classes(8)
+
+    def sample(self, generator, batch_size, length):
+        inputs = torch.randint(8, (batch_size, length), generator=generator)
+        mask = torch.ones_like(inputs, dtype=torch.bool)
+        mask[:, 0] = False
+        return Batch(inputs, inputs[:, :1].repeat(1, length), mask)
+
+    def chance(self, length):
+        return 1 / 8
+
+
+class TestFirst(TaskContract):
+    @pytest.fixture
+    def task(self):
+        return First()
+
+
+class GlobalGenerator(First):
+    def sample(self, generator, batch_size, length):
+        return super().sample(torch.default_generator, batch_size, length)
+
+
+class PythonsGenerator(First):
+    def sample(self, generator, batch_size, length):
+        return super().sample(torch.Generator().manual_seed(random.getrandbits(32)), batch_size, length)
+
+
+class OwnSeed(First):
+    def sample(self, generator, batch_size, length):
+        return super().sample(torch.Generator().manual_seed(0), batch_size, length)
+
+
+class Rewound(First):
+    def sample(self, generator, batch_size, length):
+        return super().sample(torch.Generator().manual_seed(generator.initial_seed()), batch_size, length)
+
+
+class FewSequences(First):
+    def sample(self, generator, batch_size, length):
+        pool = super().sample(torch.Generator().manual_seed(0), 50, length)
+        chosen = torch.randint(50, (batch_size,), generator=generator)
+        return Batch(*(part[chosen] for part in pool[:3]))
+
+
+class LengthIgnored(First):
+    def sample(self, generator, batch_size, length):
+        return super().sample(generator, batch_size, 20)
+
+
+class Chance(First):
+    def __init__(self, chance):
+        self.said = chance
+
+    def chance(self, length):
+        return self.said
+
+
+class CurrentSymbolTells(First):
+    def sample(self, generator, batch_size, length):
+        batch = super().sample(generator, batch_size, length)
+        return batch._replace(inputs=batch.targets)
+
+
+class NextSymbolTells(First):
+    def sample(self, generator, batch_size, length):
+        batch = super().sample(generator, batch_size, length)
+        targets = batch.inputs.roll(-1, dims=1)
+        targets[:, -1] = 0
+        return batch._replace(targets=targets, mask=torch.arange(length).expand(batch_size, -1) < length - 1)
+
+
+class NeedlesslyCausal(First):
+    needs_causal = True
+
+
+class Altered(First):
+    """The sound batch with some parts replaced."""
+
+    def __init__(self, **change):
+        self.change = change
+
+    def sample(self, generator, batch_size, length):
+        batch = super().sample(generator, batch_size, length)
+        return batch._replace(**{name: change(batch) for name, change in self.change.items()})
+
+
+def full(batch, value):
+    return torch.full((len(batch.inputs),), value)
+
+
+FAULTS = {
+    "test_same_seed_gives_the_same_batch": [GlobalGenerator(), PythonsGenerator()],
+    "test_another_seed_gives_another_batch": [OwnSeed(), Rewound()],
+    "test_global_generators_are_left_alone": [GlobalGenerator(), PythonsGenerator()],
+    "test_inputs_are_what_is_declared": [
+        Altered(inputs=lambda b: b.inputs.int()),
+        Altered(inputs=lambda b: b.inputs + 1),
+        Altered(inputs=lambda b: b.inputs[..., None]),
+    ],
+    "test_targets_are_what_is_declared": [
+        Altered(targets=lambda b: b.targets.float()),
+        Altered(targets=lambda b: b.targets - 1),
+        Altered(targets=lambda b: b.targets[:, -1:]),
+    ],
+    "test_lengths_are_on_the_cpu_and_within_the_batch": [
+        Altered(lengths=lambda b: full(b, 0)),
+        Altered(lengths=lambda b: full(b, b.inputs.shape[1] + 1)),
+        Altered(lengths=lambda b: full(b, 2).int()),
+    ],
+    "test_masks_lie_inside_the_lengths_and_are_never_empty": [
+        Altered(lengths=lambda b: full(b, b.inputs.shape[1] - 1)),
+        Altered(mask=lambda b: b.mask.long()),
+        Altered(mask=lambda b: b.mask & (b.inputs[:, :1] > 3)),
+        Altered(loss_mask=lambda b: torch.zeros_like(b.mask)),
+    ],
+    "test_starts_mark_rows": [Altered(starts=lambda b: b.mask)],
+    "test_targets_vary": [Altered(targets=lambda b: torch.zeros_like(b.targets))],
+    "test_longer_lengths_give_longer_sequences": [LengthIgnored()],
+    "test_splits_share_no_sequence": [FewSequences()],
+    "test_chance_is_a_share_below_solved_at": [Chance(1.5), Chance(-0.1), Chance(0.995)],
+    "test_chance_is_what_the_best_predictor_without_memory_reaches": [Chance(0.1), Chance(0.2), CurrentSymbolTells()],
+    "test_needs_causal_exactly_when_the_next_input_helps": [NextSymbolTells(), NeedlesslyCausal()],
+}
+
+
+@pytest.mark.parametrize(
+    ("check", "task"),
+    [pytest.param(check, task, id=f"{check}-{i}") for check, tasks in FAULTS.items() for i, task in enumerate(tasks)],
+)
+def test_a_broken_task_is_caught_by_the_check_for_it(check, task):
+    with torch.random.fork_rng(), pytest.raises(AssertionError, match=r"\bmust\b"):
+        getattr(TaskContract(), check)(task)
+
+
+def test_every_check_catches_some_fault():
+    assert set(FAULTS) == {name for name in vars(TaskContract) if name.startswith("test_")}
