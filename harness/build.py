@@ -99,11 +99,12 @@ class PlainModule(Architecture):
     def _dry_run(self) -> int:
         """The width of the output for a short input, found without disturbing buffers or generators."""
         device = next((p.device for p in self.module.parameters()), torch.device("cpu"))
-        was_training = self.module.training
+        was_training = [(part, part.training) for part in self.module.modules()]
         self.module.eval()
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             out, _ = self.forward(torch.zeros(2, 3, self.input_size, device=device))
-        self.module.train(was_training)
+        for part, training in was_training:
+            part.training = training
         if not isinstance(out, Tensor) or out.dim() != 3 or out.shape[:2] != (2, 3):
             raise Refused(wrong_shape(type(self.module).__name__, (2, 3, self.input_size), out))
         return out.shape[2]

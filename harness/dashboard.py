@@ -26,6 +26,7 @@ _SECONDS_TO_START = 90
 CHARTS = {
     "accuracy_by_length": "Accuracy by sequence length",
     "steps_to_solve_by_length": "Training steps to solve, by sequence length",
+    "exact_match_by_length": "Sequences right at every scored step, by sequence length",
     "loss_by_length": "Test loss by sequence length",
 }
 

@@ -37,8 +37,8 @@ class Plugin:
             return self._pick(module)
         except PluginError:
             raise
-        except Exception as error:
-            cause = f"{type(error).__name__}: {error}"
+        except (Exception, SystemExit) as error:
+            cause = " ".join(f"{type(error).__name__}: {error}".split())  # one line
             raise PluginError(f"{self.kind} {self.name!r} ({self.origin}) cannot be imported: {cause}") from error
 
     def fingerprint(self) -> str:
@@ -47,14 +47,15 @@ class Plugin:
         if path is None:
             return f"version-{self.origin}"
         try:
-            return source.fingerprint(self.module if not self.path else path.stem, path)
+            return source.fingerprint(path.stem if self.path else self.module, path, loose=self.path is not None)
         except SyntaxError as error:
             raise PluginError(f"{self.kind} {self.name!r} ({self.origin}) is not Python: {error}") from None
 
     def _pick(self, module: ModuleType) -> Any:
         if self.attribute:
             if not hasattr(module, self.attribute):
-                raise PluginError(f"{self.origin} has no {self.attribute!r}.")
+                known = [name for name, value in vars(module).items() if _fits(self.kind, value, module)]
+                raise PluginError(unknown(f"{self.kind} in {self.path or self.module} called", self.attribute, known))
             return getattr(module, self.attribute)
         found = {name: value for name, value in vars(module).items() if _fits(self.kind, value, module)}
         if len(found) != 1:
@@ -94,7 +95,7 @@ def split_parts(name: str) -> list[str]:
     """The parts of a composed architecture, outermost first: 'deep:./cell.py:Cell' -> ['deep', './cell.py:Cell']."""
     parts: list[str] = []
     for part in name.split(":"):
-        if parts and parts[-1].endswith(".py"):
+        if parts and parts[-1].endswith(".py") and part.isidentifier():
             parts[-1] += f":{part}"
         else:
             parts.append(part)
@@ -143,10 +144,19 @@ def _load_file(name: str, path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
+        _check_neighbours(path)
     except BaseException:
         del sys.modules[name]
         raise
     return module
+
+
+def _check_neighbours(path: Path) -> None:
+    """Python keeps one module of a name: the file must have been given those beside it, not another folder's."""
+    for name, own in source.own_modules(path.stem, path, loose=True).items():
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if own != path and file and Path(file).resolve() != own.resolve():
+            raise PluginError(f"{path} imports {name!r} and got {file}, not {own}: rename one of the two.")
 
 
 def _fits(kind: Kind, value: Any, module: ModuleType) -> bool:

@@ -6,9 +6,11 @@ import ast
 import hashlib
 import importlib.machinery
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+
+_Locate = Callable[[str], Path | None]
 
 
 def locate(module: str) -> Path | None:
@@ -31,14 +33,19 @@ def first_line(path: Path) -> str:
 
 
 @cache
-def fingerprint(module: str, path: Path) -> str:
-    """A digest of a module's source and of all it imports, however deeply, from its own package or folder."""
-    sources: dict[str, bytes] = {}
-    _collect(module, path, _Own(module.split(".")[0], path.parent), sources)
+def fingerprint(module: str, path: Path, loose: bool = False) -> str:
+    """A digest of a module's source and of all it imports, however deeply, from its own package or, loose, folder."""
     digest = hashlib.sha256()
-    for name in sorted(sources):
-        digest.update(name.encode() + b"\0" + sources[name] + b"\0")
+    for name, file in sorted(own_modules(module, path, loose).items()):
+        digest.update(name.encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
+
+
+def own_modules(module: str, path: Path, loose: bool = False) -> dict[str, Path]:
+    """The files a plugin is made of, by module name: its own, and those it imports from its package or folder."""
+    found: dict[str, Path] = {}
+    _collect(module, path, _beside(path.parent) if loose else _of_package(module.split(".")[0]), found)
+    return found
 
 
 def _find_spec(name: str, search: list[str] | None) -> importlib.machinery.ModuleSpec | None:
@@ -51,29 +58,30 @@ def _find_spec(name: str, search: list[str] | None) -> importlib.machinery.Modul
     return next((spec for spec in found if spec is not None), None)
 
 
-class _Own:
-    """What counts as a plugin's own code: its top-level package, or the folder of a loose file."""
-
-    def __init__(self, top: str, folder: Path) -> None:
-        self.top = top
-        self.folder = folder
-
-    def locate(self, module: str) -> Path | None:
-        if module.split(".")[0] == self.top:
-            return locate(module)
-        beside = self.folder.joinpath(*module.split("."))
-        for candidate in (beside.with_suffix(".py"), beside / "__init__.py"):
-            if candidate.is_file() and not (self.folder / "__init__.py").is_file():
-                return candidate
-        return None
+def _of_package(top: str) -> _Locate:
+    """Finds modules of one top-level package only: what lies beside it in site-packages is other people's."""
+    return lambda module: locate(module) if module.split(".")[0] == top else None
 
 
-def _collect(module: str, path: Path, own: _Own, sources: dict[str, bytes]) -> None:
-    sources[module] = path.read_bytes()
+def _beside(folder: Path) -> _Locate:
+    """Finds modules in the folder of a loose file, but none that the standard library or the harness hides."""
+
+    def find(module: str) -> Path | None:
+        if module.split(".")[0] in {*sys.stdlib_module_names, "harness"}:
+            return None
+        beside = folder.joinpath(*module.split("."))
+        candidates = (beside / "__init__.py", beside.with_name(f"{beside.name}.py"))
+        return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+    return find
+
+
+def _collect(module: str, path: Path, own: _Locate, found: dict[str, Path]) -> None:
+    found[module] = path
     is_package = path.name == "__init__.py"
-    for name in _imported(sources[module], module if is_package else module.rpartition(".")[0]):
-        if name not in sources and (found := own.locate(name)):
-            _collect(name, found, own, sources)
+    for name in _imported(path.read_bytes(), module if is_package else module.rpartition(".")[0]):
+        if name not in found and (file := own(name)):
+            _collect(name, file, own, found)
 
 
 def _imported(source: bytes, package: str) -> Iterator[str]:

@@ -57,10 +57,10 @@ class Task(ABC):
     """A family of sequences with a difficulty axis, `length`; keyword-only constructor arguments are its options."""
 
     reference: ClassVar[str] = ""  # the paper
-    solved_at: ClassVar[float] = 0.99  # accuracy from which a length counts as solved
     min_length: ClassVar[int] = 1  # shortest length that makes sense
     default_lengths: ClassVar[tuple[int, ...]] = (10, 20, 50, 100)  # where the user gives none
 
+    solved_at: float = 0.99  # accuracy from which a length counts as solved
     inputs: Tokens | Vectors
     targets: Classes | Vectors
     readout: Literal["each", "last"] = "each"

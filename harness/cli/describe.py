@@ -35,11 +35,13 @@ def call(arguments: argparse.Namespace) -> int:
 
 def _kind(name: str) -> registry.Kind:
     known = registry.names("architecture"), registry.names("task")
+    if len(registry.split_parts(name)) > 1:
+        return "architecture"
     if registry.is_file(name):
         return _kind_of_file(name)
     if name in known[1]:
         return "task"
-    if ":" in name or name in known[0]:
+    if name in known[0]:
         return "architecture"
     raise UsageError(unknown("architecture or task", name, [*known[0], *known[1]]))
 
