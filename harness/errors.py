@@ -22,6 +22,11 @@ class Refused(HarnessError):  # noqa: N818
     """An architecture and a task that do not fit: the run is skipped, with this reason on record."""
 
 
+def one_line(error: BaseException) -> str:
+    """The type and the message of somebody else's error, without its line breaks."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """The message for an unknown name, with the nearest known ones."""
     names = sorted(known)

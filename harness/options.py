@@ -16,7 +16,7 @@ _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 
 @dataclass(frozen=True)
 class Option:
-    """One keyword-only argument: the types it takes (one of bool, int, float, str), its choices, its default."""
+    """One keyword-only argument: the types it takes (bool, int, float, str, None), its choices, its default."""
 
     name: str
     types: tuple[type, ...]
@@ -30,14 +30,14 @@ class Option:
     @property
     def kind(self) -> str:
         """What it takes, for people: 'tanh | relu', 'float', 'int or none'."""
-        if self.choices:
-            return " | ".join(_shown(choice) for choice in self.choices)
-        return " or ".join("none" if t is types.NoneType else t.__name__ for t in self.types)
+        choices = " | ".join(_shown(choice) for choice in self.choices)
+        return " or ".join([*([choices] if choices else []), *map(_type_name, self.types)])
 
     def parse(self, text: str) -> Any:
         """The value that `text` stands for, or a ValueError."""
-        if self.choices:
-            return self._choice(text)
+        for choice in self.choices:
+            if text == _shown(choice):
+                return choice
         for kind in sorted(self.types, key=_PARSE_ORDER.index):
             value = _parse_as(kind, text)
             if value is not _NO_VALUE:
@@ -46,20 +46,11 @@ class Option:
 
     def check(self, value: Any) -> Any:
         """`value` itself (an int widened where a float is meant), or a ValueError."""
-        if self.choices:
-            if value in self.choices:
-                return value
-        elif type(value) in self.types:
+        if value in self.choices or type(value) in self.types:
             return value
-        elif type(value) is int and float in self.types:
+        if type(value) is int and float in self.types:
             return float(value)
         raise ValueError(f"{self.name} takes {self.kind}, got {value!r}")
-
-    def _choice(self, text: str) -> Any:
-        for choice in self.choices:
-            if text == _shown(choice):
-                return choice
-        raise ValueError(f"{self.name} takes {self.kind}, got {text!r}")
 
 
 _NO_VALUE = object()
@@ -69,9 +60,9 @@ _PARSE_ORDER = [types.NoneType, bool, int, float, str]
 def options_of(plugin: Any) -> dict[str, Option]:
     """The options of a class or factory, by name, in the order of its signature."""
     target = plugin.__init__ if inspect.isclass(plugin) else plugin
-    hints = _type_hints(target)
+    scope = getattr(inspect.unwrap(target), "__globals__", {})
     keyword_only = [p for p in inspect.signature(target).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    return {p.name: _option(p, hints.get(p.name)) for p in keyword_only}
+    return {p.name: _option(p, _hint(p, scope)) for p in keyword_only}
 
 
 def resolve(owner: str, options: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,7 +85,9 @@ def _option(parameter: inspect.Parameter, hint: Any) -> Option:
     if hint is None and parameter.default not in (None, parameter.empty):
         hint = type(parameter.default)
     accepted, choices = _accepted(hint)
-    return Option(parameter.name, accepted, choices, parameter.default)
+    widened = type(parameter.default) is int and float in accepted and int not in accepted
+    default = float(parameter.default) if widened else parameter.default  # so that the default typed is the default
+    return Option(parameter.name, accepted, choices, default)
 
 
 def _accepted(hint: Any) -> tuple[tuple[type, ...], tuple[Any, ...]]:
@@ -111,11 +104,15 @@ def _accepted(hint: Any) -> tuple[tuple[type, ...], tuple[Any, ...]]:
     return ((hint,), ()) if hint in _PARSE_ORDER else ((str,), ())
 
 
-def _type_hints(target: Any) -> dict[str, Any]:
+def _hint(parameter: inspect.Parameter, scope: dict[str, Any]) -> Any:
+    """The type that a parameter is annotated with; None where there is none, or none that exists at run time."""
+    if parameter.annotation is parameter.empty:
+        return None
+    annotated = types.SimpleNamespace(__annotations__={"it": parameter.annotation})
     try:
-        return typing.get_type_hints(target, include_extras=True)
-    except NameError:  # a name imported for type checkers only
-        return {}
+        return typing.get_type_hints(annotated, scope, include_extras=True)["it"]
+    except (NameError, AttributeError, TypeError, SyntaxError):  # as for a name imported for type checkers only
+        return None
 
 
 def _parse_as(kind: type, text: str) -> Any:
@@ -127,6 +124,10 @@ def _parse_as(kind: type, text: str) -> Any:
         return kind(text)
     except ValueError:
         return _NO_VALUE
+
+
+def _type_name(kind: type) -> str:
+    return "none" if kind is types.NoneType else kind.__name__
 
 
 def _shown(value: Any) -> str:

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 from harness import source
-from harness.errors import PluginError, UsageError, unknown
+from harness.errors import PluginError, UsageError, one_line, unknown
 
 Kind = Literal["architecture", "task", "report"]
 
@@ -38,7 +38,7 @@ class Plugin:
         except PluginError:
             raise
         except (Exception, SystemExit) as error:
-            cause = " ".join(f"{type(error).__name__}: {error}".split())  # one line
+            cause = one_line(error)
             raise PluginError(f"{self.kind} {self.name!r} ({self.origin}) cannot be imported: {cause}") from error
 
     def fingerprint(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +45,12 @@ class _Owner:
 
     def combinations(self, typed: Typed) -> Iterator[dict[str, Any]]:
         """Every combination of the typed values that are this owner's, parsed."""
-        mine = {key: values for name, values in typed.items() if (key := self.match(name))}
+        mine: dict[str, tuple[str, ...]] = {}
+        for name, values in typed.items():
+            if (key := self.match(name)) in mine:
+                raise UsageError(f"{key} of {self.name} is set twice: say all its values at once, {key}=VALUE,VALUE.")
+            if key:
+                mine[key] = values
         parsed = [[_parse(self.known[key], text) for text in values] for key, values in mine.items()]
         for combination in itertools.product(*parsed):
             yield dict(zip(mine, combination, strict=True))
@@ -77,8 +83,13 @@ def task_variants(name: str, typed: Typed) -> Iterator[Variant]:
 
 
 def check_names(architectures: tuple[str, ...], tasks: tuple[str, ...], typed: Typed) -> None:
-    """Every typed name must be an option of all architectures or of all tasks, or name the one that it is for."""
+    """Every typed name must be an option of all architectures or of all tasks, or name the one that it is for.
+
+    No two architectures and no two tasks may be called the same.
+    """
     groups = [[_architecture(name) for name in architectures], [_task(name) for name in tasks]]
+    for group, given in zip(groups, (architectures, tasks), strict=True):
+        _check_told_apart(group, given)
     for name in typed:
         hits = [[owner for owner in group if owner.match(name)] for group in groups]
         if not any(hits):
@@ -88,6 +99,14 @@ def check_names(architectures: tuple[str, ...], tasks: tuple[str, ...], typed: T
             raise UsageError(unknown("option", name, known))
         if "." not in name:
             _check_shared(name, groups, hits)
+
+
+def _check_told_apart(owners: list[_Owner], given: tuple[str, ...]) -> None:
+    """Two loose files whose classes have one name would be one row in every table."""
+    called: dict[str, str] = {}
+    for owner, name in zip(owners, given, strict=True):
+        if called.setdefault(owner.name, name) != name:
+            raise UsageError(f"{called[owner.name]} and {name} are both called {owner.name!r}: rename one of them.")
 
 
 def _check_shared(name: str, groups: list[list[_Owner]], hits: list[list[_Owner]]) -> None:
@@ -119,8 +138,13 @@ def _merged(parts: list[Any], options: dict[str, Any]) -> dict[str, Any]:
 
 def _label(name: str, options: dict[str, Any], defaults: dict[str, Any]) -> str:
     """The name and the options that are not at their defaults: 'lstm forget_bias=0.0'."""
-    unusual = {key.rpartition(".")[2]: value for key, value in options.items() if value != defaults.get(key, _MISSING)}
-    return " ".join([name, *(f"{key}={value}" for key, value in unusual.items())])
+    plain = Counter(key.rpartition(".")[2] for key in options)
+    words = [name]
+    for key, value in options.items():
+        if value != defaults.get(key, _MISSING):
+            short = key.rpartition(".")[2]
+            words.append(f"{short if plain[short] == 1 else key}={value}")
+    return " ".join(words)
 
 
 def _parse(option: Option, text: str) -> Any:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import inspect
 import json
+from collections.abc import Callable
 from typing import Any
 
 from harness import registry
 from harness.cli.parse import completes
-from harness.errors import PluginError, UsageError, unknown
+from harness.errors import HarnessError, PluginError, UsageError, one_line, unknown
 from harness.options import Option, options_of
 
 
@@ -29,7 +30,7 @@ def add(verbs: Any) -> None:
 def call(arguments: argparse.Namespace) -> int:
     kind = _kind(arguments.name)
     content = _architecture(arguments.name) if kind == "architecture" else _task(arguments.name)
-    print(json.dumps(content, indent=2) if arguments.json else _text(content))
+    print(json.dumps(content, indent=2, default=str) if arguments.json else _text(content))
     return 0
 
 
@@ -70,7 +71,7 @@ def _architecture(name: str) -> dict[str, Any]:
         for key, option in part.options.items()
     }
     if not any(option.required for part in parts for option in part.options.values()):
-        built = build_architecture(name, input_size=10, hidden_size=64)
+        built = _made(name, lambda: build_architecture(name, input_size=10, hidden_size=64))
         described["declares"] = {
             "causal": built.causal,
             "stateful": built.stateful,
@@ -88,7 +89,7 @@ def _task(name: str) -> dict[str, Any]:
     described["reference"] = getattr(plugin, "reference", "")
     described["options"] = {key: _option(option, None) for key, option in options.items()}
     if not any(option.required for option in options.values()):
-        task = plugin()
+        task = _made(name, plugin)
         described["declares"] = {
             "inputs": str(task.inputs),
             "targets": str(task.targets),
@@ -99,6 +100,16 @@ def _task(name: str) -> dict[str, Any]:
             "chance": ", ".join(f"{task.chance(length):.2%} at {length}" for length in task.default_lengths),
         }
     return described
+
+
+def _made(name: str, make: Callable[[], Any]) -> Any:
+    """What `make` makes; the plugin's own errors become one line."""
+    try:
+        return make()
+    except HarnessError:
+        raise
+    except Exception as error:
+        raise PluginError(f"{name!r} cannot be made with its defaults: {one_line(error)}") from error
 
 
 def _about(plugin: Any) -> str:

@@ -25,6 +25,7 @@ from harness.spec import RunSpec
 
 _PRELOADED = ["harness.engines.worker"]
 _SECONDS_TO_END = 3.0
+_SECONDS_TO_BEGIN = 60.0  # what a worker may take, beside the time-out, until its first run begins
 
 
 def warm_up() -> None:
@@ -60,7 +61,6 @@ class Local:
         self.waiting: deque[str] = deque()
         self.specs: dict[str, RunSpec] = {}
         self.workers: dict[int, _Worker] = {}  # by slot
-        self.logs = tempfile.TemporaryDirectory(prefix="harness-")
 
     def submit(self, key: str, spec: RunSpec) -> None:
         self.specs[key] = spec
@@ -98,14 +98,15 @@ class Local:
         from harness.engines.worker import work
 
         ours, theirs = multiprocessing.Pipe()
-        log = Path(self.logs.name) / f"{slot}-{time.monotonic_ns()}"
+        descriptor, log = tempfile.mkstemp(prefix="harness-worker-", suffix=".log")
+        os.close(descriptor)
         visible = self.slots[slot] if self.slots else None
         process = multiprocessing.get_context("forkserver").Process(
-            target=work, args=(theirs, self.device, visible, str(log), self.memory), daemon=True
+            target=work, args=(theirs, self.device, visible, log, self.memory), daemon=True
         )
         process.start()
         theirs.close()
-        worker = _Worker(process, ours, log, slot, since=time.monotonic())
+        worker = _Worker(process, ours, Path(log), slot, since=time.monotonic() + _SECONDS_TO_BEGIN)
         self.workers[slot] = worker
         return worker
 
@@ -158,6 +159,7 @@ class Local:
         dead = list(worker.assigned)[:1]
         self.waiting.extendleft(reversed(list(worker.assigned)[1:]))
         said = _tail(worker.log)
+        worker.log.unlink(missing_ok=True)
         return [(key, Record(self.specs[key], status, reason, traceback=said)) for key in dead]  # type: ignore[arg-type]
 
     def _end_workers(self, sign: signal.Signals) -> None:
@@ -168,6 +170,7 @@ class Local:
         for worker in self.workers.values():
             worker.process.join(max(0.0, deadline - time.monotonic()))
             _kill(worker, signal.SIGKILL)
+            worker.log.unlink(missing_ok=True)
         self.workers.clear()
 
 

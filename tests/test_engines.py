@@ -1,0 +1,187 @@
+"""Engines: the same records from each, and a run that dies takes nothing else with it."""
+
+import os
+from dataclasses import asdict, replace
+
+import pytest
+import torch
+
+from harness.engines.inline import Inline
+from harness.engines.local import Local
+
+
+class Listener:
+    def __init__(self):
+        self.heard = []
+
+    def started(self, key):
+        self.heard.append(("started", key))
+
+    def progressed(self, key, progress):
+        self.heard.append(("progressed", key))
+
+
+def collected(engine, specs):
+    """Every record, by key, and what a listener heard."""
+    listener, records = Listener(), {}
+    for key, spec in specs.items():
+        engine.submit(key, spec)
+    while ended := engine.collect(listener):
+        records.update(ended)
+    return records, listener.heard
+
+
+def comparable(record):
+    content = asdict(record)
+    for name in ("seconds", "tokens_per_second", "environment"):
+        del content[name]
+    return content
+
+
+CELLS = """
+import ctypes, os, signal, sys, time
+import torch
+from torch import nn
+
+
+class Base(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.rnn = nn.RNN(input_size, hidden_size, batch_first=True)
+        self.calls = 0
+
+    def forward(self, x):
+        self.calls += torch.is_grad_enabled()
+        if self.calls > 2:
+            self.act()
+        return self.rnn(x)
+
+
+class Segfaults(Base):
+    def act(self):
+        ctypes.string_at(0)
+
+
+class Exits(Base):
+    def act(self):
+        os._exit(3)
+
+
+class Hangs(Base):
+    def act(self):
+        time.sleep(1000)
+
+
+class Killed(Base):
+    def act(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Hogs(Base):
+    def act(self):
+        self.kept = [torch.empty(2**28) for _ in range(100)]
+
+
+class Prints(Base):
+    def act(self):
+        os.write(1, b"noise")
+        print("noise", file=sys.stderr)
+
+
+class Forks(Base):
+    def act(self):
+        if os.fork() == 0:
+            time.sleep(1000)
+"""
+
+
+@pytest.fixture
+def cells(tmp_path):
+    path = tmp_path / "cells.py"
+    path.write_text(CELLS)
+    return str(path)
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_engines_agree_bit_for_bit(small, jobs):
+    specs = {
+        str(seed): small(seed=seed, architecture="deep:gru", architecture_options={"deep.dropout": 0.2})
+        for seed in range(4)
+    }
+    one_by_one, _ = collected(Inline(torch.device("cpu")), specs)
+    side_by_side, _ = collected(Local("cpu", jobs), specs)
+    assert {k: comparable(r) for k, r in side_by_side.items()} == {k: comparable(r) for k, r in one_by_one.items()}
+    assert side_by_side["0"].environment == one_by_one["0"].environment
+
+
+def test_a_run_that_dies_takes_nothing_else_with_it(small, cells, capfd):
+    fates = {
+        "Segfaults": ("error", "killed by SIGSEGV"),
+        "Exits": ("error", "exit code 3"),
+        "Killed": ("out_of_memory", "SIGKILL"),
+        "Hogs": ("out_of_memory", "can't allocate memory"),
+        "Prints": ("ok", ""),
+        "Forks": ("ok", ""),
+    }
+    specs = {name: small(architecture=f"{cells}:{name}") for name in fates}
+    specs |= {f"good {seed}": small(seed=seed) for seed in range(4)}
+    records, heard = collected(Local("cpu", 2, memory=2**33), specs)
+    assert {name: records[name].status for name in fates} == {name: fate[0] for name, fate in fates.items()}
+    assert all(fate[1] in records[name].reason for name, fate in fates.items())
+    assert [records[f"good {seed}"].status for seed in range(4)] == ["ok"] * 4
+    assert {key for what, key in heard if what == "started"} == set(specs)
+    assert "noise" not in "".join(capfd.readouterr())
+
+
+def test_a_run_that_hangs_is_ended_in_time(small, cells):
+    specs = {"hangs": small(architecture=f"{cells}:Hangs"), "good": small()}
+    records, _ = collected(Local("cpu", 2, timeout=3), specs)
+    assert (records["hangs"].status, records["good"].status) == ("timeout", "ok")
+    assert "longer than 3 s" in records["hangs"].reason
+
+
+def test_no_process_is_left_behind(small, cells):
+    engine = Local("cpu", 2)
+    collected(engine, {"forks": small(architecture=f"{cells}:Forks")})
+    assert not engine.workers
+    assert not [pid for pid in os.listdir("/proc") if pid.isdigit() and _ours(pid)]
+
+
+def test_cancelling_ends_what_runs_and_what_waits(small):
+    engine, listener = Local("cpu", 1), Listener()
+    for seed in range(5):
+        engine.submit(str(seed), small(seed=seed))
+    engine.collect(listener)
+    engine.cancel()
+    assert engine.collect(listener) == []
+    assert not engine.workers
+
+
+def test_runs_that_wait_behind_a_dead_one_are_run_all_the_same(small, cells):
+    specs = {"dies": small(architecture=f"{cells}:Exits"), **{str(s): small(seed=s) for s in range(3)}}
+    records, _ = collected(Local("cpu", 1), specs)
+    assert [records[key].status for key in specs] == ["error", "ok", "ok", "ok"]
+
+
+def test_inline_runs_in_the_order_of_submission(small):
+    specs = {str(seed): replace(small(), seed=seed) for seed in (2, 0, 1)}
+    records, heard = collected(Inline(torch.device("cpu")), specs)
+    assert list(records) == ["2", "0", "1"]
+    assert [key for what, key in heard if what == "started"] == ["2", "0", "1"]
+
+
+def _ours(pid):
+    """Whether a process is one that a plugin of these tests forked."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as line, open(f"/proc/{pid}/environ", "rb") as env:
+            return b"multiprocessing.forkserver" in line.read() and _TEST in env.read() and _forked(pid)
+    except OSError:
+        return False
+
+
+_TEST = b"PYTEST_CURRENT_TEST"
+
+
+def _forked(pid):
+    """Not the fork server itself: that one leads no group of its own."""
+    return os.getpgid(int(pid)) != os.getpgid(0)

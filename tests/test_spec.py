@@ -1,0 +1,86 @@
+"""Identities are on records for good: these digests change only with IDENTITY_VERSION."""
+
+from dataclasses import replace
+
+import pytest
+
+from harness.spec import RunSpec, display_name
+
+@pytest.fixture
+def spec():
+    return RunSpec(
+        "deep:lstm",
+        "adding",
+        length=50,
+        seed=3,
+        architecture_options={"deep.depth": 3, "lstm.forget_bias": 1.0},
+        task_options={"variant": "halves"},
+        hidden_size=64,
+        steps=1000,
+        batch_size=32,
+        lr=0.01,
+        test_lengths=(100,),
+        architecture_code="a",
+        task_code="b",
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"architecture": "deep:gru"},
+        {"task": "copy"},
+        {"length": 51},
+        {"seed": 4},
+        {"architecture_options": {"deep.depth": 2, "lstm.forget_bias": 1.0}},
+        {"task_options": {"variant": "anywhere"}},
+        {"hidden_size": 65},
+        {"steps": 1001},
+        {"batch_size": 33},
+        {"lr": 0.011},
+        {"optimizer": "sgd"},
+        {"clip": 0.5},
+        {"precision": "64"},
+        {"validate_every": 10},
+        {"test_lengths": ()},
+        {"architecture_code": "c"},
+        {"task_code": "c"},
+    ],
+)
+def test_whatever_decides_the_result_decides_the_identity(spec, change):
+    assert replace(spec, **change).identity != spec.identity
+
+
+def test_labels_paths_and_what_was_typed_do_not_decide_the_identity(spec):
+    assert replace(spec, label="x", task_label="y", asked={"steps": 1000}).identity == spec.identity
+    here, there = (RunSpec(f"{folder}/cell.py:Cell", "copy", 10).identity for folder in (".", "/somewhere/else"))
+    assert here == there
+
+
+def test_the_order_of_options_does_not_decide_the_identity(spec):
+    turned = dict(reversed(spec.architecture_options.items()))
+    assert replace(spec, architecture_options=turned).identity == spec.identity
+
+
+def test_runs_of_one_curve_differ_in_length_alone(spec):
+    assert replace(spec, length=7).curve == spec.curve
+    assert replace(spec, seed=7).curve != spec.curve
+    assert replace(spec, label="another variant").curve != spec.curve
+
+
+def test_a_spec_survives_json(spec):
+    again = RunSpec.from_json(spec.to_json())
+    assert again == spec
+    assert again.identity == spec.identity
+
+
+def test_settings_of_a_later_version_are_refused(spec):
+    text = spec.to_json().replace('"clip"', '"warp"')
+    with pytest.raises(ValueError, match="warp"):
+        RunSpec.from_json(text)
+
+
+def test_display_names_drop_folders():
+    assert display_name("deep:./cells/mine.py:Cell") == "deep:Cell"
+    assert display_name("deep:./cells/mine.py") == "deep:mine"
+    assert display_name("deep:bidirectional:gru") == "deep:bidirectional:gru"

@@ -1,0 +1,1 @@
+"""A package that knows the harness only by its contracts."""
