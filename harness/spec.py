@@ -28,10 +28,11 @@ class RunSpec:
     architecture_options: dict[str, Any] = field(default_factory=dict)  # 'part.option': value, all of them
     task_options: dict[str, Any] = field(default_factory=dict)
     hidden_size: int = 64
-    steps: int = 5000
+    steps: int = 8000
     batch_size: int = 32
-    lr: float = 0.01
+    lr: float = 0.007
     optimizer: str = "adam"
+    beta2: float = 0.95  # of adam and adamw
     clip: float = 1.0  # gradient norm; 0: no clipping
     precision: str = "32"
     validate_every: int = 100  # steps

@@ -5,19 +5,28 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import textwrap
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from sqlalchemy.exc import SQLAlchemyError
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, StoreFailed, UsageError
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of every table it makes
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # its errors reach us as exceptions too
 logging.getLogger("alembic").setLevel(logging.WARNING)
 
 DEFAULT_URI = "sqlite:///mlflow.db"
 _SECONDS_FOR_THE_LOCK = 60
+_RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+_WAY_OUT = "Move it away, or name another store with --tracking-uri sqlite:///other.db."
+_FAILURES = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError)  # Import: a database's driver
 
 
 def resolve_uri(given: str | None) -> str:
@@ -30,16 +39,32 @@ def opened(uri: str) -> MlflowClient:
     path = sqlite_path(uri)
     try:
         if path is None:
-            return _answering(uri)
+            _check_address(uri)
+            with _few_retries():
+                return _answering(uri)
         _check_file(path)
         with FileLock(f"{path}.lock", timeout=_SECONDS_FOR_THE_LOCK):
+            if _is_empty(path):
+                _create(path)
             return _answering(uri)
     except Timeout:
         raise HarnessError(
             f"Another process has been creating {path} for a minute; if none is, delete {path}.lock."
         ) from None
-    except (MlflowException, OSError, sqlite3.Error) as error:
+    except _FAILURES as error:
         raise HarnessError(f"The store {uri} cannot be opened: {_cause(error)}") from error
+
+
+@contextmanager
+def failures_told(uri: str) -> Iterator[None]:
+    """Turns whatever a store that could be opened raises later on into StoreFailed, with the way out."""
+    try:
+        yield
+    except _FAILURES as error:
+        raise StoreFailed(
+            f"The store {uri} failed: {_cause(error)}\n"
+            "What it holds is kept. Put the cause right (is the disk full?); the same command then runs the rest."
+        ) from error
 
 
 def sqlite_path(uri: str) -> Path | None:
@@ -59,24 +84,63 @@ def _answering(uri: str) -> MlflowClient:
     return client
 
 
+def _check_address(uri: str) -> None:
+    if urlsplit(uri).scheme in ("", "file") and not uri.startswith("databricks"):
+        file = uri.removeprefix("file:")
+        raise UsageError(f"{uri!r} is no address of a store: a file is sqlite:///{file}, a server http://host:port.")
+
+
+@contextmanager
+def _few_retries() -> Iterator[None]:
+    """Lets a server that is not there be told of in seconds: MLflow tries for four minutes unless told otherwise."""
+    asked = os.environ.get(_RETRIES)
+    os.environ[_RETRIES] = asked or "2"
+    try:
+        yield
+    finally:
+        if asked is None:
+            del os.environ[_RETRIES]
+
+
+def _create(path: Path) -> None:
+    """Makes an embedded store under another name first, so that one cut short is never taken for a store."""
+    new = path.with_name(f"{path.name}.new")
+    for leftover in (new, path.with_name(f"{new.name}-journal")):
+        leftover.unlink(missing_ok=True)
+    _answering(f"sqlite:///{new}")
+    new.replace(path)
+
+
 def _check_file(path: Path) -> None:
     """Refuses a file that is not an MLflow store before MLflow would write its tables into it."""
     if not path.parent.is_dir():
         raise HarnessError(f"The folder {path.parent} for the store {path.name} does not exist.")
-    if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
-        raise HarnessError(f"The store {path} cannot be written: choose another place with --tracking-uri.")
-    if not path.exists() or path.stat().st_size == 0:
-        return
-    way_out = "Move it away, or name another store with --tracking-uri sqlite:///other.db."
+    if not _is_empty(path):
+        _check_tables(path)
+    for file in (path, Path(f"{path}.lock")):
+        try:
+            if file != path or path.exists():
+                file.open("ab").close()
+        except OSError as error:
+            raise HarnessError(
+                f"The store {path} cannot be written ({error}): choose another place with --tracking-uri."
+            ) from None
+
+
+def _check_tables(path: Path) -> None:
     try:
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
             tables = {row[0] for row in database.execute("select name from sqlite_master where type = 'table'")}
     except sqlite3.DatabaseError as error:
-        raise HarnessError(f"{path} is not a readable database ({error}). {way_out}") from None
+        raise HarnessError(f"{path} is not a readable database ({error}). {_WAY_OUT}") from None
     if tables and not {"alembic_version", "experiments"} <= tables:
-        raise HarnessError(f"{path} is a database of something else, not an MLflow store. {way_out}")
+        raise HarnessError(f"{path} is a database of something else, not an MLflow store. {_WAY_OUT}")
+
+
+def _is_empty(path: Path) -> bool:
+    return not path.exists() or (path.is_file() and path.stat().st_size == 0)
 
 
 def _cause(error: Exception) -> str:
     lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[0][:300] if lines else type(error).__name__
+    return textwrap.shorten(lines[0], 250, placeholder=" ...") if lines else type(error).__name__

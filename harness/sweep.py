@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 
 from harness.engines import Engine, Listener
 from harness.errors import UsageError
+from harness.interrupt import held_back
 from harness.record import FINAL, Record
 from harness.run import build_task
 from harness.spec import RunSpec
@@ -79,14 +80,20 @@ def execute(
     cells = _finished(store, planned, reuse)
     done = {record.spec.identity for record in cells.values()}
     display.planned(planned, len(done))
-    for identity in (key for key in planned if key not in done):
+    for identity in sorted(planned.keys() - done, key=lambda key: _turn(planned[key])):
         engine.submit(identity, planned[identity])
     driver = _Driver(store, display, planned, sweep.name)
     interrupted = driver.drive(engine)
     cells |= driver.cells
-    store.write_curves(cells, sweep.name)
+    with held_back():
+        store.write_curves(cells, sweep.name)
     by_identity = {record.spec.identity: record for record in cells.values()}
     return Outcome([by_identity[key] for key in planned if key in by_identity], len(done), interrupted)
+
+
+def _turn(spec: RunSpec) -> tuple[int, int, str]:
+    """Seed by seed; within one the longest first, so that workers end together. The identity settles the rest."""
+    return spec.seed, -spec.length * spec.steps * spec.batch_size, spec.identity
 
 
 class _Driver:
@@ -101,19 +108,24 @@ class _Driver:
         """Collects until nothing is left; whether it was interrupted."""
         try:
             while ended := engine.collect(self):
-                for key, record in ended:
-                    self._end(key, record)
-                    if record.status == "interrupted":
-                        raise KeyboardInterrupt
+                with held_back():
+                    for key, record in ended:
+                        self._end(key, record)
+                if any(record.status == "interrupted" for _, record in ended):
+                    raise KeyboardInterrupt
         except KeyboardInterrupt:
             engine.cancel()
             for key in list(self.running):
-                self._end(key, Record(self.planned[key], reason="interrupted at the keyboard"))
+                self._end(key, Record(self.planned[key], reason="interrupted from outside"))
             return True
+        except BaseException:  # as where nothing more can be recorded
+            engine.cancel()
+            raise
         return False
 
     def started(self, key: str) -> None:
-        self.running[key] = self.store.start(self.planned[key], self.sweep)
+        with held_back():
+            self.running[key] = self.store.start(self.planned[key], self.sweep)
         self.display.started(key)
 
     def progressed(self, key: str, progress: Progress) -> None:

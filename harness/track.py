@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Iterator
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
@@ -23,13 +24,26 @@ from harness.colours import colour
 from harness.errors import HarnessError, UsageError, unknown
 from harness.record import CurvePoint, Record, Scores, Status
 from harness.spec import RunSpec
-from harness.store import artifact_location, opened
+from harness.store import artifact_location, failures_told, opened
 
 _TAG_LENGTH = 8000  # MLflow's limit
 _MLFLOW_STATUS = {"ok": "FINISHED", "skipped": "FINISHED", "interrupted": "KILLED"}  # else FAILED
 _WHOLE = ("steps", "steps_to_solve", "steps_per_sequence", "state_size")
 _NUMBERS = (*_WHOLE, "seconds", "tokens_per_second", "solved_at")
 _SCORES = ("accuracy", "loss", "exact_match", "chance")
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def _told(method: Callable[Concatenate[Store, _P], _T]) -> Callable[Concatenate[Store, _P], _T]:
+    """A method of the store whose failures are StoreFailed."""
+
+    @wraps(method)
+    def telling(self: Store, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        with failures_told(self.uri):
+            return method(self, *args, **kwargs)
+
+    return telling
 
 
 class Store:
@@ -40,6 +54,7 @@ class Store:
         self.client: MlflowClient = opened(uri)
         self._experiments: dict[str, str] = {}
 
+    @_told
     def experiment(self, task_label: str) -> str:
         """The id of a task's experiment, made (with its chart view) where there is none."""
         if task_label not in self._experiments:
@@ -48,6 +63,7 @@ class Store:
             self._experiments[task_label] = found.experiment_id if found else self._create(name)
         return self._experiments[task_label]
 
+    @_told
     def newest_experiment(self, task_label: str | None = None) -> str:
         """The id of a task's experiment, or of the one that was written last; HarnessError if there is none."""
         found = [e for e in self.client.search_experiments() if e.name.startswith("harness-")]
@@ -60,6 +76,7 @@ class Store:
             raise UsageError(unknown("recorded task", task_label, names))
         return str(found[names.index(task_label)].experiment_id)
 
+    @_told
     def start(self, spec: RunSpec, sweep: str) -> str:
         """Makes the cell run of a training that begins now (status RUNNING); returns its MLflow id."""
         tags = {
@@ -75,6 +92,7 @@ class Store:
         run = self.client.create_run(self.experiment(spec.task_label), tags=tags, run_name=name)
         return str(run.info.run_id)
 
+    @_told
     def finish(self, run_id: str, record: Record) -> None:
         """Writes a record; its status comes last, so that a record half written never passes for a whole one."""
         now = int(time.time() * 1000)
@@ -90,6 +108,7 @@ class Store:
                 if "harness.status" in run.data.tags:
                     yield run.info.run_id, _record(run)
 
+    @_told
     def learning_curve(self, run_id: str) -> list[CurvePoint]:
         """The learning curve of one cell run."""
         columns = [
@@ -98,6 +117,7 @@ class Store:
         ]
         return [CurvePoint(step, *(column[step] for column in columns)) for step in sorted(columns[0])]
 
+    @_told
     def write_curves(self, cells: dict[str, Record], sweep: str) -> None:
         """Brings the curve runs of the given cells (by MLflow id) up to date, and chance's."""
         by_curve: dict[str, dict[str, Record]] = {}
@@ -117,7 +137,8 @@ class Store:
     def _search(self, experiment_id: str, query: str) -> Iterator[Run]:
         token = None
         while True:
-            page = self.client.search_runs([experiment_id], query, max_results=1000, page_token=token)
+            with failures_told(self.uri):
+                page = self.client.search_runs([experiment_id], query, max_results=1000, page_token=token)
             yield from page
             token = page.token
             if not token:

@@ -115,14 +115,16 @@ class _Module(pl.LightningModule):
 def make_optimizer(model: Model, spec: RunSpec) -> torch.optim.Optimizer:
     """The optimizer of a spec, with the architecture's own parameter groups."""
     groups: dict[str, dict[str, Any]] = {}  # those that differ in nothing are one: an optimizer step costs by group
-    own = {"params": [*model.embedding.parameters(), *model.head.parameters()]}
-    for group in [own, *model.architecture.parameter_groups()]:
+    frame = {"params": [*model.embedding.parameters(), *model.head.parameters()]}
+    for group in [frame, *model.architecture.parameter_groups()]:
         settings = {key: value for key, value in group.items() if key != "params"}
         settings["lr"] = spec.lr * settings.pop("lr_scale", 1.0)
         groups.setdefault(repr(sorted(settings.items())), {"params": [], **settings})["params"] += group["params"]
     kind = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD"}[spec.optimizer]
-    fused = {} if spec.optimizer == "rmsprop" or spec.precision == "16-mixed" else {"fused": True}
-    return getattr(torch.optim, kind)(groups.values(), lr=spec.lr, **fused)  # type: ignore[no-any-return]
+    own: dict[str, Any] = {"betas": (0.9, spec.beta2)} if spec.optimizer.startswith("adam") else {}
+    if spec.optimizer != "rmsprop" and spec.precision != "16-mixed":
+        own["fused"] = True  # 2.6 times as fast a step on a CPU; torch has none for these two
+    return getattr(torch.optim, kind)(groups.values(), lr=spec.lr, **own)  # type: ignore[no-any-return]
 
 
 class _Keeper(pl.Callback):

@@ -44,7 +44,7 @@ def _table(records: list[Record]) -> Table:
         table.add_column(f"{length}", justify="right")
     for label in dict.fromkeys(record.spec.label for record in records):
         row = [[r for r in records if (r.spec.label, r.spec.length) == (label, length)] for length in lengths]
-        table.add_row(label, *map(_cell, row))
+        table.add_row(Text(label), *map(_cell, row))
     table.add_section()
     table.add_row(Text("chance", style="dim"), *(Text(_chance(records, length), style="dim") for length in lengths))
     return table
@@ -133,7 +133,7 @@ def _generalisation(records: Sequence[Record]) -> Table:
     for record in records:
         groups[record.spec.task_label, record.spec.label, record.spec.length].append(record)
     for (task, label, length), members in groups.items():
-        table.add_row(task, label, str(length), *(_tested(members, other) for other in tested))
+        table.add_row(Text(task), Text(label), str(length), *(_tested(members, other) for other in tested))
     return table
 
 

@@ -70,6 +70,7 @@ def test_the_wheel_brings_the_command_and_every_entry_point(wheel):
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith("entry_points.txt"))
         written = configparser.ConfigParser(delimiters=("=",))
+        written.optionxform = str  # names as they are written
         written.read_string(archive.read(name).decode())
     assert {(group, *line) for group in written.sections() for line in written.items(group)} == _declared()
 
@@ -112,18 +113,12 @@ def test_away_from_the_repository_an_installed_wheel_finds_all_four_packages_in_
 
 
 def test_away_from_the_repository_every_plugin_of_an_installed_wheel_can_be_imported(elsewhere, python, tmp_path):
-    done = python(
-        elsewhere / "bin" / "harness", "list", "--broken", executable=elsewhere / "bin" / "python", cwd=tmp_path
-    )
+    command, interpreter = elsewhere / "bin" / "harness", elsewhere / "bin" / "python"
+    done = python(command, "list", "--broken", executable=interpreter, cwd=tmp_path)
     assert done.stdout == "Every plugin can be imported.\n"
-    listed = json.loads(
-        python(
-            elsewhere / "bin" / "harness", "list", "--json", executable=elsewhere / "bin" / "python", cwd=tmp_path
-        ).stdout
-    )
-    assert {(f"harness.{row['kind']}s", row["name"]) for row in listed} == {
-        (group, name) for group, name, _ in _declared() if group != "console_scripts"
-    }
+    rows = json.loads(python(command, "list", "--json", executable=interpreter, cwd=tmp_path).stdout)
+    listed = {(f"harness.{row['kind']}s", row["name"]) for row in rows}
+    assert listed == {(group, name) for group, name, _ in _declared() if group != "console_scripts"}
 
 
 def test_an_installed_wheel_used_in_the_repository_finds_the_packages_of_the_repository(elsewhere, python):

@@ -6,6 +6,7 @@ import pytest
 
 from harness.spec import RunSpec, display_name
 
+
 @pytest.fixture
 def spec():
     return RunSpec(

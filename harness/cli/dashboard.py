@@ -7,6 +7,7 @@ import sys
 import webbrowser
 from typing import Any
 
+from harness import interrupt
 from harness.cli.parse import whole
 from harness.errors import HarnessError
 
@@ -33,6 +34,7 @@ def call(arguments: argparse.Namespace) -> int:
 
     uri = resolve_uri(arguments.tracking_uri)
     experiment = Store(uri).newest_experiment(arguments.task)
+    interrupt.as_exception()
     with dashboard.serving(uri, arguments.port) as (server, process):
         address = dashboard.address(server, experiment)
         print(address, flush=True)

@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 import argparse
-import signal
+import os
 import sys
 from collections.abc import Sequence
 
 import argcomplete
 
+from harness import interrupt
 from harness.cli import completion, dashboard, describe, run
 from harness.cli import list as list_verb
 from harness.cli.parse import Parser
-from harness.errors import HarnessError
+from harness.errors import HarnessError, StoreFailed
 
 _EPILOG = """examples:
   harness run --arch lstm --task copy
@@ -30,21 +31,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     argcomplete.autocomplete(parser)
     try:
-        arguments_parsed = parser.parse_args(arguments)
+        parsed = parser.parse_args(arguments)
     except SystemExit as end:
         return int(end.code or 0)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's way of pressing Ctrl-C
+    with interrupt.at_once():
+        return _call(parsed)
+
+
+def _call(parsed: argparse.Namespace) -> int:
     try:
-        return int(arguments_parsed.call(arguments_parsed))
+        code = int(parsed.call(parsed))
+        sys.stdout.flush()
     except HarnessError as error:
-        print(f"harness: {error}", file=sys.stderr)
-        return 2
+        print("harness:", "\n".join(str(error).splitlines()[:3]), file=sys.stderr)
+        return 1 if isinstance(error, StoreFailed) else 2
     except KeyboardInterrupt:
         print("\nharness: interrupted", file=sys.stderr)
-        return 130
+        return interrupt.EXIT_CODE
     except BrokenPipeError:  # the reader of our output went away, as `head` does
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be written
         return 0
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from harness import interrupt
 from harness.cli.parse import Parser, assignment, completes, many, positive, whole
 
 if TYPE_CHECKING:
     from harness.engines import Engine
     from harness.sweep import Outcome, SweepSpec
 
+_OTHERWISE = ("task", "length")  # flags of these names hold several values
 _EPILOG = """examples:
   harness run --arch lstm --task copy
   harness run --arch rnn,lstm,gru --task adding --length 20,50,100 --seeds 3 --steps 3000 --batch 64 --lr 3e-3
@@ -55,13 +58,18 @@ def add(verbs: Any) -> None:
 
 
 def _add_training(group: Any) -> None:
-    group.add_argument("--steps", type=whole(1), metavar="N", help="most optimizer steps (default: 5000)")
+    group.add_argument("--steps", type=whole(1), metavar="N", help="most optimizer steps (default: 8000)")
     group.add_argument("--batch", type=whole(1), dest="batch_size", metavar="N", help="sequences a step (default: 32)")
-    group.add_argument("--lr", type=positive(), help="learning rate (default: 0.01)")
+    group.add_argument("--lr", type=positive(), help="learning rate (default: 0.007)")
     group.add_argument("--optimizer", choices=["adam", "adamw", "rmsprop", "sgd"], help="(default: adam)")
+    group.add_argument(
+        "--beta2", type=positive(), help="averaging of squared gradients in adam and adamw (default: 0.95)"
+    )
     group.add_argument("--clip", type=positive(zero=True), help="largest gradient norm; 0: none (default: 1)")
     group.add_argument("--precision", choices=["32", "64", "bf16-mixed", "16-mixed"], help="(default: 32)")
     group.add_argument("--validate-every", type=whole(1), metavar="N", help="steps between validations (default: 100)")
+    group.add_argument("--validation-sequences", type=whole(1), metavar="N", help="at each of them (default: 500)")
+    group.add_argument("--test-sequences", type=whole(1), metavar="N", help="at the end (default: 2000)")
 
 
 def _add_where(group: Any) -> None:
@@ -101,6 +109,7 @@ def call(arguments: argparse.Namespace) -> int:
     runs = plan(sweep)
     uri = resolve_uri(arguments.tracking_uri)
     store = Store(uri)
+    interrupt.as_exception()
     with Quiet() if arguments.quiet else display() as shown:
         outcome = execute(sweep, runs, _engine(arguments), store, shown, reuse=arguments.reuse)
     _show(outcome, arguments, uri, len(runs))
@@ -122,9 +131,10 @@ def _engine(arguments: argparse.Namespace) -> Engine:
 
 
 def _sweep(arguments: argparse.Namespace) -> SweepSpec:
+    from harness.spec import RunSpec
     from harness.sweep import SweepSpec
 
-    names = ("steps", "batch_size", "lr", "optimizer", "clip", "precision", "validate_every")
+    names = [field.name for field in fields(RunSpec) if field.name in vars(arguments) and field.name not in _OTHERWISE]
     settings = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
     if arguments.test_length:
         settings["test_lengths"] = tuple(sorted(set(arguments.test_length)))

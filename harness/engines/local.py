@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -23,7 +23,7 @@ from harness.engines import Listener
 from harness.record import Record
 from harness.spec import RunSpec
 
-_PRELOADED = ["harness.engines.worker"]
+_PRELOADED = ["harness.engines.server", "harness.engines.worker"]
 _SECONDS_TO_END = 3.0
 _SECONDS_TO_BEGIN = 60.0  # what a worker may take, beside the time-out, until its first run begins
 
@@ -32,7 +32,12 @@ def warm_up() -> None:
     """Starts the fork server, which imports torch and Lightning while the driver does other things."""
     multiprocessing.get_context("forkserver").set_forkserver_preload(_PRELOADED)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when a process first starts threads: ours and the workers'
-    forkserver.ensure_running()
+    resource_tracker.ensure_running()  # the fork server would start it, and it would unblock the signal
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited: Ctrl-C is heard by the driver alone
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 @dataclass
@@ -133,6 +138,7 @@ class Local:
                 elif kind == "progress":
                     listener.progressed(key, content[0])
                 else:
+                    worker.since = time.monotonic()  # the next one begins
                     worker.assigned.popleft()
                     ended.append((key, content[0]))
         return ended

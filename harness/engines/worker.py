@@ -17,8 +17,9 @@ from harness.spec import RunSpec
 
 
 def work(pipe: Connection, device: str, visible: str | None, log: str, memory: int | None) -> None:
-    """Runs specs until the pipe closes. Messages back: ("started", key), ("progress", key, it), ("ended", key, record).
+    """Runs specs until the pipe closes or one is interrupted.
 
+    Messages back: ("started", key), ("progress", key, it), ("ended", key, record).
     `visible`: the accelerators this worker may see; `memory`: bytes of data it may hold (None: no limit).
     """
     _separate(log, memory)
@@ -26,16 +27,19 @@ def work(pipe: Connection, device: str, visible: str | None, log: str, memory: i
         os.environ["CUDA_VISIBLE_DEVICES"] = visible
     with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
         where = devices.pick(device)
-        while True:
+        going_on = True
+        while going_on:
             key, spec = pipe.recv()
-            _one(pipe, key, RunSpec.from_json(spec), where)
+            going_on = _one(pipe, key, RunSpec.from_json(spec), where)
 
 
-def _one(pipe: Connection, key: str, spec: RunSpec, device: torch.device) -> None:
+def _one(pipe: Connection, key: str, spec: RunSpec, device: torch.device) -> bool:
+    """Whether to go on: after an interrupted run there is nothing left to do."""
     pipe.send(("started", key))
     record = run(spec, device, lambda progress: pipe.send(("progress", key, progress)))
     sys.stdout.flush()
     pipe.send(("ended", key, record))
+    return record.status != "interrupted"
 
 
 def _separate(log: str, memory: int | None) -> None:

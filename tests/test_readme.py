@@ -1,0 +1,76 @@
+"""Every block of the README is run. Training commands get a few steps and sequences; the first is a slow test in full."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language):
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+    return [body for name, body in found if name == language]
+
+
+def commands():
+    lines = "".join(blocks("sh")).splitlines()
+    return [line.partition(" #")[0] for line in lines if line.startswith("harness ")]
+
+
+@pytest.fixture
+def research_folder(tmp_path, monkeypatch, empty_store):
+    """What a reader has after saving the README's files."""
+    import shutil
+
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    (tmp_path / "my_cell.py").write_text(blocks("python")[0])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if c != "harness dashboard"])
+def test_commands_of_the_readme_work(command, research_folder, capsys):
+    from harness.cli.main import main
+
+    arguments = shlex.split(command)[1:]
+    if arguments[0] == "run":
+        arguments += ["--steps", "3", "--validation-sequences", "8", "--test-sequences", "8", "--engine", "inline"]
+    assert main(arguments) == 0
+    assert capsys.readouterr().out.strip()
+
+
+def test_the_readme_has_the_commands_that_a_reader_needs():
+    text = " ".join(commands())
+    for verb in ("run --arch lstm --task copy", "list", "describe", "dashboard", "./my_cell.py"):
+        assert verb in text
+
+
+def test_ci_runs_the_readmes_test_line():
+    (line,) = [line for block in blocks("sh") for line in block.splitlines() if "pytest" in line]
+    said = (ROOT / ".ci" / "run").read_text()
+    assert line.replace("pip install", "pip install -q") in said
+
+
+def test_the_tree_of_the_readme_is_the_tree():
+    (tree,) = [block for block in blocks("") if "READ THIS FIRST" in block]
+    named = set(re.findall(r"^  (\w+\.py|\w+/) ", tree, flags=re.MULTILINE))
+    there = {p.name + "/" * p.is_dir() for p in (ROOT / "harness").iterdir() if not p.name.startswith("__")}
+    assert named == there - {"py.typed"}
+
+
+@pytest.mark.slow
+def test_the_readmes_main_job_shows_a_real_curve(tmp_path):
+    """Solved at its shortest length, near chance at its longest; what it takes is the README's to say."""
+    import json
+
+    command = [sys.executable, "-m", "harness.cli.main", "run", "--arch", "lstm", "--task", "copy", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    by_length = {record["spec"]["length"]: record for record in json.loads(done.stdout)}
+    shortest, longest = by_length[min(by_length)], by_length[max(by_length)]
+    assert shortest["accuracy"] >= shortest["solved_at"]
+    assert longest["accuracy"] < longest["scores"][str(max(by_length))]["chance"] + 0.15

@@ -1,0 +1,98 @@
+"""What the table in the terminal says, and that it never says more than was measured."""
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from harness import registry
+from harness.record import Record, Scores
+
+
+@pytest.fixture
+def shown(small):
+    def show(*records):
+        out = io.StringIO()
+        registry.find("report", "terminal").load()(list(records), Console(file=out, width=120))
+        return out.getvalue()
+
+    return show
+
+
+@pytest.fixture
+def record(small):
+    def make(accuracy=0.5, status="ok", **changes):
+        spec = small(**{"label": "lstm", **changes})
+        scores = {spec.length: Scores(accuracy, 1.0, accuracy, 0.125)} if status == "ok" else {}
+        scores |= {length: Scores(accuracy / 2, 1.0, 0.0, 0.125) for length in spec.test_lengths}
+        return Record(spec, status, "" if status == "ok" else "no luck", scores=scores, solved_at=0.9)
+
+    return make
+
+
+def row(text, label):
+    return next(line for line in text.splitlines() if line.startswith(f"│ {label}"))
+
+
+def test_a_row_for_each_architecture_with_chance_beside_it(shown, record):
+    text = shown(record(0.5, length=10), record(0.25, length=20), record(0.75, label="gru", length=10))
+    assert "50.0%" in row(text, "lstm")
+    assert "25.0%" in row(text, "lstm")
+    assert "75.0%" in row(text, "gru")
+    assert row(text, "gru").count("-") == 1  # length 20 was not run
+    assert row(text, "chance").count("12.5%") == 2
+
+
+def test_several_seeds_show_their_mean_and_their_range_not_their_best(shown, record):
+    text = shown(record(0.2, seed=0), record(0.6, seed=1))
+    assert "40.0% [20%..60%]" in row(text, "lstm")
+    assert "2 seeds" in text
+
+
+def test_a_single_seed_is_marked_as_such(shown, record):
+    assert "one seed shows no spread" in shown(record())
+    assert "one seed shows no spread" not in shown(record(seed=0), record(seed=1))
+
+
+def test_failures_are_shown_with_their_reason_and_count_as_chance(shown, record):
+    text = shown(record(0.875, seed=0), record(status="error", seed=1), record(status="diverged", label="gru"))
+    assert "50.0%" in row(text, "lstm")
+    assert "(1 failed)" in row(text, "lstm")
+    assert "diverged" in row(text, "gru")
+    assert "lstm at 3: error: no luck" in text
+
+
+def test_there_is_a_chart_where_there_are_two_lengths(shown, record):
+    assert "sequence length" not in shown(record(length=10))
+    text = shown(record(0.9, length=10), record(0.3, length=100))
+    assert "sequence length" in text
+    assert "100 %" in text
+
+
+def test_chart_lines_can_be_told_apart_without_colour(shown, record):
+    text = shown(*(record(0.5, label=label, length=n) for label in ("lstm", "gru") for n in (10, 100)))
+    assert "oo lstm" in text
+    assert "xx gru" in text
+
+
+def test_length_generalisation_stands_apart(shown, record):
+    text = shown(record(0.8, length=10, test_lengths=(40,)))
+    assert "lengths not trained at" in text
+    assert "40.0%" in text
+
+
+def test_a_sweep_in_which_everything_failed_is_shown(shown, record):
+    text = shown(record(status="error"), replace(record(status="skipped", length=7)))
+    assert "error" in text
+    assert "skipped" in text
+
+
+def test_names_are_shown_as_they_are_and_not_as_markup(shown, record):
+    assert "[red]x[/red]" in shown(record(label="[red]x[/red]"))
+
+
+def test_tasks_have_tables_of_their_own(shown, record):
+    text = shown(record(), record(task_label="adding"))
+    assert "copy: test accuracy" in text
+    assert "adding: test accuracy" in text
