@@ -8,12 +8,16 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Protocol
 
+import torch
+
+from harness.build import build_architecture
 from harness.engines import Engine, Listener
 from harness.errors import UsageError
 from harness.interrupt import held_back
 from harness.record import FINAL, Record
 from harness.run import build_task
 from harness.spec import RunSpec
+from harness.task import Task
 from harness.track import Store
 from harness.train import Progress
 from harness.variants import Typed, Variant, architecture_variants, check_names, task_variants
@@ -66,7 +70,10 @@ def plan(sweep: SweepSpec) -> list[RunSpec]:
     tasks = [(name, v) for name in sweep.tasks for v in task_variants(name, sweep.options)]
     runs = []
     for task, task_variant in tasks:
-        lengths = _lengths(sweep, task, task_variant)
+        made = _make_task(task, task_variant)
+        lengths = _lengths(sweep, made, task_variant.label)
+        for name, variant in variants:
+            _try_out(name, variant, made.inputs.size)
         for seed, length, (name, variant) in itertools.product(range(sweep.seeds), lengths, variants):
             runs.append(_run(sweep, (name, variant), (task, task_variant), seed, length))
     return list({spec.identity: spec for spec in runs}.values())
@@ -185,14 +192,30 @@ def _run(
     )
 
 
-def _lengths(sweep: SweepSpec, name: str, variant: Variant) -> tuple[int, ...]:
-    """The lengths to train at; every length, those tested at too, must be one the task can make."""
+def _make_task(name: str, variant: Variant) -> Task:
     try:
-        task = build_task(name, variant.options)
+        return build_task(name, variant.options)
     except ValueError as error:
         raise UsageError(f"{variant.label}: {error}") from None
+
+
+def _try_out(name: str, variant: Variant, input_size: int) -> None:
+    """Makes an architecture, without its numbers, whose options were typed: a ValueError refuses them."""
+    if not variant.asked:
+        return
+    try:
+        with torch.device("meta"):
+            build_architecture(name, input_size, variant.hidden_size, variant.options)
+    except ValueError as error:
+        raise UsageError(f"{variant.label}: {error}") from None
+    except (Exception, SystemExit):
+        return  # not about its options: the run itself will tell
+
+
+def _lengths(sweep: SweepSpec, task: Task, label: str) -> tuple[int, ...]:
+    """The lengths to train at; every length, those tested at too, must be one the task can make."""
     lengths = sweep.lengths or task.default_lengths
     for length in (*lengths, *sweep.settings.get("test_lengths", ())):
         if not task.min_length <= length <= LONGEST:
-            raise UsageError(f"{variant.label} takes lengths from {task.min_length} to {LONGEST:,}, got {length:,}.")
+            raise UsageError(f"{label} takes lengths from {task.min_length} to {LONGEST:,}, got {length:,}.")
     return tuple(dict.fromkeys(lengths))

@@ -11,10 +11,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from filelock import FileLock
 
 from harness import registry, source
 from harness.spec import RunSpec
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """The models here are tiny, and threads that wait for a shared core make them many times slower."""
+    torch.set_num_threads(1)
+
 
 Made = Callable[[str, Callable[[Path], None]], Path]
 

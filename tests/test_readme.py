@@ -1,4 +1,4 @@
-"""Every block of the README is run. Training commands get a few steps and sequences; the first is a slow test in full."""
+"""Every block of the README is run; training commands with a few steps and sequences, the first in full if asked."""
 
 import re
 import shlex

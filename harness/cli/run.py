@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from harness import interrupt
+from harness import interrupt, registry
 from harness.cli.parse import Parser, assignment, completes, many, positive, whole
+
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.engines import Engine
@@ -94,26 +97,44 @@ def _add_where(group: Any) -> None:
 
 
 def call(arguments: argparse.Namespace) -> int:
+    _find(arguments)
     if not arguments.quiet:
         print("loading torch, Lightning and MLflow ...", file=sys.stderr, flush=True)
     if arguments.engine == "local":
         from harness.engines.local import warm_up
 
         warm_up()  # the workers import torch while we do
-    from harness.cli.progress import Quiet, display
     from harness.store import resolve_uri
+
+    uri = resolve_uri(arguments.tracking_uri)
+    with contextlib.redirect_stdout(sys.stderr):  # whatever a plugin prints is not the result
+        planned, outcome = _execute(arguments, uri)
+    _show(outcome, arguments, uri, planned)
+    return _exit_code(outcome)
+
+
+def _find(arguments: argparse.Namespace) -> None:
+    """Says which name is unknown, before imports that take seconds."""
+    for name in arguments.arch:
+        for part in registry.split_parts(name):
+            registry.find("architecture", part)
+    for name in arguments.task:
+        registry.find("task", name)
+
+
+def _execute(arguments: argparse.Namespace, uri: str) -> tuple[int, Outcome]:
+    """How many runs were planned, and what became of them."""
+    from harness.cli.progress import Quiet, display
     from harness.sweep import execute, plan
     from harness.track import Store
 
     sweep = _sweep(arguments)
     runs = plan(sweep)
-    uri = resolve_uri(arguments.tracking_uri)
+    engine = _engine(arguments)
     store = Store(uri)
     interrupt.as_exception()
     with Quiet() if arguments.quiet else display() as shown:
-        outcome = execute(sweep, runs, _engine(arguments), store, shown, reuse=arguments.reuse)
-    _show(outcome, arguments, uri, len(runs))
-    return _exit_code(outcome)
+        return len(runs), execute(sweep, runs, engine, store, shown, reuse=arguments.reuse)
 
 
 def _engine(arguments: argparse.Namespace) -> Engine:
@@ -123,6 +144,8 @@ def _engine(arguments: argparse.Namespace) -> Engine:
 
     device = devices.pick(arguments.device)
     if arguments.engine == "inline":
+        if arguments.timeout or arguments.jobs:
+            raise UsageError("--timeout and --jobs need worker processes: leave out --engine inline.")
         return Inline(device)
     slots = devices.slots(device, arguments.slots_per_gpu)
     jobs = arguments.jobs or (len(slots) if slots else devices.cores())
@@ -152,7 +175,6 @@ def _show(outcome: Outcome, arguments: argparse.Namespace, uri: str, planned: in
     """The result on stdout; where the records are and what to type next on stderr."""
     from rich.console import Console
 
-    from harness import registry
     from harness.record import as_json
 
     if arguments.json:
