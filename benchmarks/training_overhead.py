@@ -1,8 +1,8 @@
 """What Lightning and the harness cost beside the model: a whole training loop against a bare torch loop.
 
-Both train the same LSTM on the same batches with the same optimizer, in one process and one thread, denormals flushed in
-both; rounds alternate, so that a change of the machine's speed meets both alike. The ratio printed is the median of the
-rounds' ratios.
+Both train the same model on the same batches with the same optimizer, in one process and one thread, denormals flushed
+in both; rounds alternate, so that a change of the machine's speed meets both alike. The ratio printed is the median of
+the rounds' ratios.
 
     python benchmarks/training_overhead.py                      # LSTM, T=100, batch 50, hidden 128
     python benchmarks/training_overhead.py --arch rnn --length 50 --batch 32 --hidden 64

@@ -29,8 +29,10 @@ class Part:
 def parts_of(name: str) -> list[Part]:
     """The loaded parts of 'deep:bidirectional:gru', outermost first; a wrapper alone wraps its `default_base`."""
     parts = [_load(part) for part in registry.split_parts(name)]
-    while is_wrapper(parts[-1].plugin):
+    if is_wrapper(parts[-1].plugin):
         parts.append(_load(parts[-1].plugin.default_base))
+    if is_wrapper(parts[-1].plugin):
+        raise PluginError(f"{parts[-2].name!r} wraps {parts[-1].name!r} by default, which is a wrapper itself.")
     for part in parts[:-1]:
         if not is_wrapper(part.plugin):
             raise UsageError(f"{part.name!r} wraps nothing: only a wrapper such as 'deep' can stand before a colon.")

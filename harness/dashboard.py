@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -67,7 +68,7 @@ def address(server: str, experiment_id: str, prepared: bool = True) -> str:
 @contextmanager
 def serving(uri: str, port: int = 0) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Runs MLflow's server for a store on loopback while the context lasts; yields its address and its process."""
-    port = port or _free_port()
+    port = _bindable(port)
     command = [sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     settings = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with tempfile.TemporaryFile() as said:  # not a pipe: nobody reads it while the server runs
@@ -122,21 +123,29 @@ def _chart(metric: str, title: str) -> dict[str, Any]:
     }
 
 
-def _free_port() -> int:
+def _bindable(port: int) -> int:
+    """The port itself, or a free one for 0; asked beforehand, since another server there would answer as ours."""
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that was in use a moment ago is free
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise HarnessError(
+                f"Port {port} cannot be used ({error.strerror}): choose another, or leave out --port."
+            ) from None
         return int(listener.getsockname()[1])
 
 
 def _wait(server: str, process: subprocess.Popen[bytes], said: IO[bytes]) -> None:
     deadline = time.monotonic() + _SECONDS_TO_START
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy cannot reach our loopback
     while time.monotonic() < deadline:
         if process.poll() is not None:
             said.seek(0)
             last = said.read().decode(errors="replace").strip().splitlines()[-1:]
             raise HarnessError(f"MLflow's server ended with code {process.returncode}: {''.join(last)}")
         try:
-            with urllib.request.urlopen(f"{server}/health", timeout=2):
+            with direct.open(f"{server}/health", timeout=2):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
@@ -144,13 +153,16 @@ def _wait(server: str, process: subprocess.Popen[bytes], said: IO[bytes]) -> Non
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ends the server and its workers: they share a process group of their own."""
-    for sign in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, sign)
-        except ProcessLookupError:
-            break
-        try:
+    """Ends the server and its workers, at the latest after ten seconds: they share a process group of their own."""
+    try:
+        _signal(process, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            continue
+    finally:
+        _signal(process, signal.SIGKILL)
+        process.wait()
+
+
+def _signal(process: subprocess.Popen[bytes], sign: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, sign)

@@ -126,7 +126,7 @@ def _loose(kind: Kind, name: str) -> Plugin:
     file, _, attribute = name.partition(".py:")
     path = Path(file if file.endswith(".py") else f"{file}.py").expanduser().resolve()
     if not path.is_file():
-        raise UsageError(f"No file {str(path)!r} to take the {kind} from.")
+        raise UsageError(f"There is no file {path}.")
     module = f"harness_loose_{path.stem}_{sha256(str(path).encode()).hexdigest()[:8]}"
     return Plugin(kind, short_name(name), module, attribute, str(path), path)
 
@@ -160,8 +160,10 @@ def _check_neighbours(path: Path) -> None:
 
 
 def _fits(kind: Kind, value: Any, module: ModuleType) -> bool:
-    """Whether something defined in a loose file can be the plugin meant."""
+    """Whether something defined in a loose file can be the plugin meant; `_Private` classes are helpers."""
     if not inspect.isclass(value) or value.__module__ != module.__name__ or inspect.isabstract(value):
+        return False
+    if value.__name__.startswith("_"):
         return False
     if kind == "task":
         return callable(getattr(value, "sample", None)) and callable(getattr(value, "chance", None))

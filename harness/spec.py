@@ -27,10 +27,10 @@ class RunSpec:
     seed: int = 0
     architecture_options: dict[str, Any] = field(default_factory=dict)  # 'part.option': value, all of them
     task_options: dict[str, Any] = field(default_factory=dict)
-    hidden_size: int = 64
-    steps: int = 8000
+    hidden_size: int = 96
+    steps: int = 5000
     batch_size: int = 32
-    lr: float = 0.007
+    lr: float = 0.005
     optimizer: str = "adam"
     beta2: float = 0.95  # of adam and adamw
     clip: float = 1.0  # gradient norm; 0: no clipping

@@ -46,7 +46,7 @@ def opened(uri: str) -> MlflowClient:
         with FileLock(f"{path}.lock", timeout=_SECONDS_FOR_THE_LOCK):
             if _is_empty(path):
                 _create(path)
-            return _answering(uri)
+            return _answering(f"sqlite:///{path}")  # MLflow keeps connections by address: a relative one has no folder
     except Timeout:
         raise HarnessError(
             f"Another process has been creating {path} for a minute; if none is, delete {path}.lock."

@@ -178,12 +178,15 @@ class _Keeper(pl.Callback):
         self.validating += time.perf_counter() - begun
 
     def _solved(self) -> bool:
-        """Solved at two validations in a row: one may be luck. `steps_to_solve` is the first of the two."""
-        last = self.result.curve[-2:]
-        if len(last) < 2 or any(point.validation_accuracy < self.task.solved_at for point in last):
+        """Whether to stop. Two validations in a row count, since one may be luck; `steps_to_solve` is the first of two
+        over the threshold. Training goes on until two are half-way from there to perfection: a model stopped right at
+        the threshold would be under it on test data half of the time."""
+        last = [point.validation_accuracy for point in self.result.curve[-2:]]
+        if len(last) < 2 or min(last) < self.task.solved_at:
             return False
-        self.result.steps_to_solve = last[0].step
-        return True
+        if self.result.steps_to_solve is None:
+            self.result.steps_to_solve = self.result.curve[-2].step
+        return min(last) >= (1 + self.task.solved_at) / 2
 
     def _look(self, now: float) -> None:
         self.last_look = now

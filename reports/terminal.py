@@ -96,7 +96,7 @@ def _chart(records: list[Record], console: Console) -> Text | None:
     if len(lengths) < 2:
         return None
     plotext.clear_figure()
-    plotext.theme("clear" if not console.is_terminal else "default")
+    _use_the_terminals_own_colours()
     plotext.plotsize(min(console.width, 80), 16)
     plotext.ylim(0, 1)
     position = {length: math.log(length) for length in lengths}
@@ -116,6 +116,11 @@ def _chart(records: list[Record], console: Console) -> Text | None:
     plotext.xlabel("sequence length")
     plotext.title("test accuracy")
     return Text.from_ansi(plotext.build())
+
+
+def _use_the_terminals_own_colours() -> None:
+    for setting in (plotext.canvas_color, plotext.axes_color, plotext.ticks_color):
+        setting("default")
 
 
 def _point(records: list[Record], label: str, length: int) -> float | None:

@@ -20,7 +20,7 @@ class Copy(Task):
         "Arjovsky, Shah & Bengio 2016, Unitary evolution recurrent neural networks; selective: Gu & Dao 2023, Mamba"
     )
     solved_at = 0.95
-    default_lengths = (5, 10, 20, 100)
+    default_lengths = (1, 5, 20, 50, 100)
 
     def __init__(self, *, symbols: int = 10, alphabet: int = 8, selective: bool = False) -> None:
         if symbols < 1:

@@ -178,7 +178,7 @@ def test_a_class_that_a_loose_file_does_not_have_is_an_error_with_the_nearest(fo
 def test_a_missing_file_is_an_error_with_its_full_path(folder, name):
     (folder / "folder.py").mkdir()
     file = "folder.py" if "folder" in name else "missing.py"
-    with pytest.raises(UsageError, match=f"No file '{folder / file}' to take the architecture from"):
+    with pytest.raises(UsageError, match=f"There is no file {folder / file}"):
         registry.find("architecture", name)
 
 

@@ -85,3 +85,47 @@ def test_display_names_drop_folders():
     assert display_name("deep:./cells/mine.py:Cell") == "deep:Cell"
     assert display_name("deep:./cells/mine.py") == "deep:mine"
     assert display_name("deep:bidirectional:gru") == "deep:bidirectional:gru"
+
+
+@pytest.mark.parametrize(
+    ("golden", "settings"),
+    [
+        ("65b753b1af6bcebf", {"architecture": "lstm", "task": "copy", "length": 10}),
+        ("d0b5407648fab79a", None),
+    ],
+)
+def test_identities_are_what_they_have_always_been(spec, golden, settings):
+    """Records are found by these digests: a change here needs a new IDENTITY_VERSION."""
+    assert (RunSpec(**_SETTINGS, **settings) if settings else _EVERYTHING).identity == golden
+
+
+_SETTINGS = {
+    "architecture_options": {"lstm.forget_bias": 1.0},
+    "task_options": {"symbols": 10},
+    "hidden_size": 64,
+    "steps": 100,
+    "batch_size": 32,
+    "lr": 0.01,
+}
+_EVERYTHING = RunSpec(
+    "deep:./cells/mine.py:Cell",
+    "adding",
+    length=50,
+    seed=3,
+    architecture_options={"deep.depth": 3},
+    task_options={"variant": "halves"},
+    hidden_size=8,
+    steps=10,
+    batch_size=4,
+    lr=0.5,
+    optimizer="sgd",
+    beta2=0.9,
+    clip=0.0,
+    precision="64",
+    validate_every=5,
+    validation_sequences=7,
+    test_sequences=9,
+    test_lengths=(100,),
+    architecture_code="a",
+    task_code="b",
+)

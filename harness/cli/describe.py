@@ -58,6 +58,7 @@ def _kind_of_file(name: str) -> registry.Kind:
 def _architecture(name: str) -> dict[str, Any]:
     from harness.build import build_architecture, parts_of
     from harness.model import count_parameters
+    from harness.spec import RunSpec
 
     parts = parts_of(name)
     described: dict[str, Any] = {
@@ -71,13 +72,14 @@ def _architecture(name: str) -> dict[str, Any]:
         for key, option in part.options.items()
     }
     if not any(option.required for part in parts for option in part.options.values()):
-        built = _made(name, lambda: build_architecture(name, input_size=10, hidden_size=64))
+        size = RunSpec.hidden_size
+        built = _made(name, lambda: build_architecture(name, input_size=10, hidden_size=size))
         described["declares"] = {
             "causal": built.causal,
             "stateful": built.stateful,
             "longest": built.max_length or "any",
-            "output_size": f"{built.output_size} at hidden_size 64",
-            "parameters": f"{count_parameters(built):,} at input_size 10, hidden_size 64",
+            "output_size": f"{built.output_size} at hidden_size {size}",
+            "parameters": f"{count_parameters(built):,} at input_size 10, hidden_size {size}",
         }
     return described
 

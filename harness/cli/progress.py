@@ -45,15 +45,15 @@ class Lines:
         _say(f"{name(self.runs[key])}: started")
 
     def progressed(self, key: str, progress: Look) -> None:
+        self.pace.progressed(key, progress)
         if time.monotonic() - self.last >= _SECONDS_BETWEEN_LINES:
             self.last = time.monotonic()
             spec = self.runs[key]
-            left = self.pace.left({key: progress})
-            _say(f"{name(spec)}: step {progress.step}/{spec.steps} {look(progress)} | {left} left")
+            _say(f"{name(spec)}: step {progress.step}/{spec.steps} {look(progress)} | {self.pace.left()} left")
 
     def ended(self, key: str, record: Record) -> None:
         self.ended_runs += 1
-        self.pace.ended(record)
+        self.pace.ended(key)
         _say(f"[{self.ended_runs}/{self.total}] {result(record)}")
 
 
@@ -74,11 +74,12 @@ class Bars:
         self.tasks[key] = self.bars.add_task(name(self.runs[key]), total=self.runs[key].steps, look="")
 
     def progressed(self, key: str, progress: Look) -> None:
+        self.pace.progressed(key, progress)
         self.bars.update(self.tasks[key], completed=progress.step, look=look(progress))  # type: ignore[arg-type]
-        self.bars.update(self.all, look=f"about {self.pace.left({key: progress})} left")
+        self.bars.update(self.all, look=f"about {self.pace.left()} left")
 
     def ended(self, key: str, record: Record) -> None:
-        self.pace.ended(record)
+        self.pace.ended(key)
         if key in self.tasks:
             self.bars.remove_task(self.tasks.pop(key))  # type: ignore[arg-type]
         self.bars.update(self.all, advance=1)
@@ -89,23 +90,28 @@ class _Pace:
     """The time left, from the time steps computed so far: they cost alike, whatever the length."""
 
     def __init__(self, runs: dict[str, RunSpec], done: int) -> None:
-        self.waiting = sum(_work(spec) for spec in runs.values()) * (1 - done / max(len(runs), 1))
-        self.runs, self.spent, self.begun = runs, 0.0, 0.0
+        self.total = sum(_work(spec) for spec in runs.values()) * (1 - done / max(len(runs), 1))
+        self.runs, self.ended_work, self.begun = runs, 0.0, 0.0
+        self.running: dict[str, Look] = {}
 
     def started(self) -> None:
         self.begun = self.begun or time.monotonic()
 
-    def ended(self, record: Record) -> None:
-        self.spent += _work(record.spec)
+    def progressed(self, key: str, progress: Look) -> None:
+        self.running[key] = progress
 
-    def left(self, running: dict[str, Look]) -> str:
-        now = self.spent + sum(
-            _work(self.runs[key]) * look.step / self.runs[key].steps for key, look in running.items()
-        )
-        if now <= 0:
+    def ended(self, key: str) -> None:
+        self.running.pop(key, None)
+        self.ended_work += _work(self.runs[key])
+
+    def left(self) -> str:
+        """As text; '?' while nothing is known."""
+        going_on = sum(_work(self.runs[key]) * look.step / self.runs[key].steps for key, look in self.running.items())
+        done = self.ended_work + going_on
+        if done <= 0:
             return "?"
-        seconds = (time.monotonic() - self.begun) * (self.waiting - now) / now
-        return f"{max(seconds, 0) / 60:.1f} min" if seconds >= 60 else f"{max(seconds, 0):.0f} s"
+        seconds = max(0.0, (time.monotonic() - self.begun) * (self.total - done) / done)
+        return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.0f} s"
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from harness import interrupt, registry
 from harness.cli.parse import Parser, assignment, completes, many, positive, whole
-
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,9 +60,9 @@ def add(verbs: Any) -> None:
 
 
 def _add_training(group: Any) -> None:
-    group.add_argument("--steps", type=whole(1), metavar="N", help="most optimizer steps (default: 8000)")
+    group.add_argument("--steps", type=whole(1), metavar="N", help="most optimizer steps (default: 5000)")
     group.add_argument("--batch", type=whole(1), dest="batch_size", metavar="N", help="sequences a step (default: 32)")
-    group.add_argument("--lr", type=positive(), help="learning rate (default: 0.007)")
+    group.add_argument("--lr", type=positive(), help="learning rate (default: 0.005)")
     group.add_argument("--optimizer", choices=["adam", "adamw", "rmsprop", "sgd"], help="(default: adam)")
     group.add_argument(
         "--beta2", type=positive(), help="averaging of squared gradients in adam and adamw (default: 0.95)"
@@ -97,6 +96,11 @@ def _add_where(group: Any) -> None:
 
 
 def call(arguments: argparse.Namespace) -> int:
+    for name in arguments.arch:
+        for part in registry.split_parts(name):
+            registry.find("architecture", part)  # a wrong name is told before anything is loaded
+    for name in arguments.task:
+        registry.find("task", name)
     _find(arguments)
     if not arguments.quiet:
         print("loading torch, Lightning and MLflow ...", file=sys.stderr, flush=True)
@@ -167,8 +171,16 @@ def _sweep(arguments: argparse.Namespace) -> SweepSpec:
         lengths=tuple(sorted(set(arguments.length or ()))),
         seeds=arguments.seeds,
         settings=settings,
-        options=dict(arguments.options),
+        options=_joined(arguments.options),
     )
+
+
+def _joined(assignments: list[tuple[str, tuple[str, ...]]]) -> dict[str, tuple[str, ...]]:
+    """Values by name; `--set a=0 --set a=1` is `--set a=0,1`."""
+    joined: dict[str, tuple[str, ...]] = {}
+    for name, values in assignments:
+        joined[name] = tuple(dict.fromkeys((*joined.get(name, ()), *values)))
+    return joined
 
 
 def _show(outcome: Outcome, arguments: argparse.Namespace, uri: str, planned: int) -> None:
@@ -188,7 +200,8 @@ def _show(outcome: Outcome, arguments: argparse.Namespace, uri: str, planned: in
     missing = planned - sum(record.status != "interrupted" for record in outcome.records)
     if missing:
         print(f"{missing} of {planned} runs are missing: the same command runs the rest.", file=sys.stderr)
-    print(f"records: {uri}\nnext: harness dashboard", file=sys.stderr)
+    where = f" --tracking-uri {uri}" if arguments.tracking_uri else ""
+    print(f"records: {uri}\nnext: harness dashboard{where}", file=sys.stderr)
 
 
 def _exit_code(outcome: Outcome) -> int:

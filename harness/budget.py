@@ -1,0 +1,60 @@
+"""Matched size: the hidden_size at which a model has a given number of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from harness.errors import UsageError
+from harness.model import count_parameters
+
+CLOSE = 0.02  # beyond this share of the budget a match is worth a warning
+_LARGEST = 2**20
+
+
+@dataclass(frozen=True)
+class Match:
+    """The best that whole numbers allow."""
+
+    hidden_size: int
+    parameters: int
+    asked: int
+
+    @property
+    def miss(self) -> float:
+        """How far off, as a share of what was asked."""
+        return abs(self.parameters - self.asked) / self.asked
+
+
+def match(build: Callable[[int], nn.Module], parameters: int) -> Match:
+    """Finds the hidden_size whose really built model comes nearest to `parameters`; counts grow with it."""
+
+    def count(size: int) -> int:
+        return _count(lambda: build(size))
+
+    high = 1
+    while count(high) < parameters:
+        high *= 2
+        if high > _LARGEST:
+            raise UsageError(
+                f"No hidden_size up to {_LARGEST:,} gives {parameters:,} parameters: does it size the model?"
+            )
+    low = high // 2  # too small, or 0
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if count(middle) < parameters else (low, middle)
+    best = min((size for size in (low, high) if size), key=lambda size: abs(count(size) - parameters))
+    return Match(best, count(best), parameters)
+
+
+def _count(build: Callable[[], nn.Module]) -> int:
+    """Without memory for the weights where that works; some constructors ask for values and need the CPU."""
+    with torch.random.fork_rng(devices=[]):
+        try:
+            with torch.device("meta"):
+                return count_parameters(build())
+        except (NotImplementedError, RuntimeError):
+            return count_parameters(build())

@@ -1,0 +1,86 @@
+"""`harness describe`: what a plugin is, by name or by file; what is wrong with it in one line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+import pytest
+
+from harness.cli.describe import call
+from harness.errors import PluginError, UsageError
+
+CELL = """
+from torch import nn
+
+class Cell(nn.Module):
+    def __init__(self, input_size, hidden_size, *, width: int = 5):
+        super().__init__()
+        self.linear = nn.Linear(input_size, width)
+    def forward(self, x):
+        return self.linear(x)
+"""
+TASK = """
+from harness import Classes, Task, Tokens
+
+class Hard(Task):
+    '''A task in a file.'''
+    inputs, targets = Tokens(2), Classes(2)
+    def sample(self, generator, batch_size, length): ...
+    def chance(self, length): return 0.5
+"""
+
+
+@pytest.fixture
+def describe(capsys):
+    def described(name):
+        assert call(argparse.Namespace(name=name, json=True)) == 0
+        return json.loads(capsys.readouterr().out)
+
+    return described
+
+
+def test_a_loose_architecture_is_described_alone_and_composed(folder, describe):
+    (folder / "cell.py").write_text(CELL)
+    assert describe("./cell.py")["architecture"] == "cell"
+    assert describe("./cell.py:Cell")["options"]["Cell.width"] == {"takes": "int", "default": 5}
+    composed = describe("deep:./cell.py")
+    assert composed["architecture"] == "deep:cell"
+    assert composed["declares"]["output_size"].startswith("5 at hidden_size ")
+
+
+def test_a_loose_task_is_described_as_a_task(folder, describe):
+    (folder / "hard.py").write_text(TASK)
+    assert describe("./hard.py")["about"] == "A task in a file."
+    assert describe("./hard.py:Hard")["declares"]["chance"].startswith("50.00% at ")
+
+
+def test_a_default_that_json_does_not_know_is_shown_all_the_same(folder, describe):
+    (folder / "cell.py").write_text(CELL.replace("width: int = 5", "width: int = 5, kind=nn.Tanh"))
+    assert "Tanh" in describe("./cell.py")["options"]["cell.kind"]["default"]
+
+
+@pytest.mark.parametrize(
+    ("broken", "cause"),
+    [
+        ("return x @ x", "'./cell.py' cannot be made with its defaults: RuntimeError: "),
+        ("return self.nothing", "AttributeError: 'Cell' object has no attribute 'nothing'"),
+    ],
+)
+def test_a_plugin_that_breaks_when_it_is_made_is_an_error_of_one_line(folder, describe, broken, cause):
+    (folder / "cell.py").write_text(CELL.replace("return self.linear(x)", broken))
+    with pytest.raises(PluginError) as error:
+        describe("./cell.py")
+    assert cause in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_that_cannot_be_imported_is_an_error_with_the_cause(folder, describe):
+    (folder / "cell.py").write_text("import not_installed_anywhere")
+    with pytest.raises(PluginError, match="No module named 'not_installed_anywhere'"):
+        describe("./cell.py")
+
+
+def test_a_name_that_is_neither_is_an_error_with_the_nearest(describe):
+    with pytest.raises(UsageError, match=r"No architecture or task 'addin'. Did you mean 'adding'\?"):
+        describe("addin")

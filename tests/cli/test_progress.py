@@ -1,0 +1,91 @@
+"""What is shown while a sweep goes on."""
+
+import io
+
+import pytest
+from rich.console import Console
+from rich.progress import Progress as Rich
+from rich.progress import TextColumn
+
+from harness.cli import progress
+from harness.record import Record, Scores
+from harness.train import Progress
+
+
+@pytest.fixture
+def runs(small):
+    return {str(seed): small(seed=seed, steps=100) for seed in range(3)}
+
+
+@pytest.fixture
+def ended(runs):
+    def make(key, status="ok"):
+        scores = {3: Scores(0.5, 1.0, 0.0, 0.125)} if status == "ok" else {}
+        return Record(runs[key], status, "no luck", scores=scores, steps=100, seconds=2.0)
+
+    return make
+
+
+LOOK = Progress(50, 0.25, 0.4, 12345.0)
+
+
+def test_lines_tell_what_begins_goes_on_and_ends(runs, ended, capsys, monkeypatch):
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0)
+    shown = progress.Lines()
+    shown.planned(runs, done=1)
+    shown.started("1")
+    shown.progressed("1", LOOK)
+    shown.ended("1", ended("1"))
+    shown.ended("2", ended("2", "error"))
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    assert out == ""
+    assert lines[0] == "3 runs planned, 1 finished before"
+    assert lines[1] == "lstm on copy, length 3, seed 1: started"
+    assert "step 50/100 loss 0.25, validation accuracy 40.0%, 12,345 tokens/s" in lines[2]
+    assert lines[2].endswith("left")
+    assert lines[3].startswith("[2/3] lstm on copy, length 3, seed 1: accuracy 50.0% (chance 12.5%), not solved")
+    assert lines[4] == "[3/3] lstm on copy, length 3, seed 2: error: no luck"
+
+
+def test_lines_are_not_many(runs, capsys):
+    shown = progress.Lines()
+    shown.planned(runs, done=0)
+    shown.started("0")
+    for _ in range(1000):
+        shown.progressed("0", LOOK)
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_bars_show_every_running_run_and_all_of_them(runs, ended):
+    out = io.StringIO()
+    columns = TextColumn("{task.description} {task.completed}/{task.total} {task.fields[look]}")
+    with Rich(columns, console=Console(file=out, width=160, force_terminal=True)) as bars:
+        shown = progress.Bars(bars)
+        shown.planned(runs, done=1)
+        shown.started("1")
+        shown.started("2")
+        shown.progressed("1", LOOK)
+        bars.refresh()
+        assert bars.tasks[0].description == "all runs"
+        assert len(bars.tasks) == 3
+        shown.ended("1", ended("1"))
+        assert len(bars.tasks) == 2
+        assert bars.tasks[0].completed == 2
+    assert "validation accuracy 40.0%" in out.getvalue()
+    assert "accuracy 50.0% (chance 12.5%)" in out.getvalue()
+
+
+def test_the_time_left_comes_from_the_work_done_so_far(runs, monkeypatch):
+    clock = iter([100.0, 130.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    pace = progress._Pace(runs, done=0)
+    pace.started()
+    pace.ended("0")
+    pace.progressed("1", LOOK)
+    assert pace.left() == "30 s"  # half of the work took 30 s
+
+
+def test_without_a_terminal_there_are_lines(capsys):
+    with progress.display() as shown:
+        assert isinstance(shown, progress.Lines)

@@ -1,0 +1,50 @@
+import pytest
+import torch
+from torch import nn
+
+from harness.budget import match
+from harness.build import build_architecture
+from harness.errors import UsageError
+from harness.model import Model, count_parameters
+from harness.run import build_task
+
+
+def model(name):
+    task = build_task("copy", {})
+    return lambda size: Model(build_architecture(name, task.inputs.size, size), task)
+
+
+@pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "deep:gru", "bidirectional:lstm", "deep:bidirectional:rnn"])
+def test_the_nearest_size_is_found_on_the_really_built_model(name):
+    found = match(model(name), 50_000)
+    counts = {size: count_parameters(model(name)(size)) for size in range(found.hidden_size - 1, found.hidden_size + 2)}
+    assert counts[found.hidden_size] == found.parameters
+    assert min(counts.values(), key=lambda count: abs(count - 50_000)) == found.parameters
+    assert found.miss < 0.02
+
+
+def test_a_budget_below_the_smallest_model_gives_the_smallest():
+    found = match(model("lstm"), 1)
+    assert found.hidden_size == 1
+    assert found.miss > 0.02
+
+
+def test_a_constructor_that_needs_values_is_built_on_the_cpu():
+    class Orthogonal(nn.Module):
+        def __init__(self, size):
+            super().__init__()
+            self.map = nn.Linear(size, size)
+            assert torch.linalg.matrix_norm(self.map.weight).item() > 0  # has no value on the meta device
+
+    assert match(Orthogonal, 110).hidden_size == 10
+
+
+def test_a_size_that_sizes_nothing_is_told():
+    with pytest.raises(UsageError, match="does it size the model"):
+        match(lambda size: nn.Linear(2, 2), 1000)
+
+
+def test_matching_leaves_the_global_generator_alone():
+    before = torch.get_rng_state()
+    match(model("gru"), 5000)
+    assert torch.equal(before, torch.get_rng_state())
