@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sqlite3
+import tempfile
 import textwrap
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -103,12 +105,13 @@ def _few_retries() -> Iterator[None]:
 
 
 def _create(path: Path) -> None:
-    """Makes an embedded store under another name first, so that one cut short is never taken for a store."""
-    new = path.with_name(f"{path.name}.new")
-    for leftover in (new, path.with_name(f"{new.name}-journal")):
-        leftover.unlink(missing_ok=True)
-    _answering(f"sqlite:///{new}")
-    new.replace(path)
+    """Makes an embedded store elsewhere first, so that one cut short is never taken for a store."""
+    for leftover in path.parent.glob(f"{path.name}.*.new"):
+        shutil.rmtree(leftover)
+    with tempfile.TemporaryDirectory(prefix=f"{path.name}.", suffix=".new", dir=path.parent) as folder:
+        new = Path(folder) / path.name
+        _answering(f"sqlite:///{new}")
+        new.replace(path)
 
 
 def _check_file(path: Path) -> None:

@@ -80,11 +80,22 @@ def plan(sweep: SweepSpec) -> list[RunSpec]:
 
 
 def execute(
-    sweep: SweepSpec, runs: list[RunSpec], engine: Engine, store: Store, display: Display, reuse: Reuse = "fresh"
+    sweep: SweepSpec,
+    runs: list[RunSpec],
+    engine: Engine,
+    store: Store,
+    display: Display,
+    reuse: Reuse = "fresh",
+    curves: bool = False,
 ) -> Outcome:
-    """Runs what is missing and records it; Ctrl-C ends the sweep with everything finished kept."""
+    """Runs what is missing and records it; Ctrl-C ends the sweep with everything finished kept.
+
+    `curves`: read the learning curves of runs that were finished before too, which takes a store some milliseconds.
+    """
     planned = {spec.identity: spec for spec in runs}
     cells = _finished(store, planned, reuse)
+    if curves:
+        cells = {run_id: replace(record, curve=store.learning_curve(run_id)) for run_id, record in cells.items()}
     done = {record.spec.identity for record in cells.values()}
     display.planned(planned, len(done))
     for identity in sorted(planned.keys() - done, key=lambda key: _turn(planned[key])):

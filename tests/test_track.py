@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness.dashboard import VIEW
-from harness.errors import HarnessError, UsageError
+from harness.errors import HarnessError, StoreFailed, UsageError
 from harness.record import CurvePoint, Record, Scores
 from harness.store import opened
 from harness.track import Store
@@ -89,7 +89,7 @@ def test_a_record_half_written_is_no_record(store, finished, monkeypatch):
     record = finished()
     run_id = store.start(record.spec, "s")
     monkeypatch.setattr(store.client, "set_tag", _full)
-    with pytest.raises(OSError, match="full"):
+    with pytest.raises(StoreFailed, match="full"):
         store.finish(run_id, record)
     assert list(store.records(["copy"])) == []
 

@@ -22,7 +22,7 @@ def add(verbs: Any) -> None:
         epilog="examples:\n  harness describe lstm\n  harness describe adding\n  harness describe deep:gru\n"
         "  harness describe ./my_cell.py",
     )
-    completes(parser.add_argument("name", help="an architecture or a task"), "architecture")
+    completes(parser.add_argument("name", help="an architecture or a task"), "architecture", "task")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(call=call)
 

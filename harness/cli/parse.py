@@ -80,11 +80,11 @@ def assignment(text: str) -> tuple[str, tuple[str, ...]]:
     return name.strip(), tuple(value.strip() for value in values.split(","))
 
 
-def completes(action: argparse.Action, kind: registry.Kind) -> None:
-    """Lets the shell complete an argument with the names of a kind of plugin, behind commas and colons too."""
+def completes(action: argparse.Action, *kinds: registry.Kind) -> None:
+    """Lets the shell complete an argument with the names of some kinds of plugin, behind commas and colons too."""
 
     def complete(prefix: str, **_: Any) -> Sequence[str]:
         cut = max(prefix.rfind(","), prefix.rfind(":")) + 1
-        return [prefix[:cut] + name for name in registry.names(kind)]
+        return [prefix[:cut] + name for kind in kinds for name in registry.names(kind)]
 
     action.completer = complete  # type: ignore[attr-defined]

@@ -82,7 +82,22 @@ def _add_where(group: Any) -> None:
     group.add_argument("--slots-per-gpu", type=whole(1), default=1, metavar="N", help="runs at once on one GPU")
     group.add_argument("--timeout", type=positive(), metavar="SECONDS", help="end a run that takes longer")
     group.add_argument(
-        "--engine", choices=["local", "inline"], default="local", help="worker processes, or this one (to debug)"
+        "--engine",
+        choices=["local", "inline", "ray"],
+        default="local",
+        help="worker processes (default), this process (to debug), or a Ray cluster",
+    )
+    group.add_argument(
+        "--ray-address",
+        metavar="ADDRESS",
+        help="cluster for --engine ray: auto, or HOST:PORT (default: one on this machine, while the command runs); "
+        "whoever reaches a port of Ray can run code there: keep a cluster in a network that you trust",
+    )
+    group.add_argument(
+        "--gpus-per-run",
+        type=positive(),
+        metavar="SHARE",
+        help="of one GPU, with --engine ray, such as 0.25 (default: 1 / slots per GPU)",
     )
     group.add_argument("--tracking-uri", help="MLflow store (default: MLFLOW_TRACKING_URI, else ./mlflow.db)")
     group.add_argument(
@@ -111,7 +126,7 @@ def call(arguments: argparse.Namespace) -> int:
     from harness.store import resolve_uri
 
     uri = resolve_uri(arguments.tracking_uri)
-    with contextlib.redirect_stdout(sys.stderr):  # whatever a plugin prints is not the result
+    with contextlib.redirect_stdout(sys.stderr), _cluster(arguments):  # whatever a plugin prints is not the result
         planned, outcome = _execute(arguments, uri)
     _show(outcome, arguments, uri, planned)
     return _exit_code(outcome)
@@ -138,10 +153,25 @@ def _execute(arguments: argparse.Namespace, uri: str) -> tuple[int, Outcome]:
     store = Store(uri)
     interrupt.as_exception()
     with Quiet() if arguments.quiet else display() as shown:
-        return len(runs), execute(sweep, runs, engine, store, shown, reuse=arguments.reuse)
+        outcome = execute(sweep, runs, engine, store, shown, reuse=arguments.reuse, curves=arguments.json)
+    return len(runs), outcome
+
+
+def _cluster(arguments: argparse.Namespace) -> contextlib.AbstractContextManager[None]:
+    """What an engine needs while it lives; made before the imports that take seconds, as it may not be there."""
+    if arguments.engine == "ray":
+        from harness.engines.cluster import connected
+
+        return connected(arguments.ray_address, arguments.jobs)
+    if arguments.ray_address or arguments.gpus_per_run:
+        raise UsageError("--ray-address and --gpus-per-run are for --engine ray.")
+    return contextlib.nullcontext()
 
 
 def _engine(arguments: argparse.Namespace) -> Engine:
+    if arguments.engine == "ray":
+        return _ray(arguments)
+
     from harness import device as devices
     from harness.engines.inline import Inline
     from harness.engines.local import Local
@@ -155,6 +185,16 @@ def _engine(arguments: argparse.Namespace) -> Engine:
     jobs = arguments.jobs or (len(slots) if slots else devices.cores())
     visible = [slots[index % len(slots)] for index in range(jobs)] if slots else None
     return Local(device.type, jobs, visible, arguments.timeout, devices.memory_share(device, jobs))
+
+
+def _ray(arguments: argparse.Namespace) -> Engine:
+    from harness.engines.ray import Ray
+
+    if arguments.gpus_per_run and arguments.slots_per_gpu > 1:
+        raise UsageError("--gpus-per-run and --slots-per-gpu say the same: leave one of them out.")
+    jobs = arguments.jobs if arguments.ray_address else None  # a cluster of our own has that many cores
+    share = arguments.gpus_per_run or 1 / arguments.slots_per_gpu
+    return Ray(arguments.device, jobs, share, arguments.timeout)
 
 
 def _sweep(arguments: argparse.Namespace) -> SweepSpec:

@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import tempfile
+import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -23,21 +24,24 @@ from harness.engines import Listener
 from harness.record import Record
 from harness.spec import RunSpec
 
-_PRELOADED = ["harness.engines.server", "harness.engines.worker"]
+_PRELOADED = ["harness.engines.worker"]
+_ENDING_WITH_THE_DRIVER = ["harness.engines.server"]
 _SECONDS_TO_END = 3.0
 _SECONDS_TO_BEGIN = 60.0  # what a worker may take, beside the time-out, until its first run begins
 
 
 def warm_up() -> None:
     """Starts the fork server, which imports torch and Lightning while the driver does other things."""
-    multiprocessing.get_context("forkserver").set_forkserver_preload(_PRELOADED)
+    bound = threading.current_thread() is threading.main_thread()  # another thread may end before the driver does
+    preloaded = [*(_ENDING_WITH_THE_DRIVER if bound else []), *_PRELOADED]
+    multiprocessing.get_context("forkserver").set_forkserver_preload(preloaded)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when a process first starts threads: ours and the workers'
     resource_tracker.ensure_running()  # the fork server would start it, and it would unblock the signal
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited: Ctrl-C is heard by the driver alone
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited: the driver alone hears Ctrl-C
     try:
         forkserver.ensure_running()
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 @dataclass

@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 import torch
 
 from harness import device as devices
+from harness.engines.parent import end_with_parent
 from harness.run import run
 from harness.spec import RunSpec
 
@@ -44,6 +45,7 @@ def _one(pipe: Connection, key: str, spec: RunSpec, device: torch.device) -> boo
 
 def _separate(log: str, memory: int | None) -> None:
     """Keeps this process from disturbing others: own process group, own output, first to go when memory runs out."""
+    end_with_parent()
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver hears Ctrl-C and tells us
     signal.signal(signal.SIGTERM, signal.default_int_handler)

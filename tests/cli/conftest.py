@@ -1,4 +1,4 @@
-"""The command line as a person meets it: in this process where that shows the same, in one of its own where it must be."""
+"""The command line as a person meets it: in this process where that shows the same, else in one of its own."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def test_a_failed_run_makes_the_exit_code_1_and_all_others_are_kept(harness, her
     line = f"run --arch ./fails.py,gru --task copy --length 2,20 {TINY}"
     said = harness(line)
     assert said.code == 1
-    assert "Fails at 20: error: RuntimeError: too long for me" in said.out
+    assert "fails at 20: error: RuntimeError: too long for me" in said.out
     assert "Traceback" not in said.err
     again = harness(f"{line} --json")
     assert "3 of 4 runs were finished before" in again.err

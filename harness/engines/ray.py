@@ -1,0 +1,238 @@
+"""The engine of a Ray cluster: every run is a Ray task, on whichever node has room for it.
+
+Runs that are lost with their node are run again, up to three times. A run whose process dies on a node that lives is
+not: it would most likely die again, and is on record as an error. Ray cannot keep the two apart for us, so its own
+retries are off. `harness.engines.cluster.connected` makes the connection that this needs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections import deque
+from dataclasses import astuple, dataclass, replace
+from typing import Any
+
+import ray
+from ray import exceptions
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from harness.engines import Listener
+from harness.engines.parcel import Parcels, pack
+from harness.errors import HarnessError, UsageError, one_line
+from harness.record import Record, Status
+from harness.spec import RunSpec
+
+_SECONDS_BETWEEN_LOOKS = 0.25
+_SECONDS_TO_END = 3.0
+_ATTEMPTS = 4
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What a node needs to know of a run; plain data but for the files."""
+
+    key: str
+    attempt: int
+    spec: str
+    parcels: Parcels
+    device: str
+    unwanted: str  # a folder that is no place to import from
+
+
+@dataclass
+class _Flight:
+    """A run that is not back yet."""
+
+    key: str
+    spec: RunSpec
+    parcels: Parcels
+    attempt: int = 1
+    told: bool = False  # the listener has heard that it started
+    since: float | None = None  # when this attempt began
+
+
+class Ray:
+    """Runs as Ray tasks with one CPU each and, on 'cuda', a share of a GPU.
+
+    `jobs`: runs at once (None: as many as the cluster has room for); `gpus`: the share, over 0 and up to 1.
+    """
+
+    def __init__(
+        self, device: str = "auto", jobs: int | None = None, gpus: float = 1.0, timeout: float | None = None
+    ) -> None:
+        self.device, self.jobs, self.gpus, self.timeout = _device(device, gpus), jobs, gpus, timeout
+        self.waiting: deque[_Flight] = deque()
+        self.flights: dict[Any, _Flight] = {}  # by the reference of what will come back
+        self.parcels: dict[tuple[str, str], Parcels] = {}  # by architecture and task
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        self.mailbox = _Mailbox.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
+
+    def submit(self, key: str, spec: RunSpec) -> None:
+        names = spec.architecture, spec.task
+        if names not in self.parcels:
+            self.parcels[names] = pack(spec)
+        self.waiting.append(_Flight(key, spec, self.parcels[names]))
+
+    def collect(self, listener: Listener) -> list[tuple[str, Record]]:
+        while self.waiting or self.flights:
+            self._launch()
+            landed, _ = ray.wait(list(self.flights), timeout=_SECONDS_BETWEEN_LOOKS)
+            self._hear(listener)
+            ended = [pair for reference in landed for pair in self._land(reference, listener)]
+            ended += self._overdue()
+            if ended:
+                self._launch()  # before the driver writes: a node should not wait for that
+                return ended
+        return []
+
+    def cancel(self) -> None:
+        self.waiting.clear()
+        for reference in self.flights:
+            ray.cancel(reference, force=True)
+        if self.flights:
+            ray.wait(list(self.flights), num_returns=len(self.flights), timeout=_SECONDS_TO_END)
+        self.flights.clear()
+
+    def _launch(self) -> None:
+        """Hands out twice as many as the cluster has room for, so that no node waits for us, nor Ray keeps them all."""
+        if not self.waiting:
+            return
+        room = min(self.jobs or sys.maxsize, 2 * _slots(self.device, self.gpus))
+        while self.waiting and len(self.flights) < room:
+            flight = self.waiting.popleft()
+            flight.since = None
+            unwanted = "" if {"", os.getcwd()} & set(sys.path) else os.getcwd()
+            job = _Job(flight.key, flight.attempt, flight.spec.to_json(), flight.parcels, self.device, unwanted)
+            share = self.gpus if self.device == "cuda" else 0
+            reference = _execute.options(num_cpus=1, num_gpus=share).remote(job, self.mailbox)
+            self.flights[reference] = flight
+
+    def _hear(self, listener: Listener) -> None:
+        from harness.train import Progress
+
+        news: dict[tuple[str, int], tuple[Any, ...] | None] = {}
+        with contextlib.suppress(exceptions.RayActorError):  # it is started anew
+            news = ray.get(self.mailbox.empty.remote())
+        for flight in self.flights.values():
+            if (flight.key, flight.attempt) not in news:
+                continue
+            self._begin(flight, listener)
+            if progress := news[flight.key, flight.attempt]:
+                listener.progressed(flight.key, Progress(*progress))
+
+    def _begin(self, flight: _Flight, listener: Listener) -> None:
+        flight.since = flight.since or time.monotonic()
+        if not flight.told:
+            flight.told = True
+            listener.started(flight.key)
+
+    def _land(self, reference: Any, listener: Listener) -> list[tuple[str, Record]]:
+        """The record of a run that ended; none for one that was lost with its node and waits again."""
+        flight = self.flights.pop(reference)
+        try:
+            record = replace(ray.get(reference), spec=flight.spec)  # a loose file has another path there
+            lost = record.status == "interrupted"  # not by us: its node is being shut down
+        except exceptions.RayError as error:
+            lost = isinstance(error, _LOST)
+            record = Record(flight.spec, *_verdict(error), traceback=str(error))
+        if lost and flight.attempt < _ATTEMPTS:
+            flight.attempt += 1
+            self.waiting.appendleft(flight)
+            return []
+        if lost:
+            record = Record(flight.spec, "error", f"it was lost with its node, {_ATTEMPTS} times", record.traceback)
+        self._begin(flight, listener)
+        return [(flight.key, record)]
+
+    def _overdue(self) -> list[tuple[str, Record]]:
+        if self.timeout is None:
+            return []
+        now = time.monotonic()
+        late = [r for r, flight in self.flights.items() if flight.since and now - flight.since >= self.timeout]
+        ended = []
+        for reference in late:
+            ray.cancel(reference, force=True)
+            flight = self.flights.pop(reference)
+            ended.append((flight.key, Record(flight.spec, "timeout", f"it took longer than {self.timeout:g} s")))
+        return ended
+
+
+_LOST = (exceptions.NodeDiedError, exceptions.LocalRayletDiedError, exceptions.ObjectLostError)
+
+
+def _verdict(error: BaseException) -> tuple[Status, str]:
+    """The status and the one-line reason of a task that brought no record."""
+    cause = getattr(error, "cause", None) or error
+    if isinstance(error, exceptions.OutOfMemoryError):
+        return "out_of_memory", "Ray ended it when its node ran out of memory"
+    if isinstance(error, exceptions.WorkerCrashedError):
+        return "error", "its process died: it crashed in native code, ended itself, or was killed"
+    return "error", str(cause) if isinstance(cause, HarnessError) else one_line(cause)
+
+
+def _device(name: str, gpus: float) -> str:
+    """The device that runs get; refuses what the cluster does not have: Ray would wait for it for ever."""
+    if not 0 < gpus <= 1:
+        raise UsageError(f"A run takes a share of one GPU, over 0 and up to 1, not {gpus:g}.")
+    most = {kind: max((node.get(kind, 0.0) for node in _nodes()), default=0.0) for kind in ("CPU", "GPU")}
+    if name == "auto":
+        name = "cuda" if most["GPU"] >= gpus else "cpu"
+    if name not in ("cpu", "cuda"):
+        raise UsageError(f"--engine ray computes on cpu or cuda, not on {name}.")
+    if most["CPU"] < 1:
+        raise UsageError("No node of this Ray cluster offers a whole CPU core to run on.")
+    if name == "cuda" and most["GPU"] < gpus:
+        raise UsageError(f"--device cuda: no node of this Ray cluster offers {gpus:g} GPU; the most is {most['GPU']:g}.")
+    return name
+
+
+def _slots(device: str, gpus: float) -> int:
+    """Runs that the cluster has room for at once."""
+    rooms = [min(node.get("CPU", 0.0), node.get("GPU", 0.0) / gpus if device == "cuda" else 1e9) for node in _nodes()]
+    return max(1, sum(int(room) for room in rooms))
+
+
+def _nodes() -> list[dict[str, float]]:
+    """What each living node offers."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+@ray.remote(num_cpus=0, max_restarts=-1)
+class _Mailbox:
+    """Holds what runs tell until the driver asks: the latest progress, None where one has only started."""
+
+    def __init__(self) -> None:
+        self.news: dict[tuple[str, int], tuple[Any, ...] | None] = {}
+
+    def tell(self, key: str, attempt: int, progress: tuple[Any, ...] | None) -> None:
+        self.news[key, attempt] = progress
+
+    def empty(self) -> dict[tuple[str, int], tuple[Any, ...] | None]:
+        news, self.news = self.news, {}
+        return news
+
+
+@ray.remote(max_retries=0)
+def _execute(job: _Job, mailbox: Any) -> Record:
+    """On a node: one run, from spec to record."""
+    import signal
+
+    if job.unwanted in sys.path:  # Ray lets workers import from where the driver was started, before all else
+        sys.path.remove(job.unwanted)
+
+    from harness import device as devices
+    from harness.engines.parcel import refuse_other_code, unpack
+    from harness.run import run
+
+    mailbox.tell.remote(job.key, job.attempt, None)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a node that is shut down: 'interrupted', no error
+    spec = unpack(RunSpec.from_json(job.spec), job.parcels)
+    refuse_other_code(spec)
+    return run(
+        spec,
+        devices.pick(job.device),
+        lambda progress: mailbox.tell.remote(job.key, job.attempt, astuple(progress)),
+    )

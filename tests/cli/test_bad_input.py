@@ -1,0 +1,343 @@
+"""Whatever is typed, and whatever a plugin or a store does: a clear message, an exit code, nothing finished lost."""
+
+import contextlib
+import json
+import os
+import resource
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+TINY = "--steps 3 --batch 4 --validation-sequences 8 --test-sequences 8 --engine inline"
+COPY = "run --arch rnn --task copy --length 2"
+
+CELLS = """
+import ctypes, os, sys, time
+import torch
+from torch import nn
+
+
+class Base(nn.Module):
+    after = 2
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.rnn = nn.RNN(input_size, hidden_size, batch_first=True)
+        self.steps = 0
+
+    def forward(self, x):
+        self.steps += torch.is_grad_enabled()
+        return self.act(self.rnn(x)[0]) if self.steps > self.after else self.rnn(x)[0]
+
+
+class Constructor(Base):
+    def __init__(self, input_size, hidden_size):
+        raise RuntimeError("no weights today")
+
+
+class Forward(Base):
+    after = -1
+
+    def act(self, out):
+        raise RuntimeError("cannot go forward\\nnor backward")
+
+
+class Later(Base):
+    after = 100
+
+    def act(self, out):
+        raise RuntimeError("tired")
+
+
+class NotFinite(Base):
+    after = -1
+
+    def act(self, out):
+        return out / 0
+
+
+class NotFiniteLater(Base):
+    def act(self, out):
+        return out / 0
+
+
+class Leaves(Base):
+    def act(self, out):
+        sys.exit(0)
+
+
+class Segfaults(Base):
+    def act(self, out):
+        ctypes.string_at(0)
+
+
+class Exits(Base):
+    def act(self, out):
+        os._exit(0)
+
+
+class Prints(Base):
+    def act(self, out):
+        print("a plugin's noise", flush=True)
+        os.write(2, b"a plugin's noise")
+        return out
+
+
+class Forks(Base):
+    def act(self, out):
+        if not os.path.exists("child"):
+            child = os.fork()
+            if child == 0:
+                time.sleep(1000)
+            open("child", "w").write(str(child))
+        return out
+
+
+class Hangs(Base):
+    def act(self, out):
+        time.sleep(1000)
+"""
+
+
+@pytest.fixture
+def cells(here):
+    """Names of the classes above as --arch takes them."""
+    (here / "cells.py").write_text(CELLS)
+    return lambda *names: ",".join(f"./cells.py:{name}" for name in names)
+
+
+@pytest.fixture
+def refused(harness):
+    """Runs what must be refused in at most three lines, with nothing printed as a result; what it said."""
+
+    def run(line, code=2):
+        said = harness(line)
+        assert (said.code, said.out) == (code, "")
+        complaint = said.err.removeprefix("loading torch, Lightning and MLflow ...\n")
+        assert len(complaint.splitlines()) <= 3
+        assert "Traceback" not in complaint
+        return complaint
+
+    return run
+
+
+def is_ended(pid):
+    """Whether a process is gone, or at most waits for its parent to take note of its end."""
+    for _ in range(50):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.1)  # being killed takes a moment
+    return False
+
+
+def statuses(said):
+    return {record["spec"]["label"]: record["status"] for record in json.loads(said.out)}
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("run --arch lstmm --task copy", "No architecture 'lstmm'. Did you mean 'lstm'? Known: "),
+        ("run --arch deep:lstmm --task copy", "No architecture 'lstmm'. Did you mean 'lstm'?"),
+        ("run --arch lstm:deep --task copy", "'lstm' wraps nothing"),
+        ("run --arch lstm --task copi", "No task 'copi'. Did you mean 'copy'?"),
+        ("run --arch ./none.py --task copy", "There is no file "),
+        ("run --arch lstm --task copy --set forget_bais=1", "Did you mean 'forget_bias'?"),
+        ("run --arch lstm --task copy --set forget_bias=high", "forget_bias takes float, got 'high'"),
+        ("run --arch rnn --task copy --set nonlinearity=relux", "takes tanh | relu, got 'relux'"),
+        ("run --arch rnn --task copy --set hidden_size=0", "hidden_size must be at least 1, got 0"),
+        ("run --arch rnn --task copy --set hidden_size", "takes name=value, got 'hidden_size'"),
+        ("run --arch rnn,deep:rnn --task copy --set depth=2", "is an option of deep:rnn but not of rnn"),
+        ("run --arch deep:rnn --task copy --set dropout=0,3", "dropout must be at least 0 and below 1, got 3.0"),
+        ("run --arch rnn --task copy --set alphabet=1", "alphabet >= 2, got alphabet=1"),
+        ("run --arch rnn --task copy --length 0", "--length: must be at least 1, got 0"),
+        ("run --arch rnn --task copy --length 1_000_000", "takes lengths from 1 to 100,000, got 1,000,000"),
+        ("run --arch rnn --task copy --test-length 1e6", "takes lengths from 1 to 100,000, got 1,000,000"),
+        ("run --arch rnn --task adding --length 3", "takes lengths from 4 to 100,000, got 3"),
+        ("run --arch rnn --task copy --length ten", "takes a whole number, got 'ten'"),
+        ("run --arch rnn --task copy --seeds 0", "--seeds: must be at least 1, got 0"),
+        ("run --arch rnn --task copy --batch 1.5", "takes a whole number, got '1.5'"),
+        ("run --arch rnn --task copy --lr nan", "--lr: must be a number above 0, got nan"),
+        ("run --arch rnn --task copy --clip -1", "--clip: must be 0 or a number above 0, got -1"),
+        ("run --arch rnn --task copy --timeout 5", "--timeout and --jobs need worker processes"),
+        ("run --arch rnn", "the following arguments are required: --task"),
+        ("run --arch rnn --task copy --stpes 5", "unrecognized arguments: --stpes"),
+        ("rnu", "invalid choice: 'rnu'"),
+        ("describe lstmm", "No architecture or task 'lstmm'. Did you mean 'lstm'?"),
+        ("describe ./none.py", "There is no file "),
+        ("dashboard", "holds no records yet: harness run --arch lstm --task copy"),
+        ("dashboard --port 70000", "--port: must be from 1 to 65,535, got 70000"),
+    ],
+)
+def test_a_wrong_request_is_refused_in_a_line_or_two_before_anything_is_trained(line, complaint, refused, here):
+    inline = " --engine inline" if line.startswith("run") else ""
+    assert complaint in refused(line + inline)
+    with sqlite3.connect(here / "mlflow.db") as store:
+        assert store.execute("select count(*) from runs").fetchone() == (0,)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_device_that_is_not_there_is_refused(refused, here):
+    assert "--device cuda: there is no such device here. There is: cpu." in refused(f"{COPY} --device cuda")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("here be no python", "SyntaxError: invalid syntax"),
+        ("\0\x01", "source code string cannot contain null bytes"),
+        ("raise RuntimeError('first line\\nsecond\\nthird\\nfourth')", "RuntimeError: first line second"),
+        ("import nothing_like_it", "ModuleNotFoundError: No module named 'nothing_like_it'"),
+        ("import sys; sys.exit(0)", "SystemExit: 0"),
+        ("x = 1", "no class of its own with a constructor (input_size, hidden_size)"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_with_its_cause(text, complaint, refused, here):
+    (here / "cell.py").write_text(text)
+    said = refused(f"run --arch ./cell.py --task copy {TINY}")
+    assert complaint in said
+    assert "cell" in said
+
+
+def test_a_plugin_that_raises_is_a_record_with_a_traceback_and_harms_no_other(harness, cells):
+    bad = cells("Constructor", "Forward", "Later", "NotFinite", "NotFiniteLater", "Leaves")
+    said = harness(f"run --arch {bad},gru --task copy --length 2 {TINY} --steps 110 --json")
+    found = {record["spec"]["label"]: record for record in json.loads(said.out)}
+    assert said.code == 1
+    assert {label: (record["status"], record["reason"]) for label, record in found.items()} == {
+        "Constructor": ("error", "RuntimeError: no weights today"),
+        "Forward": ("error", "RuntimeError: cannot go forward"),
+        "Later": ("error", "RuntimeError: tired"),
+        "NotFinite": ("skipped", found["NotFinite"]["reason"]),
+        "NotFiniteLater": ("diverged", found["NotFiniteLater"]["reason"]),
+        "Leaves": ("error", "the plugin called sys.exit(0)"),
+        "gru": ("ok", ""),
+    }
+    assert "not finite before training" in found["NotFinite"]["reason"]
+    assert "at step 3" in found["NotFiniteLater"]["reason"]
+    assert found["Later"]["steps"] == 100
+    assert 'cells.py", line' in found["Later"]["traceback"]
+    assert "Traceback" not in said.err
+
+
+def test_a_plugin_that_dies_hangs_or_makes_noise_harms_no_other(harness, cells, here, capfd):
+    bad = cells("Segfaults", "Exits", "Prints", "Forks", "Hangs")
+    line = f"run --arch {bad},gru --task copy --length 2 {TINY} --engine local --jobs 2 --timeout 8 --json"
+    said = harness(line)
+    assert said.code == 1
+    assert statuses(said) == {
+        "Segfaults": "error",
+        "Exits": "error",
+        "Prints": "ok",
+        "Forks": "ok",
+        "Hangs": "timeout",
+        "gru": "ok",
+    }
+    assert "noise" not in said.err + "".join(capfd.readouterr())
+    assert is_ended(int((here / "child").read_text()))
+
+
+def test_a_run_that_is_refused_alone_is_no_success(harness, cells):
+    assert harness(f"run --arch {cells('NotFinite')} --task copy --length 2 {TINY}").code == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "complaint"),
+    [
+        (lambda path: path.write_text("dear diary"), "is not a readable database (file is not a database)"),
+        (lambda path: path.write_bytes(path.read_bytes()[:100_000]), "is not a readable database"),
+        (lambda path: (path.unlink(), path.mkdir()), "is not a readable database"),
+    ],
+)
+def test_a_damaged_store_is_refused_and_left_as_it_is(make, complaint, refused, here):
+    store = here / "mlflow.db"
+    make(store)
+    before = store.read_bytes() if store.is_file() else None
+    assert complaint in (said := refused(f"{COPY} {TINY}"))
+    assert "Move it away, or name another store with --tracking-uri" in said
+    assert before == (store.read_bytes() if store.is_file() else None)
+
+
+def test_a_database_of_something_else_is_not_written_to(refused, here):
+    with sqlite3.connect(here / "other.db") as other:
+        other.execute("create table measurements (value real)")
+    other.close()
+    before = (here / "other.db").read_bytes()
+    said = refused(f"{COPY} {TINY} --tracking-uri sqlite:///other.db")
+    assert "other.db is a database of something else, not an MLflow store." in said
+    assert (here / "other.db").read_bytes() == before
+    assert not list(here.glob("other.db?*"))
+
+
+@pytest.mark.parametrize(
+    ("address", "complaint"),
+    [
+        ("sqlite:///none/mlflow.db", "for the store mlflow.db does not exist"),
+        ("sqlite:////proc/mlflow.db", "cannot be written"),
+        ("mlflow.db", "'mlflow.db' is no address of a store: a file is sqlite:///mlflow.db, a server http://"),
+        ("./mlruns", "is no address of a store"),
+        ("file:./mlruns", "is no address of a store"),
+        ("nothing://like/it", "cannot be opened: "),
+        ("postgresql+nothing://like/it", "cannot be opened: "),
+        ("http://127.0.0.1:1", "cannot be opened: API request to http://127.0.0.1:1/"),
+    ],
+)
+def test_a_store_that_cannot_be_there_is_refused(address, complaint, refused, here, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
+    assert complaint in refused(f"{COPY} {TINY} --tracking-uri {address}")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_is_told(refused, here):
+    (here / "mlflow.db").unlink()
+    here.chmod(0o555)
+    try:
+        assert "cannot be written" in refused(f"{COPY} {TINY}")
+    finally:
+        here.chmod(0o755)
+
+
+@pytest.fixture
+def room():
+    """Limits how large files may become, as a full disk does."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    @contextlib.contextmanager
+    def only(size):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    return only
+
+
+def test_a_store_that_could_not_be_made_whole_is_not_there(harness, refused, room, folder):
+    with room(100_000):
+        assert "The store sqlite:///mlflow.db cannot be opened: " in refused(f"{COPY} {TINY}")
+    assert not (folder / "mlflow.db").exists()
+    assert harness(f"{COPY} {TINY}").code == 0
+    assert {path.name for path in folder.glob("mlflow.db*")} == {"mlflow.db", "mlflow.db.lock"}
+
+
+def test_a_full_disk_keeps_what_is_finished_and_the_same_command_does_the_rest(harness, room, here):
+    line = f"run --arch rnn --task copy --length 2 --seeds 20 {TINY} --json"
+    with room((here / "mlflow.db").stat().st_size + 40_000):
+        complaint = harness(line)
+    assert (complaint.code, complaint.out) == (1, "")
+    assert "The store sqlite:///mlflow.db failed: " in complaint.err
+    assert "What it holds is kept." in complaint.err
+    assert "Traceback" not in complaint.err
+    written = complaint.err.count(": accuracy")
+    again = harness(line)
+    assert 1 <= written < 20
+    assert f"20 runs planned, {written} finished before" in again.err
+    assert [record["status"] for record in json.loads(again.out)] == ["ok"] * 20
