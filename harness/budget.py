@@ -11,7 +11,6 @@ from torch import nn
 from harness.errors import UsageError
 from harness.model import count_parameters
 
-CLOSE = 0.02  # beyond this share of the budget a match is worth a warning
 _LARGEST = 2**20
 
 

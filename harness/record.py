@@ -8,6 +8,7 @@ from typing import Any, Literal
 from harness.spec import RunSpec
 
 Status = Literal["ok", "diverged", "timeout", "out_of_memory", "error", "skipped", "interrupted"]
+CLOSE = 0.02  # of a number of parameters asked: a model further off is warned of
 FINAL: tuple[Status, ...] = ("ok", "diverged", "skipped")  # running it again would give the same
 
 

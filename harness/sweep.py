@@ -10,17 +10,18 @@ from typing import Any, Literal, Protocol
 
 import torch
 
+from harness.budget import match
 from harness.build import build_architecture
 from harness.engines import Engine, Listener
 from harness.errors import UsageError
 from harness.interrupt import held_back
 from harness.record import FINAL, Record
-from harness.run import build_task
+from harness.run import build_model, build_task
 from harness.spec import RunSpec
 from harness.task import Task
 from harness.track import Store
 from harness.train import Progress
-from harness.variants import Typed, Variant, architecture_variants, check_names, task_variants
+from harness.variants import HIDDEN_SIZE, Typed, Variant, architecture_variants, check_names, task_variants
 
 LONGEST = 100_000
 """Greatest length that is accepted: beyond it one training step takes minutes and gigabytes."""
@@ -38,6 +39,7 @@ class SweepSpec:
     tasks: tuple[str, ...]
     lengths: tuple[int, ...] = ()  # empty: each task's own
     seeds: int = 1  # 0 .. seeds-1
+    params: int | None = None  # parameters of every model: hidden_size is solved for each architecture and task
     settings: dict[str, Any] = field(default_factory=dict)  # of RunSpec: steps, batch_size, lr, test_lengths, ...
     options: Typed = field(default_factory=dict)  # from --set
 
@@ -66,6 +68,8 @@ class Display(Listener, Protocol):
 def plan(sweep: SweepSpec) -> list[RunSpec]:
     """Every run of a sweep, in the order in which a comparison grows: by task, seed, length, then architecture."""
     check_names(sweep.architectures, sweep.tasks, sweep.options)
+    if sweep.params and HIDDEN_SIZE in sweep.options:
+        raise UsageError("--params solves hidden_size; leave out one of --params and --set hidden_size=...")
     variants = [(name, v) for name in sweep.architectures for v in architecture_variants(name, sweep.options)]
     tasks = [(name, v) for name in sweep.tasks for v in task_variants(name, sweep.options)]
     runs = []
@@ -74,8 +78,9 @@ def plan(sweep: SweepSpec) -> list[RunSpec]:
         lengths = _lengths(sweep, made, task_variant.label)
         for name, variant in variants:
             _try_out(name, variant, made.inputs.size)
-        for seed, length, (name, variant) in itertools.product(range(sweep.seeds), lengths, variants):
-            runs.append(_run(sweep, (name, variant), (task, task_variant), seed, length))
+        sized = [(name, _sized(sweep, name, variant, made, max(lengths))) for name, variant in variants]
+        for seed, length, architecture in itertools.product(range(sweep.seeds), lengths, sized):
+            runs.append(_run(sweep, architecture, (task, task_variant), seed, length))
     return list({spec.identity: spec for spec in runs}.values())
 
 
@@ -179,6 +184,15 @@ def _identity(spec: RunSpec) -> str:
 def _codeless(spec: RunSpec) -> str:
     """The identity but for the plugins' source."""
     return replace(spec, architecture_code="", task_code="").identity
+
+
+def _sized(sweep: SweepSpec, name: str, variant: Variant, task: Task, longest: int) -> Variant:
+    """The variant at the hidden_size that gives its model the asked number of parameters on this task."""
+    if sweep.params is None:
+        return variant
+    spec = RunSpec(name, "", longest, architecture_options=variant.options)
+    found = match(lambda size: build_model(replace(spec, hidden_size=size), task), sweep.params)
+    return replace(variant, hidden_size=found.hidden_size, asked={**variant.asked, "params": sweep.params})
 
 
 def _run(

@@ -12,7 +12,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from harness.record import Record
+from harness.record import CLOSE, Record
 
 _COLOURS = ("blue", "orange", "green", "magenta", "cyan", "red")
 _MARKERS = "ox+*#@%&"  # a line is told from another without colour too
@@ -84,6 +84,10 @@ def _notes(records: list[Record]) -> Group:
         notes.append(Text(solved, style="dim"))
     if len({record.spec.seed for record in records}) == 1:
         notes.append(Text("one seed shows no spread: --seeds 5 says how sure this is", style="dim"))
+    for record in {record.spec.label: record for record in records if record.parameters}.values():
+        asked, have = record.spec.asked.get("params"), sum(record.parameters.values())
+        if asked and abs(have - asked) / asked > CLOSE:
+            notes.append(Text(f"{record.spec.label} has {have:,} parameters where {asked:,} were asked", style="red"))
     reasons = dict.fromkeys((r.spec.label, r.spec.length, r.status, r.reason) for r in records if r.status != "ok")
     for label, length, status, reason in reasons:
         notes.append(Text(f"{label} at {length}: {status}: {reason}", style="red"))

@@ -54,6 +54,22 @@ def test_lengths_are_the_tasks_own_where_none_are_given():
     )
 
 
+def test_models_of_a_budget_have_as_many_parameters_as_whole_numbers_allow():
+    from harness.model import count_parameters
+    from harness.run import build_model, build_task
+
+    runs = plan(sweep(architectures=("rnn", "lstm", "deep:gru"), lengths=(2,), seeds=1, params=20_000, options={}))
+    counts = [count_parameters(build_model(run, build_task("copy", {}))) for run in runs]
+    assert all(abs(count - 20_000) < 400 for count in counts)
+    assert len({run.hidden_size for run in runs}) == 3
+    assert all(run.asked["params"] == 20_000 for run in runs)
+
+
+def test_a_budget_and_a_hidden_size_contradict_each_other():
+    with pytest.raises(UsageError, match="leave out one of --params and --set hidden_size"):
+        plan(sweep(params=20_000))
+
+
 def test_what_was_typed_is_kept_beside_what_it_means():
     (run,) = plan(sweep(architectures=("lstm",), lengths=(2,), seeds=1, options={"forget_bias": ("0",)}))
     assert run.asked == {"lstm.forget_bias": 0.0, **SMALL}

@@ -88,6 +88,14 @@ def test_a_sweep_in_which_everything_failed_is_shown(shown, record):
     assert "skipped" in text
 
 
+def test_a_size_far_from_its_budget_is_told(shown, record):
+    close, far = record(asked={"params": 100}), record(label="gru", asked={"params": 100})
+    close.parameters, far.parameters = {"architecture": 99}, {"architecture": 97}
+    text = shown(close, far)
+    assert "gru has 97 parameters where 100 were asked" in text
+    assert "lstm has" not in text
+
+
 def test_names_are_shown_as_they_are_and_not_as_markup(shown, record):
     assert "[red]x[/red]" in shown(record(label="[red]x[/red]"))
 

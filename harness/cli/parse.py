@@ -57,6 +57,18 @@ def whole(low: int, high: int | None = None) -> Any:
     return parse
 
 
+def count(text: str) -> int:
+    """An argument type: a number of parameters; 50k, 1.5M and 50000 will do."""
+    factor = {"k": 10**3, "m": 10**6}.get(text[-1:].lower(), 1)
+    try:
+        number = float(text if factor == 1 else text[:-1]) * factor
+    except ValueError:
+        number = 0
+    if not 1 <= number < 10**12:
+        raise argparse.ArgumentTypeError(f"takes a number such as 50k or 1.5M, got {text!r}")
+    return round(number)
+
+
 def positive(zero: bool = False) -> Any:
     """An argument type: a finite number above zero (or zero, where that means 'off')."""
 

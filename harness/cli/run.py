@@ -10,7 +10,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from harness import interrupt, registry
-from harness.cli.parse import Parser, assignment, completes, many, positive, whole
+from harness.cli.parse import Parser, assignment, completes, count, many, positive, whole
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ _EPILOG = """examples:
   harness run --arch lstm gru --task copy --length 10 20 50       # spaces do as well as commas
   harness run --arch bidirectional:gru --task parentheses --set hidden_size=64 --set merge=sum
   harness run --arch lstm --task copy --set forget_bias=0,1       # two variants
+  harness run --arch rnn,lstm,gru --task copy --params 50k        # at matched size
   harness run --arch ./my_cell.py --task adding                   # a loose file; ./my_cell.py:Name picks a class
 
 What is finished is not run again: the same command continues where it was stopped.
@@ -45,6 +46,12 @@ def add(verbs: Any) -> None:
     many(parser, "--length", kind=whole(1), metavar="T", help="lengths to train at (default: the task's own)")
     many(parser, "--test-length", kind=whole(1), metavar="T", help="lengths to test every trained model at as well")
     parser.add_argument("--seeds", type=whole(1), default=1, metavar="N", help="seeds 0 .. N-1 (default: 1)")
+    parser.add_argument(
+        "--params",
+        type=count,
+        metavar="N",
+        help="give every model N parameters (50k, 1.5M): solves hidden_size for each",
+    )
     parser.add_argument(
         "--set",
         dest="options",
@@ -210,6 +217,7 @@ def _sweep(arguments: argparse.Namespace) -> SweepSpec:
         tasks=tuple(dict.fromkeys(arguments.task)),
         lengths=tuple(sorted(set(arguments.length or ()))),
         seeds=arguments.seeds,
+        params=arguments.params,
         settings=settings,
         options=_joined(arguments.options),
     )

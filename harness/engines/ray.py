@@ -185,7 +185,9 @@ def _device(name: str, gpus: float) -> str:
     if most["CPU"] < 1:
         raise UsageError("No node of this Ray cluster offers a whole CPU core to run on.")
     if name == "cuda" and most["GPU"] < gpus:
-        raise UsageError(f"--device cuda: no node of this Ray cluster offers {gpus:g} GPU; the most is {most['GPU']:g}.")
+        raise UsageError(
+            f"--device cuda: no node of this Ray cluster offers {gpus:g} GPU; the most is {most['GPU']:g}."
+        )
     return name
 
 
