@@ -133,8 +133,8 @@ def comparable(record):
 def test_records_are_those_of_inline_bit_for_bit_though_the_nodes_lack_the_files(ray, small, loose_task, tmp_path):
     (tmp_path / "away").mkdir()
     cell = tmp_path / "cells.py"
-    cell.write_text(CELLS)
-    (tmp_path / "wide.py").write_text(WIDE)
+    cell.write_text(CELLS.replace("wide", "broad"))  # Python keeps one module of a name, and workers are used again
+    (tmp_path / "broad.py").write_text(WIDE)
     code = small_codes(str(cell), loose_task)
     specs = {
         str(seed): small(seed=seed, architecture="deep:gru", architecture_options={"deep.dropout": 0.2})

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from harness import registry
+from harness.cli import config
+from harness.errors import UsageError
 
 
 class Parser(argparse.ArgumentParser):
@@ -15,6 +17,14 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(allow_abbrev=False, **kwargs)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if args is not None and "--config" in self._option_string_actions:
+            try:
+                args = config.expanded(args, self)
+            except UsageError as error:
+                self.error(str(error))
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}\nSee '{self.prog} --help'.\n")

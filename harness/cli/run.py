@@ -25,6 +25,7 @@ _EPILOG = """examples:
   harness run --arch bidirectional:gru --task parentheses --set hidden_size=64 --set merge=sum
   harness run --arch lstm --task copy --set forget_bias=0,1       # two variants
   harness run --arch rnn,lstm,gru --task copy --params 50k        # at matched size
+  harness run --config sweep.toml                                 # arch = ["lstm", "gru"], task = "copy", ...
   harness run --arch ./my_cell.py --task adding                   # a loose file; ./my_cell.py:Name picks a class
 
 What is finished is not run again: the same command continues where it was stopped.
@@ -43,6 +44,7 @@ def add(verbs: Any) -> None:
         many(parser, "--arch", required=True, metavar="NAME", help="architectures: names or ./file.py"), "architecture"
     )
     completes(many(parser, "--task", required=True, metavar="NAME", help="tasks: names or ./file.py"), "task")
+    parser.add_argument("--config", metavar="FILE", help="a TOML file of these flags under the same names; flags win")
     many(parser, "--length", kind=whole(1), metavar="T", help="lengths to train at (default: the task's own)")
     many(parser, "--test-length", kind=whole(1), metavar="T", help="lengths to test every trained model at as well")
     parser.add_argument("--seeds", type=whole(1), default=1, metavar="N", help="seeds 0 .. N-1 (default: 1)")
@@ -118,11 +120,6 @@ def _add_where(group: Any) -> None:
 
 
 def call(arguments: argparse.Namespace) -> int:
-    for name in arguments.arch:
-        for part in registry.split_parts(name):
-            registry.find("architecture", part)  # a wrong name is told before anything is loaded
-    for name in arguments.task:
-        registry.find("task", name)
     _find(arguments)
     if not arguments.quiet:
         print("loading torch, Lightning and MLflow ...", file=sys.stderr, flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import subprocess
@@ -41,6 +42,8 @@ def connected(address: str | None = None, cpus: int | None = None) -> Iterator[N
         ray.init(**(_joining(address) if address else _starting(cpus)), log_to_driver=False, logging_level="ERROR")
     except Exception as error:
         raise HarnessError(f"Ray cannot be started: {one_line(error)}") from error
+    with contextlib.suppress(AttributeError):  # not public, but there is no other switch: Ray prints a paragraph for
+        ray._private.worker._worker_logs_enabled = False  # every process that dies, and the record says so already
     try:
         yield
     finally:

@@ -1,0 +1,86 @@
+"""A Ray cluster of several nodes, simulated on this machine, loses one in the middle of a sweep."""
+
+import importlib.util
+import shutil
+from collections import Counter
+from dataclasses import asdict
+
+import pytest
+import torch
+
+from harness.cli.progress import Quiet
+from harness.engines.cluster import connected
+from harness.engines.inline import Inline
+from harness.sweep import SweepSpec, execute, plan
+from harness.track import Store
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed: rnn-harness[ray]"),
+]
+
+SWEEP = SweepSpec(
+    ("lstm", "gru"), ("copy",), (5, 20), seeds=3, settings={"steps": 600, "validate_every": 100, "test_sequences": 200}
+)
+SMALL = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
+
+
+@pytest.fixture
+def nodes():
+    """A head that runs nothing but the driver, and three nodes of one core."""
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={**SMALL, "num_cpus": 0, "include_dashboard": False})
+    try:
+        workers = [cluster.add_node(**SMALL) for _ in range(3)]
+        with connected(cluster.address):
+            yield cluster, workers
+    finally:
+        cluster.shutdown()
+
+
+class Killer(Quiet):
+    """Takes a node away when some runs have ended and others are under way everywhere."""
+
+    def __init__(self, cluster, node):
+        self.cluster, self.node, self.ended_runs = cluster, node, 0
+
+    def ended(self, key, record):
+        self.ended_runs += 1
+        if self.ended_runs == 4:
+            self.cluster.remove_node(self.node, allow_graceful=False)
+
+
+def test_a_node_that_is_lost_costs_no_record_and_changes_none(nodes, empty_store, tmp_path):
+    from harness.engines.ray import Ray
+
+    class Counting(Ray):
+        lost = 0
+
+        def _land(self, reference, listener):
+            landed = super()._land(reference, listener)
+            self.lost += not landed
+            return landed
+
+    cluster, workers = nodes
+    engine = Counting()
+    disturbed = swept(engine, empty_store, tmp_path / "disturbed.db", Killer(cluster, workers[1]))
+    undisturbed = swept(Inline(torch.device("cpu")), empty_store, tmp_path / "undisturbed.db", Quiet())
+    assert engine.lost >= 1
+    assert Counter(record.spec.identity for record in disturbed) == Counter(spec.identity for spec in plan(SWEEP))
+    assert {record.status for record in disturbed} == {"ok"}
+    assert comparable(disturbed) == comparable(undisturbed)
+
+
+def swept(engine, empty_store, path, display):
+    """Every record that the store holds after a sweep."""
+    shutil.copy(empty_store, path)
+    store = Store(f"sqlite:///{path}")
+    execute(SWEEP, plan(SWEEP), engine, store, display)
+    return [record for _, record in store.records({"copy"})]
+
+
+def comparable(records):
+    times = ("seconds", "tokens_per_second")
+    content = {record.spec.identity: asdict(record) for record in records}
+    return {key: {k: v for k, v in values.items() if k not in times} for key, values in content.items()}
