@@ -43,8 +43,8 @@ def _run(spec: RunSpec, device: torch.device, watch: Watcher, record: Record) ->
     task = build_task(spec.task, spec.task_options)
     record.solved_at = task.solved_at
     model = build_model(spec, task).to(device)
-    batch = to_device(next(batches(task, spec.seed, "probe", spec.length, 1, 4)), device)
-    _refuse_unfit(model, task, spec, batch)
+    batch = probe_batch(task, spec, device)
+    refuse_unfit(model, task, spec, batch)
     _describe(model, batch, record)
 
     training = Training()
@@ -88,7 +88,13 @@ def outcome(error: BaseException) -> tuple[Status, str]:
     return "error", str(error) if isinstance(error, HarnessError) else text
 
 
-def _refuse_unfit(model: Model, task: Task, spec: RunSpec, batch: Batch) -> None:
+def probe_batch(task: Task, spec: RunSpec, device: torch.device) -> Batch:
+    """Four sequences that are neither trained nor tested on."""
+    return to_device(next(batches(task, spec.seed, "probe", spec.length, 1, 4)), device)
+
+
+def refuse_unfit(model: Model, task: Task, spec: RunSpec, batch: Batch) -> None:
+    """Raises Refused where the pair does not fit, or the model breaks a rule on these sequences."""
     reason = why_not(model.architecture, task, _time_steps(task, _longest(spec)))
     if reason:
         raise Refused(f"{spec.label or spec.architecture} cannot be run on {spec.task}: {reason}.")

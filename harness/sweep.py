@@ -98,7 +98,7 @@ def execute(
     `curves`: read the learning curves of runs that were finished before too, which takes a store some milliseconds.
     """
     planned = {spec.identity: spec for spec in runs}
-    cells = _finished(store, planned, reuse)
+    cells = finished(store, planned, reuse)
     if curves:
         cells = {run_id: replace(record, curve=store.learning_curve(run_id)) for run_id, record in cells.items()}
     done = {record.spec.identity for record in cells.values()}
@@ -162,7 +162,7 @@ class _Driver:
         self.display.ended(key, record)
 
 
-def _finished(store: Store, planned: dict[str, RunSpec], reuse: Reuse) -> dict[str, Record]:
+def finished(store: Store, planned: dict[str, RunSpec], reuse: Reuse) -> dict[str, Record]:
     """Records, by MLflow id, of planned runs that need not be run again; the newest of each."""
     if reuse == "none":
         return {}

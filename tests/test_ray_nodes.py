@@ -19,9 +19,8 @@ pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed: rnn-harness[ray]"),
 ]
 
-SWEEP = SweepSpec(
-    ("lstm", "gru"), ("copy",), (5, 20), seeds=3, settings={"steps": 600, "validate_every": 100, "test_sequences": 200}
-)
+SETTINGS = {"steps": 300, "validate_every": 100, "validation_sequences": 100, "test_sequences": 100}
+SWEEP = SweepSpec(("lstm", "gru"), ("copy",), (5, 20), seeds=2, settings=SETTINGS)
 SMALL = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
 
 
@@ -47,7 +46,7 @@ class Killer(Quiet):
 
     def ended(self, key, record):
         self.ended_runs += 1
-        if self.ended_runs == 4:
+        if self.ended_runs == 2:
             self.cluster.remove_node(self.node, allow_graceful=False)
 
 

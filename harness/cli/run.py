@@ -44,6 +44,9 @@ def add(verbs: Any) -> None:
         many(parser, "--arch", required=True, metavar="NAME", help="architectures: names or ./file.py"), "architecture"
     )
     completes(many(parser, "--task", required=True, metavar="NAME", help="tasks: names or ./file.py"), "task")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show the plan, what is done and refused, and the time left"
+    )
     parser.add_argument("--config", metavar="FILE", help="a TOML file of these flags under the same names; flags win")
     many(parser, "--length", kind=whole(1), metavar="T", help="lengths to train at (default: the task's own)")
     many(parser, "--test-length", kind=whole(1), metavar="T", help="lengths to test every trained model at as well")
@@ -130,6 +133,8 @@ def call(arguments: argparse.Namespace) -> int:
     from harness.store import resolve_uri
 
     uri = resolve_uri(arguments.tracking_uri)
+    if arguments.dry_run:
+        return _dry_run(arguments, uri)
     with contextlib.redirect_stdout(sys.stderr), _cluster(arguments):  # whatever a plugin prints is not the result
         planned, outcome = _execute(arguments, uri)
     _show(outcome, arguments, uri, planned)
@@ -159,6 +164,21 @@ def _execute(arguments: argparse.Namespace, uri: str) -> tuple[int, Outcome]:
     with Quiet() if arguments.quiet else display() as shown:
         outcome = execute(sweep, runs, engine, store, shown, reuse=arguments.reuse, curves=arguments.json)
     return len(runs), outcome
+
+
+def _dry_run(arguments: argparse.Namespace, uri: str) -> int:
+    from harness import device as devices
+    from harness.cli.plan import show
+    from harness.preview import preview
+    from harness.sweep import finished, plan
+    from harness.track import Store
+
+    runs = plan(_sweep(arguments))
+    records = finished(Store(uri), {spec.identity: spec for spec in runs}, arguments.reuse)
+    device = devices.pick(arguments.device)
+    jobs = arguments.jobs or len(devices.slots(device, arguments.slots_per_gpu)) or devices.cores()
+    show(preview(runs, {record.spec.identity for record in records.values()}, device), jobs)
+    return 0
 
 
 def _cluster(arguments: argparse.Namespace) -> contextlib.AbstractContextManager[None]:

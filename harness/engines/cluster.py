@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import logging
 import os
 import subprocess
 import sys
@@ -26,7 +27,7 @@ except Exception as error:
 
 @contextmanager
 def connected(address: str | None = None, cpus: int | None = None) -> Iterator[None]:
-    """Connects for a while: to `address` ('auto' or HOST:PORT), or to a cluster of `cpus` cores that ends with the block.
+    """Connects for a while to `address` ('auto' or HOST:PORT), or to a cluster of `cpus` cores that ends with it.
 
     Raises HarnessError where nothing answers. A program that is connected already stays so, and is left so.
     """
@@ -39,7 +40,7 @@ def connected(address: str | None = None, cpus: int | None = None) -> Iterator[N
     if address:
         _refuse_unless_it_answers(address)
     try:
-        ray.init(**(_joining(address) if address else _starting(cpus)), log_to_driver=False, logging_level="ERROR")
+        ray.init(**_place(address, cpus), log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:
         raise HarnessError(f"Ray cannot be started: {one_line(error)}") from error
     with contextlib.suppress(AttributeError):  # not public, but there is no other switch: Ray prints a paragraph for
@@ -50,19 +51,13 @@ def connected(address: str | None = None, cpus: int | None = None) -> Iterator[N
         ray.shutdown()
 
 
-def _joining(address: str) -> dict[str, Any]:
-    return {"address": address}
-
-
-def _starting(cpus: int | None) -> dict[str, Any]:
+def _place(address: str | None, cpus: int | None) -> dict[str, Any]:
+    if address:
+        return {"address": address}
     from harness.device import cores
 
-    return {
-        "address": "local",
-        "num_cpus": cpus or cores(),
-        "include_dashboard": False,
-        "object_store_memory": _OBJECT_STORE,
-    }
+    size = {"num_cpus": cpus or cores(), "object_store_memory": _OBJECT_STORE}
+    return {"address": "local", "include_dashboard": False, **size}
 
 
 def _settle(local: bool) -> None:

@@ -39,7 +39,7 @@ class _Job:
     spec: str
     parcels: Parcels
     device: str
-    unwanted: str  # a folder that is no place to import from
+    unwanted: str  # a folder that nothing is to be imported from
 
 
 @dataclass
@@ -64,11 +64,13 @@ class Ray:
         self, device: str = "auto", jobs: int | None = None, gpus: float = 1.0, timeout: float | None = None
     ) -> None:
         self.device, self.jobs, self.gpus, self.timeout = _device(device, gpus), jobs, gpus, timeout
+        share = gpus if self.device == "cuda" else 0
+        self.execute = ray.remote(num_cpus=1, num_gpus=share, max_retries=0)(_execute)
         self.waiting: deque[_Flight] = deque()
         self.flights: dict[Any, _Flight] = {}  # by the reference of what will come back
         self.parcels: dict[tuple[str, str], Parcels] = {}  # by architecture and task
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        self.mailbox = _Mailbox.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
+        self.mailbox = ray.remote(num_cpus=0, max_restarts=-1)(_Mailbox).options(scheduling_strategy=here).remote()
 
     def submit(self, key: str, spec: RunSpec) -> None:
         names = spec.architecture, spec.task
@@ -104,11 +106,8 @@ class Ray:
         while self.waiting and len(self.flights) < room:
             flight = self.waiting.popleft()
             flight.since = None
-            unwanted = "" if {"", os.getcwd()} & set(sys.path) else os.getcwd()
-            job = _Job(flight.key, flight.attempt, flight.spec.to_json(), flight.parcels, self.device, unwanted)
-            share = self.gpus if self.device == "cuda" else 0
-            reference = _execute.options(num_cpus=1, num_gpus=share).remote(job, self.mailbox)
-            self.flights[reference] = flight
+            job = _Job(flight.key, flight.attempt, flight.spec.to_json(), flight.parcels, self.device, _unwanted())
+            self.flights[self.execute.remote(job, self.mailbox)] = flight
 
     def _hear(self, listener: Listener) -> None:
         from harness.train import Progress
@@ -163,6 +162,11 @@ class Ray:
 _LOST = (exceptions.NodeDiedError, exceptions.LocalRayletDiedError, exceptions.ObjectLostError)
 
 
+def _unwanted() -> str:
+    """The folder that Ray lets workers import from, before all else, though the driver does not; '' for none."""
+    return "" if {"", os.getcwd()} & set(sys.path) else os.getcwd()
+
+
 def _verdict(error: BaseException) -> tuple[Status, str]:
     """The status and the one-line reason of a task that brought no record."""
     cause = getattr(error, "cause", None) or error
@@ -202,7 +206,6 @@ def _nodes() -> list[dict[str, float]]:
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
-@ray.remote(num_cpus=0, max_restarts=-1)
 class _Mailbox:
     """Holds what runs tell until the driver asks: the latest progress, None where one has only started."""
 
@@ -217,12 +220,11 @@ class _Mailbox:
         return news
 
 
-@ray.remote(max_retries=0)
 def _execute(job: _Job, mailbox: Any) -> Record:
     """On a node: one run, from spec to record."""
     import signal
 
-    if job.unwanted in sys.path:  # Ray lets workers import from where the driver was started, before all else
+    if job.unwanted in sys.path:  # a copy.py that lies there would be taken for the standard library's
         sys.path.remove(job.unwanted)
 
     from harness import device as devices

@@ -1,0 +1,71 @@
+"""What a sweep would do, without doing it: what is done, what is refused, how long the rest may take."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from harness.device import computing
+from harness.evaluate import batches, to_device
+from harness.run import build_model, build_task, outcome, probe_batch, refuse_unfit
+from harness.spec import RunSpec
+from harness.train import make_optimizer
+
+_STEPS = 3  # timed, after one that is not
+_EVALUATION = 1.1  # validation and test cost about a tenth of the training at the default settings
+
+
+@dataclass(frozen=True)
+class Preview:
+    """One architecture on one task."""
+
+    task_label: str
+    label: str
+    planned: int
+    done: int
+    trouble: str  # why its runs would be skipped or fail; '' if they would not
+    seconds: float  # of training left, at most: solved runs end sooner
+
+
+def preview(runs: list[RunSpec], done: set[str], device: torch.device) -> list[Preview]:
+    """One for each architecture and task, in the order of the plan; `done` holds identities."""
+    groups: dict[tuple[str, str], list[RunSpec]] = {}
+    for spec in runs:
+        groups.setdefault((spec.task_label, spec.label), []).append(spec)
+    return [_preview(task, label, specs, done, device) for (task, label), specs in groups.items()]
+
+
+def _preview(task: str, label: str, specs: list[RunSpec], done: set[str], device: torch.device) -> Preview:
+    left = [spec for spec in specs if spec.identity not in done]
+    shortest = min(specs, key=lambda spec: spec.length)
+    try:
+        with computing(device):
+            pace = _seconds_per_time_step(shortest, device)
+    except Exception as error:
+        return Preview(task, label, len(specs), len(specs) - len(left), ": ".join(outcome(error)), 0.0)
+    seconds = _EVALUATION * pace * sum(spec.steps * _time_steps(spec) for spec in left)
+    return Preview(task, label, len(specs), len(specs) - len(left), "", seconds)
+
+
+def _seconds_per_time_step(spec: RunSpec, device: torch.device) -> float:
+    """What one time step of one training step costs: cost is linear in the length."""
+    task = build_task(spec.task, spec.task_options)
+    model = build_model(spec, task).to(device)
+    refuse_unfit(model, task, spec, probe_batch(task, spec, device))
+    optimizer = make_optimizer(model, spec)
+    begun, time_steps = 0.0, 0
+    for number, batch in enumerate(batches(task, spec.seed, "probe", spec.length, _STEPS + 1, spec.batch_size)):
+        if number == 1:
+            begun = time.perf_counter()
+        optimizer.zero_grad()
+        torch.autograd.backward(model.loss(to_device(batch, device)))
+        optimizer.step()
+        time_steps = batch.inputs.shape[1]
+    return (time.perf_counter() - begun) / _STEPS / time_steps
+
+
+def _time_steps(spec: RunSpec) -> int:
+    task = build_task(spec.task, spec.task_options)
+    return task.sample(torch.Generator().manual_seed(0), 1, spec.length).inputs.shape[1]
