@@ -1,11 +1,9 @@
 """The Ray engine: the records of inline, plugins that travel, deaths that stay alone. One cluster, started once."""
 
 import importlib.util
-import os
 import shutil
 import time
 from dataclasses import asdict
-from pathlib import Path
 
 import pytest
 import torch
@@ -162,16 +160,28 @@ def small_codes(cell, task):
     return {"architecture_code": code, "task_code": registry.find("task", task).fingerprint()}
 
 
+def test_the_command_runs_on_ray(nodes, capsys, store_uri, monkeypatch, tmp_path):
+    import json
+
+    from harness.cli.main import main
+
+    monkeypatch.chdir(tmp_path)
+    wanted = "run --arch lstm --task copy --length 3 --steps 3 --validation-sequences 8 --test-sequences 8 --json"
+    assert main([*wanted.split(), "--engine", "ray", "--tracking-uri", store_uri]) == 0
+    (record,) = json.loads(capsys.readouterr().out)
+    assert record["status"] == "ok"
+
+
 def test_a_run_that_dies_or_hangs_takes_nothing_else_with_it(ray, small, cells):
     fates = {
-        "Exits": ("error", "its process died"),
-        "Hangs": ("timeout", "longer than 4 s"),
-        "Slow": ("ok", ""),
         "Good": ("ok", ""),
+        "Slow": ("ok", ""),
+        "changed": ("error", "lstm has other code on"),
+        "Hangs": ("timeout", "longer than 4 s"),
+        "Exits": ("error", "its process died"),
     }
     specs = {name: small(architecture=f"{cells}:{name}") for name in fates}
     specs["changed"] = small(architecture_code="0" * 16)
-    fates["changed"] = ("error", "lstm has other code on")
     records, heard = collected(ray(timeout=4), specs)
     assert {name: record.status for name, record in records.items()} == {name: fate[0] for name, fate in fates.items()}
     assert all(fate[1] in records[name].reason for name, fate in fates.items())
@@ -199,18 +209,6 @@ def test_cancelling_ends_what_runs_and_what_waits(ray, small, cells):
     while ray_itself.available_resources().get("CPU") != 2 and time.monotonic() < deadline:
         time.sleep(0.1)
     assert ray_itself.available_resources().get("CPU") == 2
-
-
-def test_the_command_runs_on_ray(nodes, capsys, store_uri, monkeypatch, tmp_path):
-    import json
-
-    from harness.cli.main import main
-
-    monkeypatch.chdir(tmp_path)
-    wanted = "run --arch lstm --task copy --length 3 --steps 3 --validation-sequences 8 --test-sequences 8 --json"
-    assert main([*wanted.split(), "--engine", "ray", "--tracking-uri", store_uri]) == 0
-    (record,) = json.loads(capsys.readouterr().out)
-    assert record["status"] == "ok"
 
 
 def test_our_own_cluster_is_on_loopback_only(nodes):
@@ -246,41 +244,24 @@ def test_an_address_that_is_none_is_told_in_one_line(monkeypatch):
         cluster.connected("nonsense").__enter__()
 
 
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ("--ray-address auto", "are for --engine ray"),
+        ("--gpus-per-run 0.5", "are for --engine ray"),
+        ("--engine ray --gpus-per-run 0.5 --slots-per-gpu 2", "say the same"),
+    ],
+)
+def test_flags_that_would_do_nothing_are_refused(nodes, capsys, flags, said):
+    from harness.cli.main import main
+
+    assert main(["run", "--arch", "lstm", "--task", "copy", *flags.split()]) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_without_ray_the_way_to_install_it_is_told(monkeypatch, capsys):
     from harness.cli.main import main
 
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert main(["run", "--arch", "lstm", "--task", "copy", "--engine", "ray"]) == 2
     assert "pip install 'rnn-harness[ray]'" in capsys.readouterr().err
-
-
-def test_files_are_written_once_and_only_where_they_are_missing(cells, small, monkeypatch, tmp_path):
-    from harness.engines import parcel
-
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    spec = small(architecture=f"deep:{cells}:Good")
-    parcels = parcel.pack(spec)
-    assert parcel.unpack(spec, parcels) == spec
-    Path(cells).rename(f"{cells}.away")
-    try:
-        there = parcel.unpack(spec, parcels)
-        assert there.architecture.startswith(f"deep:{tmp_path}")
-        assert there.architecture.endswith("/cells.py:Good")
-        assert there.identity == spec.identity
-        written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.py")}
-        assert {path.name for path in written} == {"cells.py", "wide.py"}
-        assert parcel.unpack(spec, parcels) == there
-        assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.py")} == written
-    finally:
-        os.rename(f"{cells}.away", cells)
-
-
-def test_code_is_not_loaded_from_a_folder_that_others_can_write_to(cells, small, monkeypatch, tmp_path):
-    from harness.engines import parcel
-
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    (tmp_path / f"harness-plugins-{os.getuid()}").mkdir()
-    (tmp_path / f"harness-plugins-{os.getuid()}").chmod(0o777)
-    parcels = {cells: parcel.Parcel(tmp_path / "cells.py", {"cells.py": b""})}
-    with pytest.raises(HarnessError, match="open to others"):
-        parcel.unpack(small(architecture=cells), parcels)

@@ -24,14 +24,14 @@ SWEEP = SweepSpec(("lstm", "gru"), ("copy",), (5, 20), seeds=2, settings=SETTING
 SMALL = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def nodes():
-    """A head that runs nothing but the driver, and three nodes of one core."""
+    """A head that runs nothing but the driver, and three nodes of one core; one says that it has a GPU."""
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={**SMALL, "num_cpus": 0, "include_dashboard": False})
     try:
-        workers = [cluster.add_node(**SMALL) for _ in range(3)]
+        workers = [cluster.add_node(**SMALL, num_gpus=gpus) for gpus in (1, 0, 0)]
         with connected(cluster.address):
             yield cluster, workers
     finally:
@@ -62,13 +62,24 @@ def test_a_node_that_is_lost_costs_no_record_and_changes_none(nodes, empty_store
             return landed
 
     cluster, workers = nodes
-    engine = Counting()
+    engine = Counting("cpu")
     disturbed = swept(engine, empty_store, tmp_path / "disturbed.db", Killer(cluster, workers[1]))
     undisturbed = swept(Inline(torch.device("cpu")), empty_store, tmp_path / "undisturbed.db", Quiet())
     assert engine.lost >= 1
     assert Counter(record.spec.identity for record in disturbed) == Counter(spec.identity for spec in plan(SWEEP))
     assert {record.status for record in disturbed} == {"ok"}
     assert comparable(disturbed) == comparable(undisturbed)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a real GPU here, to be left alone")
+def test_a_share_of_a_gpu_is_asked_for_where_the_cluster_has_one(nodes, small):
+    from harness.engines.ray import Ray
+
+    engine = Ray(gpus=0.25)
+    assert engine.device == "cuda"
+    engine.submit("on a GPU", small())
+    ((_, record),) = engine.collect(Quiet())
+    assert "--device cuda: there is no such device here" in record.reason  # Ray believed the node, torch does not
 
 
 def swept(engine, empty_store, path, display):

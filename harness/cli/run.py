@@ -27,6 +27,7 @@ _EPILOG = """examples:
   harness run --arch rnn,lstm,gru --task copy --params 50k        # at matched size
   harness run --config sweep.toml                                 # arch = ["lstm", "gru"], task = "copy", ...
   harness run --arch ./my_cell.py --task adding                   # a loose file; ./my_cell.py:Name picks a class
+  harness run --arch lstm --task copy --engine ray --ray-address auto    # on the Ray cluster that this is a node of
 
 What is finished is not run again: the same command continues where it was stopped.
 exit codes: 0 all well; 1 a run failed, its record and all others are kept; 2 wrong usage; 130 interrupted

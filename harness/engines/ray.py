@@ -159,7 +159,12 @@ class Ray:
         return ended
 
 
-_LOST = (exceptions.NodeDiedError, exceptions.LocalRayletDiedError, exceptions.ObjectLostError)
+_LOST = (  # the last one: ended from outside before the run itself began, as where a node is shut down
+    exceptions.NodeDiedError,
+    exceptions.LocalRayletDiedError,
+    exceptions.ObjectLostError,
+    exceptions.TaskCancelledError,
+)
 
 
 def _unwanted() -> str:

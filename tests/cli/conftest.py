@@ -86,18 +86,24 @@ class Running:
         out, _ = self.process.communicate(timeout=_PATIENCE)
         return Said(self.process.returncode, out, self.said.read_text())
 
-    def left_behind(self) -> list[str]:
-        """Command lines of processes that this one started, or that those started, and that are still there."""
+    def left_behind(self) -> list[int]:
+        """Processes that this one started, or that those started, and that are still there."""
         deadline = time.monotonic() + 5  # the system takes a moment to end what has been told to end
-        while (there := list(self._descendants())) and time.monotonic() < deadline:
+        while (there := list(self._marked())) and time.monotonic() < deadline:
             time.sleep(0.1)
         return there
 
-    def _descendants(self) -> Iterator[str]:
-        for process in Path("/proc").iterdir():
+    def clean_up(self) -> None:
+        for pid in self._marked():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.communicate()
+
+    def _marked(self) -> Iterator[int]:
+        for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                if process.name.isdigit() and self.mark.encode() in (process / "environ").read_bytes():
-                    yield (process / "cmdline").read_text().replace("\0", " ")
+                if self.mark.encode() in (process / "environ").read_bytes():
+                    yield int(process.name)
 
 
 @pytest.fixture
@@ -111,6 +117,4 @@ def start(here: Path) -> Iterator[Callable[..., Running]]:
 
     yield begin
     for running in started:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(running.process.pid, signal.SIGKILL)
-        running.process.communicate()
+        running.clean_up()

@@ -177,8 +177,7 @@ def statuses(said):
     ],
 )
 def test_a_wrong_request_is_refused_in_a_line_or_two_before_anything_is_trained(line, complaint, refused, here):
-    inline = " --engine inline" if line.startswith("run") else ""
-    assert complaint in refused(line + inline)
+    assert complaint in refused(f"{line} {TINY}" if line.startswith("run") else line)
     with sqlite3.connect(here / "mlflow.db") as store:
         assert store.execute("select count(*) from runs").fetchone() == (0,)
 
