@@ -1,4 +1,4 @@
-"""`--config sweep.toml`: the flags of `harness run` written in a file, under the same names; flags typed as well win."""
+"""`--config sweep.toml`: the flags of `harness run` in a file, under the same names; flags that are typed win."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `harness run --dry-run` prints: the plan, what is done of it, what is refused, and how long the rest may take."""
+"""What `harness run --dry-run` prints: the plan, what of it is done or refused, how long the rest may take."""
 
 from __future__ import annotations
 
