@@ -8,6 +8,7 @@ import platform
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import torch
 
@@ -79,6 +80,7 @@ def environment(device: torch.device) -> dict[str, str]:
     found = {f"version.{name}": importlib.metadata.version(name) for name in packages}
     return {
         **found,
+        "git": git_revision(),
         "version.python": platform.python_version(),
         "device": device.type,
         "device.name": _device_name(device),
@@ -88,6 +90,7 @@ def environment(device: torch.device) -> dict[str, str]:
     }
 
 
+@cache
 def git_revision() -> str:
     """The revision of the repository that the working folder belongs to, '+' where it has changes; '' without one."""
     try:

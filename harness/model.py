@@ -52,6 +52,8 @@ class Model(nn.Module):
         self.head = nn.Linear(architecture.output_size, _answer_width(task.targets))
 
     def forward(self, inputs: Tensor, lengths: Tensor | None = None, state: State = None) -> tuple[Tensor, State]:
+        if inputs.is_floating_point():
+            inputs = inputs.to(next(self.head.parameters(), inputs).dtype)  # as the run's precision has it
         out, state = self.architecture(self.embedding(inputs), state, lengths)
         if self.readout == "last":
             out = last_steps(out, lengths)

@@ -51,6 +51,7 @@ class Record:
     state_size: int = 0
     solved_at: float = 1.0
     environment: dict[str, str] = field(default_factory=dict)
+    identity: str = field(default="", compare=False)  # as recorded, by the version that ran it; '' for a run of today
 
     @property
     def accuracy(self) -> float | None:
@@ -70,4 +71,4 @@ class Record:
 
 def as_json(record: Record) -> dict[str, Any]:
     """The record as plain data, with its identity."""
-    return {"identity": record.spec.identity, "accuracy": record.accuracy, **asdict(record)}
+    return {**asdict(record), "identity": record.identity or record.spec.identity, "accuracy": record.accuracy}

@@ -11,6 +11,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from harness import registry
 from harness.build import build_architecture
 from harness.device import computing, environment
+from harness.engines.parcel import refuse_other_code
 from harness.errors import HarnessError, Refused
 from harness.evaluate import batches, evaluate, to_device
 from harness.match import why_not
@@ -40,6 +41,9 @@ def run(spec: RunSpec, device: torch.device, watch: Watcher = lambda progress: N
 
 
 def _run(spec: RunSpec, device: torch.device, watch: Watcher, record: Record) -> None:
+    if spec.precision == "16-mixed" and device.type != "cuda":
+        raise Refused("16-mixed needs a CUDA GPU; on other devices there is bf16-mixed.")
+    refuse_other_code(spec)
     task = build_task(spec.task, spec.task_options)
     record.solved_at = task.solved_at
     model = build_model(spec, task).to(device)

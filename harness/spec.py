@@ -65,9 +65,9 @@ class RunSpec:
     def from_json(cls, text: str) -> RunSpec:
         """Reads a spec back; settings that this version does not know are an error."""
         content = json.loads(text)
-        surplus = set(content) - {f.name for f in fields(cls)}
-        if surplus:
-            raise ValueError(f"the spec has settings this version does not know: {', '.join(sorted(surplus))}")
+        unlike = set(content) ^ {f.name for f in fields(cls)}
+        if unlike:
+            raise ValueError(f"the spec is of another version, which differs in: {', '.join(sorted(unlike))}")
         content["test_lengths"] = tuple(content.get("test_lengths", ()))
         return cls(**content)
 

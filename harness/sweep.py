@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 import torch
@@ -42,11 +42,6 @@ class SweepSpec:
     params: int | None = None  # parameters of every model: hidden_size is solved for each architecture and task
     settings: dict[str, Any] = field(default_factory=dict)  # of RunSpec: steps, batch_size, lr, test_lengths, ...
     options: Typed = field(default_factory=dict)  # from --set
-
-    @property
-    def name(self) -> str:
-        """What the records of this sweep are marked with: a digest, so that the same request has the same name."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:8]
 
 
 @dataclass
@@ -98,20 +93,24 @@ def execute(
     `curves`: read the learning curves of runs that were finished before too, which takes a store some milliseconds.
     """
     planned = {spec.identity: spec for spec in runs}
-    cells = finished(store, planned, reuse)
+    done = finished(store, planned, reuse)
     if curves:
-        cells = {run_id: replace(record, curve=store.learning_curve(run_id)) for run_id, record in cells.items()}
-    done = {record.spec.identity for record in cells.values()}
+        done = {key: (run_id, replace(r, curve=store.learning_curve(run_id))) for key, (run_id, r) in done.items()}
     display.planned(planned, len(done))
     for identity in sorted(planned.keys() - done, key=lambda key: _turn(planned[key])):
         engine.submit(identity, planned[identity])
-    driver = _Driver(store, display, planned, sweep.name)
+    driver = _Driver(store, display, planned, _name(planned))
     interrupted = driver.drive(engine)
-    cells |= driver.cells
+    cells = done | driver.cells
     with held_back():
-        store.write_curves(cells, sweep.name)
-    by_identity = {record.spec.identity: record for record in cells.values()}
-    return Outcome([by_identity[key] for key in planned if key in by_identity], len(done), interrupted)
+        store.write_curves(dict(cells.values()), _name(planned))
+    return Outcome([cells[key][1] for key in planned if key in cells], len(done), interrupted)
+
+
+def _name(planned: dict[str, RunSpec]) -> str:
+    """What the records of a sweep are marked with: a digest of all it consists of, plugin code and labels included."""
+    content = sorted((identity, spec.label) for identity, spec in planned.items())
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:8]
 
 
 def _turn(spec: RunSpec) -> tuple[int, int, str]:
@@ -125,7 +124,7 @@ class _Driver:
     def __init__(self, store: Store, display: Display, planned: dict[str, RunSpec], sweep: str) -> None:
         self.store, self.display, self.planned, self.sweep = store, display, planned, sweep
         self.running: dict[str, str] = {}  # identity: MLflow id
-        self.cells: dict[str, Record] = {}  # MLflow id: record
+        self.cells: dict[str, tuple[str, Record]] = {}  # by identity: MLflow id and record
 
     def drive(self, engine: Engine) -> bool:
         """Collects until nothing is left; whether it was interrupted."""
@@ -158,27 +157,27 @@ class _Driver:
         run_id = self.running.get(key) or self.store.start(self.planned[key], self.sweep)
         self.store.finish(run_id, record)
         self.running.pop(key, None)
-        self.cells[run_id] = record
+        self.cells[key] = run_id, record
         self.display.ended(key, record)
 
 
-def finished(store: Store, planned: dict[str, RunSpec], reuse: Reuse) -> dict[str, Record]:
-    """Records, by MLflow id, of planned runs that need not be run again; the newest of each."""
+def finished(store: Store, planned: dict[str, RunSpec], reuse: Reuse) -> dict[str, tuple[str, Record]]:
+    """MLflow id and record, by planned identity, of runs that need not be run again; the newest of each."""
     if reuse == "none":
         return {}
-    key = _codeless if reuse == "any" else _identity
-    wanted = {key(spec): spec for spec in planned.values()}
-    cells: dict[str, Record] = {}
+    wanted = {_codeless(spec) if reuse == "any" else key: key for key, spec in planned.items()}
+    found: dict[str, tuple[str, Record]] = {}
     for run_id, record in store.records({spec.task_label for spec in planned.values()}):
-        spec = wanted.get(key(record.spec))
-        if spec and record.status in FINAL:
-            del wanted[key(spec)]
-            cells[run_id] = replace(record, spec=spec)  # its label may be another in this sweep
-    return cells
+        identity = wanted.get(_codeless(record.spec) if reuse == "any" else record.identity)
+        if identity and identity not in found and record.status in FINAL:
+            found[identity] = run_id, replace(record, spec=_named_like(record.spec, planned[identity]))
+    return found
 
 
-def _identity(spec: RunSpec) -> str:
-    return spec.identity
+def _named_like(recorded: RunSpec, planned: RunSpec) -> RunSpec:
+    """What was run, under the names it has in this sweep: its label may be another, its code may be older."""
+    names = {name: getattr(planned, name) for name in ("architecture", "task", "label", "task_label")}
+    return replace(recorded, **names)
 
 
 def _codeless(spec: RunSpec) -> str:

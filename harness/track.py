@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
@@ -71,7 +72,7 @@ class Store:
         if not found:
             raise HarnessError(f"{self.uri} holds no records yet: harness run --arch lstm --task copy")
         if task_label is None:
-            return str(max(found, key=lambda e: e.last_update_time or 0).experiment_id)
+            return str(max(found, key=lambda e: int(e.tags.get("harness.written", 0))).experiment_id)
         if task_label not in names:
             raise UsageError(unknown("recorded task", task_label, names))
         return str(found[names.index(task_label)].experiment_id)
@@ -106,7 +107,8 @@ class Store:
         for label in task_labels:
             for run in self._search(self.experiment(label), "tags.`harness.kind` = 'cell'"):
                 if "harness.status" in run.data.tags:
-                    yield run.info.run_id, _record(run)
+                    with suppress(ValueError, KeyError, TypeError):  # of another version: it is no run of today's plans
+                        yield run.info.run_id, _record(run)
 
     @_told
     def learning_curve(self, run_id: str) -> list[CurvePoint]:
@@ -128,6 +130,7 @@ class Store:
             self._write_curve(curve, members, sweep)
         for label in {record.spec.task_label for record in cells.values()}:
             self._write_chance(label, [r for r in cells.values() if r.spec.task_label == label], sweep)
+            self.client.set_experiment_tag(self.experiment(label), "harness.written", str(time.time_ns()))
             view = dashboard.view_state(sweep)
             self.client.set_experiment_tag(self.experiment(label), f"mlflow.sharedViewState.{dashboard.VIEW}", view)
 
@@ -239,6 +242,7 @@ def _record(run: Run) -> Record:
     prefix = "harness.environment."
     return Record(
         spec,
+        identity=tags["harness.identity"],
         status=cast(Status, tags["harness.status"]),
         reason=tags.get("harness.reason", ""),
         traceback=tags.get("harness.traceback", ""),

@@ -21,6 +21,7 @@ _MARKERS = "ox+*#@%&"  # a line is told from another without colour too
 def show(records: Sequence[Record], console: Console) -> None:
     """Prints one table and one chart a task; accuracies are on test data, means over seeds."""
     by_task: dict[str, list[Record]] = defaultdict(list)
+    records = [record for record in records if record.status != "interrupted"]  # nothing was found out
     for record in records:
         by_task[record.spec.task_label].append(record)
     for task, members in by_task.items():
@@ -66,7 +67,10 @@ def _cell(records: list[Record]) -> Text:
 
 
 def _values(records: list[Record]) -> list[float]:
-    chance = next((record.chance for record in records if record.chance is not None), 0.0)
+    """Accuracies, chance for a failed run; empty where chance is not known because all failed."""
+    chance = next((record.chance for record in records if record.chance is not None), None)
+    if chance is None:
+        return []
     return [chance if record.accuracy is None else record.accuracy for record in records]
 
 
@@ -109,6 +113,8 @@ def _chart(records: list[Record], console: Console) -> Text | None:
     for index, label in enumerate(dict.fromkeys(record.spec.label for record in records)):
         points = [_point(records, label, length) for length in lengths]
         known = [(position[length], value) for length, value in zip(lengths, points, strict=True) if value is not None]
+        if not known:
+            continue
         plotext.plot(
             *zip(*known, strict=True),
             label=label,
@@ -129,7 +135,8 @@ def _use_the_terminals_own_colours() -> None:
 
 def _point(records: list[Record], label: str, length: int) -> float | None:
     members = [record for record in records if (record.spec.label, record.spec.length) == (label, length)]
-    return fmean(_values(members)) if members else None
+    values = _values(members)
+    return fmean(values) if values else None
 
 
 def _generalisation(records: Sequence[Record]) -> Table:

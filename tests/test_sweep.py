@@ -197,3 +197,25 @@ class _Interrupts(Inline):
             raise KeyboardInterrupt
         self.left -= 1
         return super().collect(listener)
+
+
+def test_records_of_another_identity_version_are_not_reused(store, monkeypatch):
+    asked = sweep(lengths=(2,), seeds=1)
+    run_all(asked, store)
+    monkeypatch.setattr("harness.spec.IDENTITY_VERSION", 99)
+    assert run_all(asked, store, engine=_Fails()).reused == 0
+
+
+def test_code_that_changed_since_the_plan_is_not_recorded_as_planned(store, tmp_path):
+    from harness.source import fingerprint
+
+    cell = tmp_path / "cell.py"
+    text = "from torch import nn\nclass Cell(nn.RNN):\n    def __init__(self, input_size, hidden_size):\n"
+    cell.write_text(text + "        super().__init__(input_size, hidden_size, batch_first=True)\n")
+    asked = sweep(architectures=(str(cell),), lengths=(2,), seeds=1)
+    runs = plan(asked)
+    cell.write_text(cell.read_text() + "# edited meanwhile\n")
+    fingerprint.cache_clear()
+    outcome = execute(asked, runs, Inline(torch.device("cpu")), store, Quiet())
+    assert [record.status for record in outcome.records] == ["error"]
+    assert "has other code" in outcome.records[0].reason

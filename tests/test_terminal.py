@@ -104,3 +104,14 @@ def test_tasks_have_tables_of_their_own(shown, record):
     text = shown(record(), record(task_label="adding"))
     assert "copy: test accuracy" in text
     assert "adding: test accuracy" in text
+
+
+def test_an_interrupted_run_counts_for_nothing(shown, record):
+    text = shown(record(0.9, seed=0), record(status="interrupted", seed=1))
+    assert "90.0%" in row(text, "lstm")
+    assert "failed" not in text
+
+
+def test_a_length_at_which_all_failed_is_no_point_of_the_chart(shown, record):
+    text = shown(record(0.9, length=10), record(0.8, length=20), record(status="error", label="gru", length=10))
+    assert "sequence length" in text

@@ -153,3 +153,23 @@ def test_progress_is_told(small):
     assert looks
     assert looks[-1].tokens_per_second > 0
     assert [look.step for look in looks] == sorted(look.step for look in looks)
+
+
+def test_an_error_before_the_first_step_is_told_as_it_is(small):
+    architecture = build_architecture("rnn", 10, 8)
+
+    def broken():
+        raise RuntimeError("no groups")
+
+    architecture.parameter_groups = broken
+    with pytest.raises(RuntimeError, match="no groups"):
+        trained(small(), architecture)
+
+
+@pytest.mark.parametrize("precision", ["64", "bf16-mixed"])
+@pytest.mark.parametrize("task", ["copy", "adding"])
+def test_every_precision_trains_every_kind_of_input(small, precision, task):
+    from harness.run import run
+
+    record = run(small(task=task, length=6, precision=precision), CPU)
+    assert (record.status, record.reason) == ("ok", "")

@@ -35,6 +35,8 @@ class Many(argparse.Action):
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option: str | None = None) -> None:
         texts = [text for value in values for text in str(value).split(",") if text]
+        if not texts:
+            raise argparse.ArgumentError(self, "takes at least one value")
         convert = self.const or str
         try:
             converted = [convert(text) for text in texts]
@@ -79,16 +81,17 @@ def count(text: str) -> int:
     return round(number)
 
 
-def positive(zero: bool = False) -> Any:
-    """An argument type: a finite number above zero (or zero, where that means 'off')."""
+def positive(zero: bool = False, below: float = float("inf")) -> Any:
+    """An argument type: a number above zero (or zero, where that means 'off') and under a bound."""
 
     def parse(text: str) -> float:
         try:
             number = float(text)
         except ValueError:
             raise argparse.ArgumentTypeError(f"takes a number, got {text!r}") from None
-        if not (0 < number < float("inf") or (zero and number == 0)):
-            raise argparse.ArgumentTypeError(f"must be {'0 or ' if zero else ''}a number above 0, got {text}")
+        if not (0 < number < below or (zero and number == 0)):
+            bound = f" and below {below:g}" if below < float("inf") else ""
+            raise argparse.ArgumentTypeError(f"must be {'0 or ' if zero else ''}a number above 0{bound}, got {text}")
         return number
 
     return parse

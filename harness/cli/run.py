@@ -29,7 +29,7 @@ _EPILOG = """examples:
   harness run --arch ./my_cell.py --task adding                   # a loose file; ./my_cell.py:Name picks a class
   harness run --arch lstm --task copy --engine ray --ray-address auto    # on the Ray cluster that this is a node of
 
-What is finished is not run again: the same command continues where it was stopped.
+What is finished is not run again: the same command runs the rest.
 exit codes: 0 all well; 1 a run failed, its record and all others are kept; 2 wrong usage; 130 interrupted
 """
 
@@ -78,7 +78,7 @@ def _add_training(group: Any) -> None:
     group.add_argument("--lr", type=positive(), help="learning rate (default: 0.005)")
     group.add_argument("--optimizer", choices=["adam", "adamw", "rmsprop", "sgd"], help="(default: adam)")
     group.add_argument(
-        "--beta2", type=positive(), help="averaging of squared gradients in adam and adamw (default: 0.95)"
+        "--beta2", type=positive(below=1), help="averaging of squared gradients in adam and adamw (default: 0.95)"
     )
     group.add_argument("--clip", type=positive(zero=True), help="largest gradient norm; 0: none (default: 1)")
     group.add_argument("--precision", choices=["32", "64", "bf16-mixed", "16-mixed"], help="(default: 32)")
@@ -178,7 +178,7 @@ def _dry_run(arguments: argparse.Namespace, uri: str) -> int:
     records = finished(Store(uri), {spec.identity: spec for spec in runs}, arguments.reuse)
     device = devices.pick(arguments.device)
     jobs = arguments.jobs or len(devices.slots(device, arguments.slots_per_gpu)) or devices.cores()
-    show(preview(runs, {record.spec.identity for record in records.values()}, device), jobs)
+    show(preview(runs, set(records), device), jobs)
     return 0
 
 

@@ -26,6 +26,7 @@ from harness.spec import RunSpec
 
 _PRELOADED = ["harness.engines.worker"]
 _ENDING_WITH_THE_DRIVER = ["harness.engines.server"]
+_SAFE_PATH = "PYTHONSAFEPATH"
 _SECONDS_TO_END = 3.0
 _SECONDS_TO_BEGIN = 60.0  # what a worker may take, beside the time-out, until its first run begins
 
@@ -38,9 +39,12 @@ def warm_up() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when a process first starts threads: ours and the workers'
     resource_tracker.ensure_running()  # the fork server would start it, and it would unblock the signal
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited: the driver alone hears Ctrl-C
+    safe = os.environ.get(_SAFE_PATH)
+    os.environ[_SAFE_PATH] = "1"  # or a `random.py` in the working folder would shadow the library's
     try:
         forkserver.ensure_running()
     finally:
+        os.environ.pop(_SAFE_PATH) if safe is None else os.environ.update({_SAFE_PATH: safe})
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
@@ -144,7 +148,7 @@ class Local:
                 else:
                     worker.since = time.monotonic()  # the next one begins
                     worker.assigned.popleft()
-                    ended.append((key, content[0]))
+                    ended.append((key, _blamed(content[0])))
         return ended
 
     def _patience(self) -> float | None:
@@ -189,6 +193,13 @@ def _kill(worker: _Worker, sign: signal.Signals) -> None:
     pid = worker.process.pid
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, sign) if pid else None
+
+
+def _blamed(record: Record) -> Record:
+    """Nobody here asked a run to end: one that did was sent a signal, or pressed Ctrl-C itself."""
+    if record.status == "interrupted":
+        record.status, record.reason = "error", "it was ended by a signal that was not ours"
+    return record
 
 
 def _cause_of_death(worker: _Worker) -> tuple[str, str]:
