@@ -256,7 +256,7 @@ def _show(outcome: Outcome, arguments: argparse.Namespace, uri: str, planned: in
     from harness.record import as_json
 
     if arguments.json:
-        print(json.dumps([as_json(record) for record in outcome.records], indent=2))
+        print(json.dumps([as_json(record) for record in outcome.records], indent=2, sort_keys=True))
     elif outcome.records:
         registry.find("report", "terminal").load()(outcome.records, Console())
     if arguments.quiet:
