@@ -80,7 +80,7 @@ def environment(device: torch.device) -> dict[str, str]:
     found = {f"version.{name}": importlib.metadata.version(name) for name in packages}
     return {
         **found,
-        "git": git_revision(),
+        **({"git": revision} if (revision := git_revision()) else {}),
         "version.python": platform.python_version(),
         "device": device.type,
         "device.name": _device_name(device),
