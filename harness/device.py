@@ -14,8 +14,6 @@ import torch
 
 from harness.errors import UsageError
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
-
 
 def pick(name: str) -> torch.device:
     """The device a name stands for; 'auto' is the first accelerator there is, else the CPU."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness import interrupt, registry
 from harness.cli.parse import Parser, assignment, completes, count, many, positive, whole
 from harness.errors import UsageError
+from harness.spec import OPTIMIZERS, PRECISIONS
 
 if TYPE_CHECKING:
     from harness.engines import Engine
@@ -76,12 +77,12 @@ def _add_training(group: Any) -> None:
     group.add_argument("--steps", type=whole(1), metavar="N", help="most optimizer steps (default: 5000)")
     group.add_argument("--batch", type=whole(1), dest="batch_size", metavar="N", help="sequences a step (default: 32)")
     group.add_argument("--lr", type=positive(), help="learning rate (default: 0.005)")
-    group.add_argument("--optimizer", choices=["adam", "adamw", "rmsprop", "sgd"], help="(default: adam)")
+    group.add_argument("--optimizer", choices=OPTIMIZERS, help="(default: adam)")
     group.add_argument(
         "--beta2", type=positive(below=1), help="averaging of squared gradients in adam and adamw (default: 0.95)"
     )
     group.add_argument("--clip", type=positive(zero=True), help="largest gradient norm; 0: none (default: 1)")
-    group.add_argument("--precision", choices=["32", "64", "bf16-mixed", "16-mixed"], help="(default: 32)")
+    group.add_argument("--precision", choices=PRECISIONS, help="(default: 32)")
     group.add_argument("--validate-every", type=whole(1), metavar="N", help="steps between validations (default: 100)")
     group.add_argument("--validation-sequences", type=whole(1), metavar="N", help="at each of them (default: 500)")
     group.add_argument("--test-sequences", type=whole(1), metavar="N", help="at the end (default: 2000)")
