@@ -27,6 +27,7 @@ _PUBLIC = {
     "derive_seed": "seeds",
     "RunSpec": "spec",
     "Record": "record",
+    "Results": "report",
 }
 __all__ = sorted(_PUBLIC)
 

@@ -8,7 +8,6 @@ import platform
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 
 import torch
 
@@ -78,7 +77,6 @@ def environment(device: torch.device) -> dict[str, str]:
     found = {f"version.{name}": importlib.metadata.version(name) for name in packages}
     return {
         **found,
-        **({"git": revision} if (revision := git_revision()) else {}),
         "version.python": platform.python_version(),
         "device": device.type,
         "device.name": _device_name(device),
@@ -88,7 +86,6 @@ def environment(device: torch.device) -> dict[str, str]:
     }
 
 
-@cache
 def git_revision() -> str:
     """The revision of the repository that the working folder belongs to, '+' where it has changes; '' without one."""
     try:

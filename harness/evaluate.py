@@ -36,7 +36,7 @@ def evaluate(
         stream = batches(task, seed, split, length, -(-sequences // size), size)
         totals = [model.sums(to_device(batch, device)) for batch in stream]
     model.train(was_training)
-    return _scores(totals, task.chance(length))
+    return _scores(totals)
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
@@ -47,6 +47,6 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     return batch._replace(**{**moved, "lengths": batch.lengths})
 
 
-def _scores(totals: list[Sums], chance: float) -> Scores:
+def _scores(totals: list[Sums]) -> Scores:
     total = Sums(*(sum(getattr(sums, f.name) for sums in totals) for f in fields(Sums)))
-    return Scores(total.right / total.entries, total.loss / total.loss_steps, total.exact / total.rows, chance)
+    return Scores(total.right / total.entries, total.loss / total.loss_steps, total.exact / total.rows)

@@ -19,7 +19,6 @@ class Scores:
     accuracy: float  # over the steps that need memory, 0 to 1
     loss: float
     exact_match: float  # share of sequences with every scored step right
-    chance: float  # accuracy of the best predictor without memory
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,7 @@ class Record:
     reason: str = ""  # one line, where the status is not ok
     traceback: str = ""
     scores: dict[int, Scores] = field(default_factory=dict)  # by test length, the training length among them
+    chances: dict[int, float] = field(default_factory=dict)  # by test length: that of the best without memory
     curve: list[CurvePoint] = field(default_factory=list)
     steps: int = 0  # trained
     steps_to_solve: int | None = None  # None: not solved within the budget
@@ -61,8 +61,8 @@ class Record:
 
     @property
     def chance(self) -> float | None:
-        scores = self.scores.get(self.spec.length)
-        return scores.chance if scores else None
+        """Chance at the length trained at; None where the task could not be made."""
+        return self.chances.get(self.spec.length)
 
     @property
     def solved(self) -> bool:

@@ -45,7 +45,7 @@ def _run(spec: RunSpec, device: torch.device, watch: Watcher, record: Record) ->
         raise Refused("16-mixed needs a CUDA GPU; on other devices there is bf16-mixed.")
     refuse_other_code(spec)
     task = build_task(spec.task, spec.task_options)
-    record.solved_at = task.solved_at
+    know_task(record, task)
     model = build_model(spec, task).to(device)
     batch = probe_batch(task, spec, device)
     refuse_unfit(model, task, spec, batch)
@@ -56,7 +56,7 @@ def _run(spec: RunSpec, device: torch.device, watch: Watcher, record: Record) ->
         train(model, task, spec, device, training, watch)
     finally:
         _keep(training, record)
-    for length in sorted({spec.length, *spec.test_lengths}):
+    for length in _tested(spec):
         record.scores[length] = evaluate(model, task, spec.seed, "test", length, spec.test_sequences, device)
 
 
@@ -74,6 +74,12 @@ def build_model(spec: RunSpec, task: Task) -> Model:
     size = task.inputs.size
     architecture = build_architecture(spec.architecture, size, spec.hidden_size, spec.architecture_options, longest)
     return Model(architecture, task)
+
+
+def know_task(record: Record, task: Task) -> None:
+    """Notes what the task says of a run, which holds whatever becomes of it."""
+    record.solved_at = task.solved_at
+    record.chances = {length: task.chance(length) for length in _tested(record.spec)}
 
 
 def outcome(error: BaseException) -> tuple[Status, str]:
@@ -116,6 +122,10 @@ def _describe(model: Model, batch: Batch, record: Record) -> None:
 def _keep(training: Training, record: Record) -> None:
     record.curve, record.steps, record.steps_to_solve = training.curve, training.steps, training.steps_to_solve
     record.seconds, record.tokens_per_second = training.seconds, training.tokens_per_second
+
+
+def _tested(spec: RunSpec) -> list[int]:
+    return sorted({spec.length, *spec.test_lengths})
 
 
 def _longest(spec: RunSpec) -> int:

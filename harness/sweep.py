@@ -12,11 +12,12 @@ import torch
 
 from harness.budget import match
 from harness.build import build_architecture
+from harness.device import git_revision
 from harness.engines import Engine, Listener
 from harness.errors import UsageError
 from harness.interrupt import held_back
 from harness.record import FINAL, Record
-from harness.run import build_model, build_task
+from harness.run import build_model, build_task, know_task
 from harness.spec import RunSpec
 from harness.task import Task
 from harness.track import Store
@@ -125,6 +126,7 @@ class _Driver:
         self.store, self.display, self.planned, self.sweep = store, display, planned, sweep
         self.running: dict[str, str] = {}  # identity: MLflow id
         self.cells: dict[str, tuple[str, Record]] = {}  # by identity: MLflow id and record
+        self.revision = git_revision()
 
     def drive(self, engine: Engine) -> bool:
         """Collects until nothing is left; whether it was interrupted."""
@@ -155,6 +157,10 @@ class _Driver:
 
     def _end(self, key: str, record: Record) -> None:
         run_id = self.running.get(key) or self.store.start(self.planned[key], self.sweep)
+        if not record.chances:  # its process did not live to tell
+            know_task(record, build_task(record.spec.task, record.spec.task_options))
+        if self.revision:
+            record.environment["git"] = self.revision
         self.store.finish(run_id, record)
         self.running.pop(key, None)
         self.cells[key] = run_id, record

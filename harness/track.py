@@ -31,7 +31,7 @@ _TAG_LENGTH = 8000  # MLflow's limit
 _MLFLOW_STATUS = {"ok": "FINISHED", "skipped": "FINISHED", "interrupted": "KILLED"}  # else FAILED
 _WHOLE = ("steps", "steps_to_solve", "steps_per_sequence", "state_size")
 _NUMBERS = (*_WHOLE, "seconds", "tokens_per_second", "solved_at")
-_SCORES = ("accuracy", "loss", "exact_match", "chance")
+_SCORES = ("accuracy", "loss", "exact_match")
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -166,7 +166,7 @@ class Store:
     def _write_chance(self, task_label: str, records: list[Record], sweep: str) -> None:
         run_id, drawn = self._curve_run(task_label, "chance", "chance", "chance")
         now = int(time.time() * 1000)
-        chance = {length: scores.chance for record in records for length, scores in record.scores.items()}
+        chance = {length: value for record in records for length, value in record.chances.items()}
         new = {length: value for length, value in chance.items() if str(length) not in drawn}
         metrics = [Metric("accuracy_by_length", value, now, length) for length, value in sorted(new.items())]
         params = [] if drawn else [Param("label", "chance"), Param("architecture", "chance")]
@@ -205,9 +205,10 @@ def _metrics(record: Record, now: int) -> list[Metric]:
     values: dict[str, float | None] = {name: getattr(record, name) for name in _NUMBERS}
     values |= {f"parameters.{part}": count for part, count in record.parameters.items()}
     values["parameters"] = sum(record.parameters.values())
+    suffixes = _suffixes(record.spec)
     for length, scores in record.scores.items():
-        suffix = "" if length == record.spec.length else f"_at_{length}"
-        values |= {f"{name}{suffix}": getattr(scores, name) for name in _SCORES}
+        values |= {f"{name}{suffixes[length]}": getattr(scores, name) for name in _SCORES}
+    values |= {f"chance{suffixes[length]}": chance for length, chance in record.chances.items()}
     metrics = [Metric(name, value, now, 0) for name, value in values.items() if value is not None]
     for point in record.curve:
         for name in ("train_loss", "validation_loss", "validation_accuracy"):
@@ -218,7 +219,8 @@ def _metrics(record: Record, now: int) -> list[Metric]:
 def _curve_metrics(record: Record, now: int) -> list[Metric]:
     length = record.spec.length
     scores = record.scores[length]
-    values = {f"{name}_by_length": getattr(scores, name) for name in _SCORES}
+    values: dict[str, float | None] = {f"{name}_by_length": getattr(scores, name) for name in _SCORES}
+    values["chance_by_length"] = record.chance
     values |= {"seconds_by_length": record.seconds, "steps_to_solve_by_length": record.steps_to_solve}
     metrics = [Metric(name, value, now, length) for name, value in values.items() if value is not None]
     for other, there in record.scores.items():
@@ -247,6 +249,7 @@ def _record(run: Run) -> Record:
         reason=tags.get("harness.reason", ""),
         traceback=tags.get("harness.traceback", ""),
         scores=_scores(spec, metrics),
+        chances=_chances(spec, metrics),
         seconds=metrics.get("seconds", 0.0),
         tokens_per_second=metrics.get("tokens_per_second", 0.0),
         solved_at=metrics.get("solved_at", 1.0),
@@ -260,9 +263,17 @@ def _record(run: Run) -> Record:
 
 
 def _scores(spec: RunSpec, metrics: dict[str, float]) -> dict[int, Scores]:
-    suffixes = {spec.length: "", **{length: f"_at_{length}" for length in spec.test_lengths if length != spec.length}}
     return {
         length: Scores(*(metrics[f"{name}{suffix}"] for name in _SCORES))
-        for length, suffix in suffixes.items()
+        for length, suffix in _suffixes(spec).items()
         if f"accuracy{suffix}" in metrics
     }
+
+
+def _chances(spec: RunSpec, metrics: dict[str, float]) -> dict[int, float]:
+    return {n: metrics[f"chance{suffix}"] for n, suffix in _suffixes(spec).items() if f"chance{suffix}" in metrics}
+
+
+def _suffixes(spec: RunSpec) -> dict[int, str]:
+    """By test length, what the names of its metrics end with: nothing at the length trained at."""
+    return {length: "" if length == spec.length else f"_at_{length}" for length in (spec.length, *spec.test_lengths)}

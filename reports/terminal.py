@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 from statistics import fmean
 
 import plotext
@@ -13,15 +14,17 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.record import CLOSE, Record
+from harness.report import Results
 
 _COLOURS = ("blue", "orange", "green", "magenta", "cyan", "red")
 _MARKERS = "ox+*#@%&"  # a line is told from another without colour too
 
 
-def show(records: Sequence[Record], console: Console) -> None:
-    """Prints one table and one chart a task; accuracies are on test data, means over seeds."""
+def show(results: Results, folder: Path) -> list[Path]:
+    """Prints one table and one chart a task; accuracies are on test data, means over seeds. Writes no file."""
+    console = Console()
     by_task: dict[str, list[Record]] = defaultdict(list)
-    records = [record for record in records if record.status != "interrupted"]  # nothing was found out
+    records = [record for record in results.records if record.status != "interrupted"]  # nothing was found out
     for record in records:
         by_task[record.spec.task_label].append(record)
     for task, members in by_task.items():
@@ -35,6 +38,7 @@ def show(records: Sequence[Record], console: Console) -> None:
     if any(record.scores.keys() - {record.spec.length} for record in records):
         console.print(Text("length generalisation: test accuracy at lengths not trained at", style="bold"))
         console.print(_generalisation(records))
+    return []
 
 
 def _table(records: list[Record]) -> Table:

@@ -35,8 +35,10 @@ def store(empty_store, tmp_path_factory):
     for label, slope in (("lstm", 0.1), ("gru", 0.3)):
         for seed, (step, length) in ((s, at) for s in range(2) for at in enumerate((10, 30, 100))):
             spec = RunSpec(label, "copy", length=length, seed=seed, steps=2, label=label, task_label="copy")
-            scores = {length: Scores(1 - slope * step - 0.02 * seed, loss=0.1, exact_match=0.5, chance=0.125)}
-            record = Record(spec, status="ok", scores=scores, curve=[CurvePoint(2, 1.0, 1.0, 0.5)], steps=2)
+            scores = {length: Scores(1 - slope * step - 0.02 * seed, loss=0.1, exact_match=0.5)}
+            record = Record(
+                spec, status="ok", scores=scores, chances={length: 0.125}, curve=[CurvePoint(2, 1.0, 1.0, 0.5)], steps=2
+            )
             run_id = kept.start(spec, "a sweep")
             kept.finish(run_id, record)
             cells[run_id] = record

@@ -67,10 +67,6 @@ def test_scores_do_not_depend_on_how_sequences_are_batched(task, model, monkeypa
     assert sum(part.loss for part in parts) == pytest.approx(sums[0].loss)
 
 
-def test_chance_is_the_tasks_own(task, model):
-    assert evaluate(model, task, 0, "test", 5, 8, torch.device("cpu")).chance == 0.125
-
-
 def test_lengths_stay_on_the_cpu_when_a_batch_moves():
     batch = next(batches(build_task("adding", {"variant": "hochreiter"}), 0, "train", 20, 1, 4))
     moved = to_device(batch, torch.device("meta"))

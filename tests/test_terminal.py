@@ -1,21 +1,21 @@
 """What the table in the terminal says, and that it never says more than was measured."""
 
-import io
 from dataclasses import replace
 
 import pytest
-from rich.console import Console
 
 from harness import registry
 from harness.record import Record, Scores
+from harness.report import Results
 
 
 @pytest.fixture
-def shown(small):
+def shown(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+
     def show(*records):
-        out = io.StringIO()
-        registry.find("report", "terminal").load()(list(records), Console(file=out, width=120))
-        return out.getvalue()
+        registry.find("report", "terminal").load()(Results(list(records)), tmp_path)
+        return capsys.readouterr().out
 
     return show
 
@@ -24,9 +24,16 @@ def shown(small):
 def record(small):
     def make(accuracy=0.5, status="ok", **changes):
         spec = small(**{"label": "lstm", **changes})
-        scores = {spec.length: Scores(accuracy, 1.0, accuracy, 0.125)} if status == "ok" else {}
-        scores |= {length: Scores(accuracy / 2, 1.0, 0.0, 0.125) for length in spec.test_lengths}
-        return Record(spec, status, "" if status == "ok" else "no luck", scores=scores, solved_at=0.9)
+        scores = {spec.length: Scores(accuracy, 1.0, accuracy)} if status == "ok" else {}
+        scores |= {length: Scores(accuracy / 2, 1.0, 0.0) for length in spec.test_lengths}
+        return Record(
+            spec,
+            status,
+            "" if status == "ok" else "no luck",
+            scores=scores,
+            chances=dict.fromkeys((spec.length, *spec.test_lengths), 0.125),
+            solved_at=0.9,
+        )
 
     return make
 

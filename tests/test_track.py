@@ -22,13 +22,14 @@ def finished(small):
 
     def make(accuracy=0.5, status="ok", **changes):
         spec = small(**changes)
-        scores = {spec.length: Scores(accuracy, 1.25, accuracy / 2, 0.125)}
-        scores |= {length: Scores(accuracy / 3, 2.5, 0.0, 0.125) for length in spec.test_lengths}
+        scores = {spec.length: Scores(accuracy, 1.25, accuracy / 2)}
+        scores |= {length: Scores(accuracy / 3, 2.5, 0.0) for length in spec.test_lengths}
         return Record(
             spec,
             status,
             "" if status == "ok" else "because",
             scores=scores if status == "ok" else {},
+            chances=dict.fromkeys(scores, 0.125),
             curve=[CurvePoint(3, 2.0, 1.9, 0.2), CurvePoint(6, 1.5, 1.4, accuracy)],
             steps=6,
             steps_to_solve=3 if accuracy > 0.9 else None,

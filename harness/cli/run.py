@@ -7,6 +7,7 @@ import contextlib
 import json
 import sys
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import interrupt, registry
@@ -252,14 +253,13 @@ def _joined(assignments: list[tuple[str, tuple[str, ...]]]) -> dict[str, tuple[s
 
 def _show(outcome: Outcome, arguments: argparse.Namespace, uri: str, planned: int) -> None:
     """The result on stdout; where the records are and what to type next on stderr."""
-    from rich.console import Console
-
     from harness.record import as_json
+    from harness.report import Results
 
     if arguments.json:
         print(json.dumps([as_json(record) for record in outcome.records], indent=2, sort_keys=True))
     elif outcome.records:
-        registry.find("report", "terminal").load()(outcome.records, Console())
+        registry.find("report", "terminal").load()(Results(outcome.records), Path.cwd())
     if arguments.quiet:
         return
     if outcome.reused:

@@ -20,8 +20,8 @@ def runs(small):
 @pytest.fixture
 def ended(runs):
     def make(key, status="ok"):
-        scores = {3: Scores(0.5, 1.0, 0.0, 0.125)} if status == "ok" else {}
-        return Record(runs[key], status, "no luck", scores=scores, steps=100, seconds=2.0)
+        scores = {3: Scores(0.5, 1.0, 0.0)} if status == "ok" else {}
+        return Record(runs[key], status, "no luck", scores=scores, chances={3: 0.125}, steps=100, seconds=2.0)
 
     return make
 

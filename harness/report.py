@@ -1,0 +1,31 @@
+"""Contract: what a report is. Records in, files out; no models, no MLflow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from harness.record import Record
+from harness.spec import RunSpec
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a report is made of: a sweep as far as it has come."""
+
+    records: Sequence[Record]  # of every planned run that ended, in the order of the plan
+    missing: Sequence[RunSpec] = ()  # planned, and not ended yet
+    title: str = ""  # what the sweep is called
+    command: str = ""  # the line that runs it, or the rest of it
+    report_command: str = ""  # the line that makes this report again
+    store: str = ""  # where the records are
+
+
+class Report(Protocol):
+    """Makes one kind of output in a folder; registered as an entry point of the group `harness.reports`."""
+
+    def __call__(self, results: Results, folder: Path) -> list[Path]:
+        """Returns the files it wrote; none where it prints."""
+        ...
