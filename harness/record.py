@@ -48,9 +48,10 @@ class Record:
     tokens_per_second: float = 0.0
     steps_per_sequence: int = 0  # time steps fed for one sequence
     parameters: dict[str, int] = field(default_factory=dict)  # embedding, architecture, head
-    state_size: int = 0
+    state_size: int | None = None  # numbers carried for one sequence; None: not known, as of a plain module
     solved_at: float = 1.0
     environment: dict[str, str] = field(default_factory=dict)
+    attempt: int = 1  # 2 and more: it failed before and was tried again
     identity: str = field(default="", compare=False)  # as recorded, by the version that ran it; '' for a run of today
 
     @property
@@ -58,6 +59,11 @@ class Record:
         """Test accuracy at the length trained at; None for a run without a result."""
         scores = self.scores.get(self.spec.length)
         return scores.accuracy if scores and self.status == "ok" else None
+
+    @property
+    def score(self) -> float | None:
+        """What counts in a mean over seeds: the accuracy, and chance for a run that failed."""
+        return self.chance if self.accuracy is None else self.accuracy
 
     @property
     def chance(self) -> float | None:

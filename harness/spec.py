@@ -1,11 +1,13 @@
-"""What one training is (`RunSpec`), and its identity: a digest of everything that decides its result."""
+"""What is asked for: one training (`RunSpec`), with a digest of all that decides its result, and a grid of them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal
 
 from harness.registry import short_name, split_parts
 
@@ -13,6 +15,7 @@ IDENTITY_VERSION = 1
 """Raised when the same spec would give other results than before: the golden loss curve guards it."""
 
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
+Match = Literal["params", "hidden"]
 PRECISIONS = ("32", "64", "bf16-mixed", "16-mixed")
 _NOT_IN_IDENTITY = ("architecture", "task", "label", "task_label", "asked")  # paths, and wording
 
@@ -45,15 +48,15 @@ class RunSpec:
     task_label: str = ""
     asked: dict[str, Any] = field(default_factory=dict)  # the settings that were typed, the others being defaults
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """16 hexadecimal digits, the same for the same training wherever and however it is executed."""
-        content = {key: value for key, value in asdict(self).items() if key not in _NOT_IN_IDENTITY}
+        content = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _NOT_IN_IDENTITY}
         content["architecture"] = display_name(self.architecture)
         content["task"] = short_name(self.task)
         return _digest(content)
 
-    @property
+    @cached_property
     def curve(self) -> str:
         """The identity of the curve this run is a point of: that of the run without its length, under its label."""
         return _digest({"curve_of": replace(self, length=0).identity, "label": self.label})
@@ -70,6 +73,48 @@ class RunSpec:
             raise ValueError(f"the spec is of another version, which differs in: {', '.join(sorted(unlike))}")
         content["test_lengths"] = tuple(content.get("test_lengths", ()))
         return cls(**content)
+
+
+@dataclass(frozen=True)
+class SweepSpec:
+    """What a person asks for: every combination of these; settings that are not given are at their defaults."""
+
+    architectures: tuple[str, ...]
+    tasks: tuple[str, ...]
+    lengths: tuple[int, ...] = ()  # empty: each task's own
+    seeds: int = 1
+    first_seed: int = 0  # seeds first_seed .. first_seed + seeds - 1
+    params: int | None = None  # parameters of every model: hidden_size is solved for each architecture and task
+    match: Match = "params"  # "hidden": solved for the first architecture, and the same for all others
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of RunSpec: steps, batch_size, lr, test_lengths, ...
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # from --set: name and values, as typed
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> SweepSpec:
+        """Reads a sweep back; what this version does not know is a TypeError."""
+        content: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(text).items()}
+        content["options"] = {name: tuple(values) for name, values in content["options"].items()}
+        settings = content["settings"]
+        content["settings"] = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
+        return cls(**content)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run of a sweep, as far as a table must know it."""
+
+    identity: str
+    task_label: str
+    label: str
+    length: int
+    seed: int
+
+    @classmethod
+    def of(cls, spec: RunSpec) -> Planned:
+        return cls(spec.identity, spec.task_label, spec.label, spec.length, spec.seed)
 
 
 def display_name(architecture: str) -> str:

@@ -5,25 +5,29 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
+from collections.abc import Set
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 
 from harness.budget import match
-from harness.build import build_architecture
-from harness.device import git_revision
-from harness.engines import Engine, Listener
+from harness.build import build_architecture, full_name
+from harness.curves import write_curves
+from harness.driver import Display, Driver, Rules
+from harness.engines import Engine
 from harness.errors import UsageError
 from harness.interrupt import held_back
+from harness.journal import written
 from harness.record import FINAL, Record
-from harness.run import build_model, build_task, know_task
-from harness.spec import RunSpec
+from harness.run import build_model, build_task
+from harness.spec import Planned, RunSpec, SweepSpec
 from harness.task import Task
 from harness.track import Store
-from harness.train import Progress
-from harness.variants import HIDDEN_SIZE, Typed, Variant, architecture_variants, check_names, task_variants
+from harness.variants import HIDDEN_SIZE, Variant, architecture_variants, check_names, task_variants
 
+_PLAIN = Rules()
+_ROUNDS = 3  # of runs that other drivers had begun: each of them may fail to finish one
 LONGEST = 100_000
 """Greatest length that is accepted: beyond it one training step takes minutes and gigabytes."""
 
@@ -32,37 +36,34 @@ Reuse = Literal["fresh", "any", "none"]
 """Which finished runs stand: those of today's plugin code, those of older code too, or none."""
 
 
-@dataclass(frozen=True)
-class SweepSpec:
-    """What a person asks for: every combination of these; settings that are not given are at their defaults."""
-
-    architectures: tuple[str, ...]
-    tasks: tuple[str, ...]
-    lengths: tuple[int, ...] = ()  # empty: each task's own
-    seeds: int = 1  # 0 .. seeds-1
-    params: int | None = None  # parameters of every model: hidden_size is solved for each architecture and task
-    settings: dict[str, Any] = field(default_factory=dict)  # of RunSpec: steps, batch_size, lr, test_lengths, ...
-    options: Typed = field(default_factory=dict)  # from --set
-
-
 @dataclass
 class Outcome:
     """What became of a sweep."""
 
+    name: str
     records: list[Record]  # of every planned run that ended, now or before, in the order of the plan
-    reused: int
+    reused: int = 0
+    stale: int = 0  # finished runs that are not reused: their plugin's code has changed since
+    elsewhere: int = 0  # runs that another driver is at work on
+    stopped: str = ""  # why it ended before its time
     interrupted: bool = False
 
 
-class Display(Listener, Protocol):
-    """Shows a sweep while it goes on."""
+@dataclass
+class Found:
+    """What a store holds of a plan."""
 
-    def planned(self, runs: dict[str, RunSpec], done: int) -> None: ...
-    def ended(self, key: str, record: Record) -> None: ...
+    done: dict[str, tuple[str, Record]]  # by planned identity: MLflow id and record, the newest of each
+    stale: set[str]  # planned identities that are finished with older plugin code only
+
+
+_Named = list[tuple[str, Variant]]
+"""Variants of architectures, by the name that was typed."""
 
 
 def plan(sweep: SweepSpec) -> list[RunSpec]:
     """Every run of a sweep, in the order in which a comparison grows: by task, seed, length, then architecture."""
+    sweep = replace(sweep, architectures=tuple(dict.fromkeys(map(full_name, sweep.architectures))))
     check_names(sweep.architectures, sweep.tasks, sweep.options)
     if sweep.params and HIDDEN_SIZE in sweep.options:
         raise UsageError("--params solves hidden_size; leave out one of --params and --set hidden_size=...")
@@ -74,8 +75,9 @@ def plan(sweep: SweepSpec) -> list[RunSpec]:
         lengths = _lengths(sweep, made, task_variant.label)
         for name, variant in variants:
             _try_out(name, variant, made.inputs.size)
-        sized = [(name, _sized(sweep, name, variant, made, max(lengths))) for name, variant in variants]
-        for seed, length, architecture in itertools.product(range(sweep.seeds), lengths, sized):
+        sized = _sized(sweep, variants, made, max(lengths))
+        seeds = range(sweep.first_seed, sweep.first_seed + sweep.seeds)
+        for seed, length, architecture in itertools.product(seeds, lengths, sized):
             runs.append(_run(sweep, architecture, (task, task_variant), seed, length))
     return list({spec.identity: spec for spec in runs}.values())
 
@@ -87,25 +89,48 @@ def execute(
     store: Store,
     display: Display,
     reuse: Reuse = "fresh",
+    rules: Rules = _PLAIN,
+    command: str = "",
+    only: Set[str] | None = None,
     curves: bool = False,
 ) -> Outcome:
     """Runs what is missing and records it; Ctrl-C ends the sweep with everything finished kept.
 
-    `curves`: read the learning curves of runs that were finished before too, which takes a store some milliseconds.
+    `command`: the line that was typed, for the record. `only`: identities to run, finished or not, and no others.
+    `curves`: read the learning curves of all runs back, which takes a store some milliseconds for each.
     """
     planned = {spec.identity: spec for spec in runs}
-    done = finished(store, planned, reuse)
+    name = _name(planned)
+    with written(store, name, sweep, command, [Planned.of(spec) for spec in runs]) as journal:
+        store.bury_lost({spec.task_label for spec in runs})
+        found = finished(store, planned, reuse)
+        display.planned(planned, len(found.done))
+        driver = Driver(store, display, journal, planned, name, rules)
+        missing = planned.keys() - found.done if only is None else only
+        interrupted = _work(driver, engine, missing, found, reuse)
+        cells = found.done | driver.cells
+        with held_back():
+            write_curves(store, [record for _, record in cells.values()], name)
     if curves:
-        done = {key: (run_id, replace(r, curve=store.learning_curve(run_id))) for key, (run_id, r) in done.items()}
-    display.planned(planned, len(done))
-    for identity in sorted(planned.keys() - done, key=lambda key: _turn(planned[key])):
-        engine.submit(identity, planned[identity])
-    driver = _Driver(store, display, planned, _name(planned))
-    interrupted = driver.drive(engine)
-    cells = done | driver.cells
-    with held_back():
-        store.write_curves(dict(cells.values()), _name(planned))
-    return Outcome([cells[key][1] for key in planned if key in cells], len(done), interrupted)
+        cells = {key: (run_id, replace(r, curve=store.learning_curve(run_id))) for key, (run_id, r) in cells.items()}
+    records = [cells[key][1] for key in planned if key in cells]
+    reused = len(found.done.keys() - driver.cells)
+    return Outcome(name, records, reused, len(found.stale), len(driver.elsewhere), driver.stopped, interrupted)
+
+
+def _work(driver: Driver, engine: Engine, missing: Set[str], found: Found, reuse: Reuse) -> bool:
+    """Executes what is missing, then what other drivers had begun and did not finish; whether it was interrupted."""
+    for _ in range(_ROUNDS):
+        if driver.drive(engine, sorted(missing, key=lambda key: _turn(driver.planned[key]))):
+            return True
+        theirs = {key: driver.planned[key] for key in driver.elsewhere}
+        if driver.stopped or not theirs:
+            break
+        found.done |= finished(driver.store, theirs, reuse).done
+        at_work = driver.store.running({spec.task_label for spec in theirs.values()})
+        driver.elsewhere &= at_work - found.done.keys()
+        missing = theirs.keys() - found.done - at_work
+    return False
 
 
 def _name(planned: dict[str, RunSpec]) -> str:
@@ -119,64 +144,23 @@ def _turn(spec: RunSpec) -> tuple[int, int, str]:
     return spec.seed, -spec.length * spec.steps * spec.batch_size, spec.identity
 
 
-class _Driver:
-    """Writes what the engine tells to the store and shows it."""
-
-    def __init__(self, store: Store, display: Display, planned: dict[str, RunSpec], sweep: str) -> None:
-        self.store, self.display, self.planned, self.sweep = store, display, planned, sweep
-        self.running: dict[str, str] = {}  # identity: MLflow id
-        self.cells: dict[str, tuple[str, Record]] = {}  # by identity: MLflow id and record
-        self.revision = git_revision()
-
-    def drive(self, engine: Engine) -> bool:
-        """Collects until nothing is left; whether it was interrupted."""
-        try:
-            while ended := engine.collect(self):
-                with held_back():
-                    for key, record in ended:
-                        self._end(key, record)
-                if any(record.status == "interrupted" for _, record in ended):
-                    raise KeyboardInterrupt
-        except KeyboardInterrupt:
-            engine.cancel()
-            for key in list(self.running):
-                self._end(key, Record(self.planned[key], reason="interrupted from outside"))
-            return True
-        except BaseException:  # as where nothing more can be recorded
-            engine.cancel()
-            raise
-        return False
-
-    def started(self, key: str) -> None:
-        with held_back():
-            self.running[key] = self.store.start(self.planned[key], self.sweep)
-        self.display.started(key)
-
-    def progressed(self, key: str, progress: Progress) -> None:
-        self.display.progressed(key, progress)
-
-    def _end(self, key: str, record: Record) -> None:
-        run_id = self.running.get(key) or self.store.start(self.planned[key], self.sweep)
-        if not record.chances:  # its process did not live to tell
-            know_task(record, build_task(record.spec.task, record.spec.task_options))
-        if self.revision:
-            record.environment["git"] = self.revision
-        self.store.finish(run_id, record)
-        self.running.pop(key, None)
-        self.cells[key] = run_id, record
-        self.display.ended(key, record)
-
-
-def finished(store: Store, planned: dict[str, RunSpec], reuse: Reuse) -> dict[str, tuple[str, Record]]:
-    """MLflow id and record, by planned identity, of runs that need not be run again; the newest of each."""
+def finished(store: Store, planned: dict[str, RunSpec], reuse: Reuse) -> Found:
+    """Which planned runs need not be run again."""
+    found = Found({}, set())
     if reuse == "none":
-        return {}
-    wanted = {_codeless(spec) if reuse == "any" else key: key for key, spec in planned.items()}
-    found: dict[str, tuple[str, Record]] = {}
+        return found
+    codeless = {_codeless(spec): key for key, spec in planned.items()}
     for run_id, record in store.records({spec.task_label for spec in planned.values()}):
-        identity = wanted.get(_codeless(record.spec) if reuse == "any" else record.identity)
-        if identity and identity not in found and record.status in FINAL:
-            found[identity] = run_id, replace(record, spec=_named_like(record.spec, planned[identity]))
+        if record.status not in FINAL:
+            continue
+        identity = record.identity if record.identity in planned else codeless.get(_codeless(record.spec))
+        if identity is None or identity in found.done:
+            continue
+        if identity == record.identity or reuse == "any":
+            found.done[identity] = run_id, replace(record, spec=_named_like(record.spec, planned[identity]))
+        else:
+            found.stale.add(identity)
+    found.stale -= found.done.keys()
     return found
 
 
@@ -191,13 +175,26 @@ def _codeless(spec: RunSpec) -> str:
     return replace(spec, architecture_code="", task_code="").identity
 
 
-def _sized(sweep: SweepSpec, name: str, variant: Variant, task: Task, longest: int) -> Variant:
-    """The variant at the hidden_size that gives its model the asked number of parameters on this task."""
+def _sized(sweep: SweepSpec, variants: _Named, task: Task, longest: int) -> _Named:
+    """The variants at the hidden_size that gives their models the asked number of parameters on this task."""
     if sweep.params is None:
-        return variant
+        return variants
+    longest = max(longest, *sweep.settings.get("test_lengths", ()), 1)
+    sizes = [_solved(sweep.params, name, variant, task, longest) for name, variant in _to_solve(sweep, variants)]
+    asked = {"params": sweep.params, **({"match": "hidden"} if sweep.match == "hidden" else {})}
+    return [
+        (name, replace(variant, hidden_size=size, asked={**variant.asked, **asked}))
+        for (name, variant), size in zip(variants, itertools.cycle(sizes), strict=False)
+    ]
+
+
+def _to_solve(sweep: SweepSpec, variants: _Named) -> _Named:
+    return variants[:1] if sweep.match == "hidden" else variants
+
+
+def _solved(params: int, name: str, variant: Variant, task: Task, longest: int) -> int:
     spec = RunSpec(name, "", longest, architecture_options=variant.options)
-    found = match(lambda size: build_model(replace(spec, hidden_size=size), task), sweep.params)
-    return replace(variant, hidden_size=found.hidden_size, asked={**variant.asked, "params": sweep.params})
+    return match(lambda size: build_model(replace(spec, hidden_size=size), task), params).hidden_size
 
 
 def _run(

@@ -1,37 +1,34 @@
 """Records in MLflow: written, found and read back. Only the driver writes; runs are flat, one experiment a task.
 
-Two kinds of MLflow run (tag `harness.kind`). A *cell* is one training with its learning curve; it holds the record.
-A *curve* is made from the cells of one architecture, variant and seed: its metric `accuracy_by_length` has the sequence
-length as its step, which MLflow draws without being asked. Chance is a curve of its own.
+Kinds of MLflow run (tag `harness.kind`): a *cell* is one training and holds the record; *curve* and *summary* runs are
+made from the cells of a sweep (`curves.py`); a *sweep* says what was planned and who is at work on it (`journal.py`).
 """
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.tracking import MlflowClient
 
-from harness import dashboard
+from harness import alive
+from harness.cell import LEARNING, metrics_of, params_of, record_of, tags_of
 from harness.colours import colour
 from harness.errors import HarnessError, UsageError, unknown
-from harness.record import CurvePoint, Record, Scores, Status
+from harness.record import FINAL, CurvePoint, Record
 from harness.spec import RunSpec
 from harness.store import artifact_location, failures_told, opened
 
-_TAG_LENGTH = 8000  # MLflow's limit
 _MLFLOW_STATUS = {"ok": "FINISHED", "skipped": "FINISHED", "interrupted": "KILLED"}  # else FAILED
-_WHOLE = ("steps", "steps_to_solve", "steps_per_sequence", "state_size")
-_NUMBERS = (*_WHOLE, "seconds", "tokens_per_second", "solved_at")
-_SCORES = ("accuracy", "loss", "exact_match")
+_AT_ONCE = 1000  # metrics in one call, and runs on one page
+_LOST = "lost: the command that ran it ended without recording it"
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -53,13 +50,14 @@ class Store:
     def __init__(self, uri: str) -> None:
         self.uri = uri
         self.client: MlflowClient = opened(uri)
+        self.driver = alive.driver_name()
         self._experiments: dict[str, str] = {}
 
     @_told
     def experiment(self, task_label: str) -> str:
-        """The id of a task's experiment, made (with its chart view) where there is none."""
+        """The id of a task's experiment, made where there is none; '' is that of the sweeps."""
         if task_label not in self._experiments:
-            name = f"harness-{task_label}"
+            name = f"harness-{task_label}".rstrip("-")
             found = self.client.get_experiment_by_name(name)
             self._experiments[task_label] = found.experiment_id if found else self._create(name)
         return self._experiments[task_label]
@@ -83,197 +81,108 @@ class Store:
         tags = {
             "harness.kind": "cell",
             "harness.sweep": sweep,
+            "harness.driver": self.driver,
             "harness.identity": spec.identity,
-            "harness.curve": spec.curve,
             "harness.spec": spec.to_json(),
             "mlflow.runColor": colour(spec.label),
-            "mlflow.source.name": "harness run",
         }
-        name = f"{spec.label} T={spec.length} seed={spec.seed}"
-        run = self.client.create_run(self.experiment(spec.task_label), tags=tags, run_name=name)
-        return str(run.info.run_id)
+        return self.create(spec.task_label, f"{spec.label} T={spec.length} seed={spec.seed}", tags)
+
+    @_told
+    def claim(self, spec: RunSpec, sweep: str) -> str | None:
+        """Starts a training, unless another driver has finished it meanwhile or is at work on it: None.
+
+        Each of two drivers writes before it looks, so at least one of them sees the other and steps back.
+        """
+        run_id = self.start(spec, sweep)
+        if any(self._stands(other) for other in self._of(spec) if other.info.run_id != run_id):
+            self.client.delete_run(run_id)
+            return None
+        return run_id
 
     @_told
     def finish(self, run_id: str, record: Record) -> None:
         """Writes a record; its status comes last, so that a record half written never passes for a whole one."""
-        now = int(time.time() * 1000)
-        params = [Param(key, str(value)[:6000]) for key, value in _params(record.spec).items()]
-        self.client.log_batch(run_id, metrics=_metrics(record, now), params=params, tags=_tags(record))
+        metrics = metrics_of(record, int(time.time() * 1000))
+        self.log(run_id, metrics, params_of(record.spec), tags_of(record))
         self.client.set_tag(run_id, "harness.status", record.status)
         self.client.set_terminated(run_id, _MLFLOW_STATUS.get(record.status, "FAILED"))
 
-    def records(self, task_labels: Iterable[str]) -> Iterator[tuple[str, Record]]:
-        """MLflow id and record (without its learning curve) of every ended cell run, newest first."""
+    def records(self, task_labels: Iterable[str], learning_curves: bool = False) -> Iterator[tuple[str, Record]]:
+        """MLflow id and record of every ended cell run, newest first; learning curves (thinned) if asked."""
         for label in task_labels:
-            for run in self._search(self.experiment(label), "tags.`harness.kind` = 'cell'"):
+            for run in self.search(label, "tags.`harness.kind` = 'cell'"):
                 if "harness.status" in run.data.tags:
                     with suppress(ValueError, KeyError, TypeError):  # of another version: it is no run of today's plans
-                        yield run.info.run_id, _record(run)
+                        yield run.info.run_id, record_of(run, learning_curves)
+
+    def running(self, task_labels: Iterable[str]) -> set[str]:
+        """Identities of the runs that drivers are at work on."""
+        at_work = self.drivers()
+        query = "tags.`harness.kind` = 'cell' and attributes.status = 'RUNNING'"
+        found = (run.data.tags for label in task_labels for run in self.search(label, query))
+        return {tags["harness.identity"] for tags in found if tags.get("harness.driver") in at_work}
+
+    @_told
+    def bury_lost(self, task_labels: Iterable[str]) -> int:
+        """Marks runs whose driver is gone as interrupted; how many there were."""
+        at_work = self.drivers()
+        query = "tags.`harness.kind` = 'cell' and attributes.status = 'RUNNING'"
+        running = [run for label in task_labels for run in self.search(label, query)]
+        lost = [run.info.run_id for run in running if run.data.tags.get("harness.driver") not in at_work]
+        for run_id in lost:
+            self.client.set_tag(run_id, "harness.reason", _LOST)
+            self.client.set_tag(run_id, "harness.status", "interrupted")
+            self.client.set_terminated(run_id, "KILLED")
+        return len(lost)
+
+    def drivers(self) -> set[str]:
+        """Those that are at work, on any sweep."""
+        running = self.search("", "tags.`harness.kind` = 'sweep' and attributes.status = 'RUNNING'")
+        beats = {run.data.tags["harness.driver"]: float(run.data.tags["harness.beat"]) for run in running}
+        return {driver for driver, beat in beats.items() if alive.is_alive(driver, beat)}
 
     @_told
     def learning_curve(self, run_id: str) -> list[CurvePoint]:
-        """The learning curve of one cell run."""
+        """The whole learning curve of one cell run."""
         columns = [
-            {metric.step: metric.value for metric in self.client.get_metric_history(run_id, name)}
-            for name in ("train_loss", "validation_loss", "validation_accuracy")
+            {metric.step: metric.value for metric in self.client.get_metric_history(run_id, name)} for name in LEARNING
         ]
         return [CurvePoint(step, *(column[step] for column in columns)) for step in sorted(columns[0])]
 
-    @_told
-    def write_curves(self, cells: dict[str, Record], sweep: str) -> None:
-        """Brings the curve runs of the given cells (by MLflow id) up to date, and chance's."""
-        by_curve: dict[str, dict[str, Record]] = {}
-        for run_id, record in cells.items():
-            if record.status == "ok":
-                by_curve.setdefault(record.spec.curve, {})[run_id] = record
-        for curve, members in by_curve.items():
-            self._write_curve(curve, members, sweep)
-        for label in {record.spec.task_label for record in cells.values()}:
-            self._write_chance(label, [r for r in cells.values() if r.spec.task_label == label], sweep)
-            self.client.set_experiment_tag(self.experiment(label), "harness.written", str(time.time_ns()))
-            view = dashboard.view_state(sweep)
-            self.client.set_experiment_tag(self.experiment(label), f"mlflow.sharedViewState.{dashboard.VIEW}", view)
-
-    def _create(self, name: str) -> str:
-        return str(self.client.create_experiment(name, artifact_location=artifact_location(self.uri)))
-
-    def _search(self, experiment_id: str, query: str) -> Iterator[Run]:
-        token = None
+    def search(self, task_label: str, query: str) -> Iterator[Run]:
+        """MLflow's runs in a task's experiment, newest first."""
+        experiment, token = self.experiment(task_label), None
         while True:
             with failures_told(self.uri):
-                page = self.client.search_runs([experiment_id], query, max_results=1000, page_token=token)
+                page = self.client.search_runs([experiment], query, max_results=_AT_ONCE, page_token=token)
             yield from page
             token = page.token
             if not token:
                 return
 
-    def _write_curve(self, curve: str, members: dict[str, Record], sweep: str) -> None:
-        """A length already there is never logged again: MLflow would keep both points."""
-        spec = next(iter(members.values())).spec
-        run_id, drawn = self._curve_run(spec.task_label, curve, spec.label, f"{spec.label} seed={spec.seed}")
-        wanted = {str(record.spec.length): cell for cell, record in members.items()}
-        if any(drawn.get(length, cell) != cell for length, cell in wanted.items()):
-            self.client.delete_run(run_id)  # a cell was trained again
-            run_id, drawn = self._curve_run(spec.task_label, curve, spec.label, f"{spec.label} seed={spec.seed}")
-        now = int(time.time() * 1000)
-        new = [record for cell, record in members.items() if str(record.spec.length) not in drawn]
-        metrics = [metric for record in new for metric in _curve_metrics(record, now)]
-        params = {**_params(spec), "length": "all"} if not drawn else {}
-        tags = [RunTag("harness.cells", json.dumps({**drawn, **wanted})), RunTag("harness.sweep", sweep)]
-        self.client.log_batch(run_id, metrics, [Param(k, str(v)) for k, v in params.items()], tags)
-        self.client.set_terminated(run_id, "FINISHED")
+    @_told
+    def create(self, task_label: str, name: str, tags: dict[str, str]) -> str:
+        """A new MLflow run, RUNNING; returns its id."""
+        tags = {**tags, "mlflow.source.name": "harness run"}
+        return str(self.client.create_run(self.experiment(task_label), tags=tags, run_name=name).info.run_id)
 
-    def _write_chance(self, task_label: str, records: list[Record], sweep: str) -> None:
-        run_id, drawn = self._curve_run(task_label, "chance", "chance", "chance")
-        now = int(time.time() * 1000)
-        chance = {length: value for record in records for length, value in record.chances.items()}
-        new = {length: value for length, value in chance.items() if str(length) not in drawn}
-        metrics = [Metric("accuracy_by_length", value, now, length) for length, value in sorted(new.items())]
-        params = [] if drawn else [Param("label", "chance"), Param("architecture", "chance")]
-        drawn |= dict.fromkeys(map(str, new), "chance")
-        tags = [RunTag("harness.cells", json.dumps(drawn)), RunTag("harness.sweep", sweep)]
-        self.client.log_batch(run_id, metrics, params, tags)
-        self.client.set_terminated(run_id, "FINISHED")
+    @_told
+    def log(self, run_id: str, metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag]) -> None:
+        """Writes any number of metrics, in as few calls as MLflow allows."""
+        self.client.log_batch(run_id, metrics=metrics[:_AT_ONCE], params=params, tags=tags)
+        for begin in range(_AT_ONCE, len(metrics), _AT_ONCE):
+            self.client.log_batch(run_id, metrics=metrics[begin : begin + _AT_ONCE])
 
-    def _curve_run(self, task_label: str, curve: str, label: str, name: str) -> tuple[str, dict[str, str]]:
-        """The curve run of an identity, made if need be, and the cells drawn in it so far, by length."""
-        experiment = self.experiment(task_label)
-        query = f"tags.`harness.kind` = 'curve' and tags.`harness.curve` = '{curve}'"
-        for run in self._search(experiment, query):
-            return run.info.run_id, json.loads(run.data.tags.get("harness.cells", "{}"))
-        tags = {"harness.kind": "curve", "harness.curve": curve, "mlflow.runColor": colour(label)}
-        run = self.client.create_run(experiment, tags={**tags, "mlflow.source.name": "harness run"}, run_name=name)
-        return run.info.run_id, {}
+    def _create(self, name: str) -> str:
+        return str(self.client.create_experiment(name, artifact_location=artifact_location(self.uri)))
 
+    def _of(self, spec: RunSpec) -> Iterator[Run]:
+        return self.search(spec.task_label, f"tags.`harness.identity` = '{spec.identity}'")
 
-def _params(spec: RunSpec) -> dict[str, Any]:
-    """Every resolved setting, flat, for MLflow's columns."""
-    plain = {
-        "architecture": spec.architecture,
-        "label": spec.label,
-        "task": spec.task,
-        "length": spec.length,
-        "seed": spec.seed,
-    }
-    skipped = {*plain, "architecture_options", "task_options", "asked", "task_label"}
-    rest = {key: value for key, value in json.loads(spec.to_json()).items() if key not in skipped}
-    options = {f"{spec.task_label.split()[0]}.{key}": value for key, value in spec.task_options.items()}
-    return {**plain, **rest, **spec.architecture_options, **options}
-
-
-def _metrics(record: Record, now: int) -> list[Metric]:
-    values: dict[str, float | None] = {name: getattr(record, name) for name in _NUMBERS}
-    values |= {f"parameters.{part}": count for part, count in record.parameters.items()}
-    values["parameters"] = sum(record.parameters.values())
-    suffixes = _suffixes(record.spec)
-    for length, scores in record.scores.items():
-        values |= {f"{name}{suffixes[length]}": getattr(scores, name) for name in _SCORES}
-    values |= {f"chance{suffixes[length]}": chance for length, chance in record.chances.items()}
-    metrics = [Metric(name, value, now, 0) for name, value in values.items() if value is not None]
-    for point in record.curve:
-        for name in ("train_loss", "validation_loss", "validation_accuracy"):
-            metrics.append(Metric(name, getattr(point, name), now, point.step))
-    return metrics
-
-
-def _curve_metrics(record: Record, now: int) -> list[Metric]:
-    length = record.spec.length
-    scores = record.scores[length]
-    values: dict[str, float | None] = {f"{name}_by_length": getattr(scores, name) for name in _SCORES}
-    values["chance_by_length"] = record.chance
-    values |= {"seconds_by_length": record.seconds, "steps_to_solve_by_length": record.steps_to_solve}
-    metrics = [Metric(name, value, now, length) for name, value in values.items() if value is not None]
-    for other, there in record.scores.items():
-        if record.spec.test_lengths:
-            metrics.append(Metric(f"accuracy_by_test_length.trained_at_{length}", there.accuracy, now, other))
-    return metrics
-
-
-def _tags(record: Record) -> list[RunTag]:
-    tags = {f"harness.environment.{key}": value for key, value in record.environment.items()}
-    tags["harness.asked"] = json.dumps(record.spec.asked)
-    tags["harness.reason"] = record.reason[:_TAG_LENGTH]
-    tags["harness.traceback"] = record.traceback[-_TAG_LENGTH:]
-    return [RunTag(key, value) for key, value in tags.items() if value]
-
-
-def _record(run: Run) -> Record:
-    tags, metrics = run.data.tags, run.data.metrics
-    spec = RunSpec.from_json(tags["harness.spec"])
-    whole = {name: int(metrics[name]) for name in _WHOLE if name in metrics}
-    prefix = "harness.environment."
-    return Record(
-        spec,
-        identity=tags["harness.identity"],
-        status=cast(Status, tags["harness.status"]),
-        reason=tags.get("harness.reason", ""),
-        traceback=tags.get("harness.traceback", ""),
-        scores=_scores(spec, metrics),
-        chances=_chances(spec, metrics),
-        seconds=metrics.get("seconds", 0.0),
-        tokens_per_second=metrics.get("tokens_per_second", 0.0),
-        solved_at=metrics.get("solved_at", 1.0),
-        parameters={k.removeprefix("parameters."): int(v) for k, v in metrics.items() if k.startswith("parameters.")},
-        environment={k.removeprefix(prefix): v for k, v in tags.items() if k.startswith(prefix)},
-        steps=whole.get("steps", 0),
-        steps_to_solve=whole.get("steps_to_solve"),
-        steps_per_sequence=whole.get("steps_per_sequence", 0),
-        state_size=whole.get("state_size", 0),
-    )
-
-
-def _scores(spec: RunSpec, metrics: dict[str, float]) -> dict[int, Scores]:
-    return {
-        length: Scores(*(metrics[f"{name}{suffix}"] for name in _SCORES))
-        for length, suffix in _suffixes(spec).items()
-        if f"accuracy{suffix}" in metrics
-    }
-
-
-def _chances(spec: RunSpec, metrics: dict[str, float]) -> dict[int, float]:
-    return {n: metrics[f"chance{suffix}"] for n, suffix in _suffixes(spec).items() if f"chance{suffix}" in metrics}
-
-
-def _suffixes(spec: RunSpec) -> dict[int, str]:
-    """By test length, what the names of its metrics end with: nothing at the length trained at."""
-    return {length: "" if length == spec.length else f"_at_{length}" for length in (spec.length, *spec.test_lengths)}
+    def _stands(self, run: Run) -> bool:
+        """Whether a cell run is finished, or going to be."""
+        tags: dict[str, Any] = run.data.tags
+        if run.info.status == "RUNNING":
+            return tags.get("harness.driver") in self.drivers()
+        return tags.get("harness.status") in FINAL

@@ -9,13 +9,18 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 from filelock import FileLock
 
 from harness import registry, source
+from harness.record import CurvePoint, Record, Scores, Status
 from harness.spec import RunSpec
+
+if TYPE_CHECKING:
+    from harness.track import Store
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -118,6 +123,43 @@ def small() -> Callable[..., RunSpec]:
         task_label="copy",
     )
     return lambda **changes: replace(spec, **changes)
+
+
+@pytest.fixture
+def store(store_uri: str) -> Store:
+    """An empty store of the test's own."""
+    from harness.track import Store
+
+    return Store(store_uri)
+
+
+@pytest.fixture
+def finished(small: Callable[..., RunSpec]) -> Callable[..., Record]:
+    """Makes finished records: `finished(length=10, accuracy=0.5)`."""
+
+    def make(accuracy: float = 0.5, status: Status = "ok", **changes: Any) -> Record:
+        spec = small(**changes)
+        scores = {spec.length: Scores(accuracy, 1.25, accuracy / 2)}
+        scores |= {length: Scores(accuracy / 3, 2.5, 0.0) for length in spec.test_lengths}
+        return Record(
+            spec,
+            status,
+            "" if status == "ok" else "because",
+            scores=scores if status == "ok" else {},
+            chances=dict.fromkeys(scores, 0.125),
+            curve=[CurvePoint(3, 2.0, 1.9, 0.2), CurvePoint(6, 1.5, 1.4, accuracy)],
+            steps=6,
+            steps_to_solve=3 if accuracy > 0.9 else None,
+            seconds=1.5,
+            tokens_per_second=1000.0,
+            steps_per_sequence=23,
+            parameters={"embedding": 0, "architecture": 100, "head": 10},
+            state_size=16,
+            solved_at=0.9,
+            environment={"device": "cpu", "version.torch": "2"},
+        )
+
+    return make
 
 
 @pytest.fixture

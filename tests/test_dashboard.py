@@ -17,6 +17,7 @@ import pytest
 
 from harness import dashboard
 from harness.cli.main import main
+from harness.curves import write_curves
 from harness.errors import HarnessError
 from harness.record import CurvePoint, Record, Scores
 from harness.spec import RunSpec
@@ -31,7 +32,7 @@ def store(empty_store, tmp_path_factory):
     """The address of a store with two architectures, two seeds and three lengths on copy."""
     path = tmp_path_factory.mktemp("dashboard") / "mlflow.db"
     shutil.copy(empty_store, path)
-    kept, cells = Store(f"sqlite:///{path}"), {}
+    kept, records = Store(f"sqlite:///{path}"), []
     for label, slope in (("lstm", 0.1), ("gru", 0.3)):
         for seed, (step, length) in ((s, at) for s in range(2) for at in enumerate((10, 30, 100))):
             spec = RunSpec(label, "copy", length=length, seed=seed, steps=2, label=label, task_label="copy")
@@ -41,8 +42,8 @@ def store(empty_store, tmp_path_factory):
             )
             run_id = kept.start(spec, "a sweep")
             kept.finish(run_id, record)
-            cells[run_id] = record
-    kept.write_curves(cells, "a sweep")
+            records.append(record)
+    write_curves(kept, records, "a sweep")
     return kept.uri
 
 

@@ -11,7 +11,8 @@ import torch
 from harness.cli.progress import Quiet
 from harness.engines.cluster import connected
 from harness.engines.inline import Inline
-from harness.sweep import SweepSpec, execute, plan
+from harness.spec import SweepSpec
+from harness.sweep import execute, plan
 from harness.track import Store
 
 pytestmark = [

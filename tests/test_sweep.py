@@ -7,7 +7,8 @@ from harness.cli.progress import Quiet
 from harness.engines.inline import Inline
 from harness.errors import UsageError
 from harness.record import Record
-from harness.sweep import SweepSpec, execute, plan
+from harness.spec import SweepSpec
+from harness.sweep import execute, plan
 from harness.track import Store
 
 SMALL = {"steps": 4, "batch_size": 4, "validate_every": 2, "validation_sequences": 8, "test_sequences": 8}
@@ -149,9 +150,12 @@ def test_curves_hold_what_was_finished_before_too(store):
     run_all(sweep(architectures=("rnn",), lengths=(2,), seeds=1), store)
     run_all(sweep(architectures=("rnn",), lengths=(2, 3), seeds=1), store)
     query = "tags.`harness.kind` = 'curve' and attributes.run_name = 'rnn seed=0'"
-    (curve,) = store.client.search_runs([store.experiment("copy")], query)
-    history = store.client.get_metric_history(curve.info.run_id, "accuracy_by_length")
-    assert sorted(point.step for point in history) == [2, 3]
+    newest, older = store.client.search_runs([store.experiment("copy")], query)
+    lengths = [
+        sorted(p.step for p in store.client.get_metric_history(curve.info.run_id, "accuracy_by_length"))
+        for curve in (newest, older)
+    ]
+    assert lengths == [[2, 3], [2]]
 
 
 class _Refuses:
@@ -192,8 +196,10 @@ class _Interrupts(Inline):
         self.left = after
 
     def collect(self, listener):
-        if self.left == 0:
-            listener.started(self.waiting[0][0])
+        if self.left == 0 and self.waiting:
+            key, _ = self.waiting[0]
+            assert listener.claim(key)
+            listener.started(key)
             raise KeyboardInterrupt
         self.left -= 1
         return super().collect(listener)

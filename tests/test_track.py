@@ -4,45 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from harness.dashboard import VIEW
+from harness import journal
 from harness.errors import HarnessError, StoreFailed, UsageError
-from harness.record import CurvePoint, Record, Scores
+from harness.record import CurvePoint
+from harness.spec import SweepSpec
 from harness.store import opened
 from harness.track import Store
 
 
-@pytest.fixture
-def store(store_uri):
-    return Store(store_uri)
-
-
-@pytest.fixture
-def finished(small):
-    """Makes finished records: `finished(length=10, accuracy=0.5)`."""
-
-    def make(accuracy=0.5, status="ok", **changes):
-        spec = small(**changes)
-        scores = {spec.length: Scores(accuracy, 1.25, accuracy / 2)}
-        scores |= {length: Scores(accuracy / 3, 2.5, 0.0) for length in spec.test_lengths}
-        return Record(
-            spec,
-            status,
-            "" if status == "ok" else "because",
-            scores=scores if status == "ok" else {},
-            chances=dict.fromkeys(scores, 0.125),
-            curve=[CurvePoint(3, 2.0, 1.9, 0.2), CurvePoint(6, 1.5, 1.4, accuracy)],
-            steps=6,
-            steps_to_solve=3 if accuracy > 0.9 else None,
-            seconds=1.5,
-            tokens_per_second=1000.0,
-            steps_per_sequence=23,
-            parameters={"embedding": 0, "architecture": 100, "head": 10},
-            state_size=16,
-            solved_at=0.9,
-            environment={"device": "cpu", "version.torch": "2"},
-        )
-
-    return make
+def working(store):
+    return journal.written(store, "s", SweepSpec(("lstm",), ("copy",)), "harness run", [])
 
 
 def written(store, records, sweep="s"):
@@ -52,16 +23,6 @@ def written(store, records, sweep="s"):
         store.finish(run_id, record)
         cells[run_id] = record
     return cells
-
-
-def curves(store, label="copy"):
-    """Every curve run: its label and its points."""
-    found = {}
-    for run in store.client.search_runs([store.experiment(label)], "tags.`harness.kind` = 'curve'"):
-        history = store.client.get_metric_history(run.info.run_id, "accuracy_by_length")
-        points = sorted((point.step, point.value) for point in history)
-        found[run.info.run_name] = points
-    return found
 
 
 def test_a_record_is_read_back_as_it_was(store, finished):
@@ -81,6 +42,46 @@ def test_a_failure_is_kept_with_its_reason(store, finished, status):
     assert found.accuracy is None
 
 
+def test_a_long_learning_curve_is_kept_whole_and_read_thinned(store, finished):
+    points = [CurvePoint(step, 2.0, 1.0, step / 1000) for step in range(1, 1001)]
+    (run_id,) = written(store, [replace(finished(), curve=points)])
+    assert store.learning_curve(run_id) == points
+    ((_, read),) = store.records(["copy"], learning_curves=True)
+    assert len(read.curve) == 100
+    assert read.curve[-1] == points[-1]
+    assert set(read.curve) <= set(points)
+
+
+def test_a_run_is_claimed_once(store, small):
+    other = Store(store.uri)
+    with working(store), working(other):
+        assert store.claim(small(), "s")
+        assert other.claim(small(), "s") is None
+        assert other.claim(small(seed=1), "s")
+
+
+def test_a_finished_run_is_not_claimed_again_and_a_failed_one_is(store, finished):
+    written(store, [finished(), finished(seed=1, status="error")])
+    other = Store(store.uri)
+    assert other.claim(finished().spec, "s") is None
+    assert other.claim(finished(seed=1).spec, "s")
+
+
+def test_a_run_whose_driver_is_gone_is_lost_and_can_be_claimed(store, small):
+    gone = Store(store.uri)
+    with working(gone):
+        gone.start(small(), "s")
+        assert store.bury_lost(["copy"]) == 0
+        assert store.running(["copy"]) == {small().identity}
+    assert store.running(["copy"]) == set()
+    assert store.claim(small(), "t")
+    with working(store):
+        assert store.bury_lost(["copy"]) == 1
+    ((_, record),) = store.records(["copy"])
+    assert record.status == "interrupted"
+    assert "lost" in record.reason
+
+
 def test_a_run_that_is_not_finished_is_no_record(store, small):
     store.start(small(), "s")
     assert list(store.records(["copy"])) == []
@@ -93,43 +94,6 @@ def test_a_record_half_written_is_no_record(store, finished, monkeypatch):
     with pytest.raises(StoreFailed, match="full"):
         store.finish(run_id, record)
     assert list(store.records(["copy"])) == []
-
-
-def test_each_curve_is_one_run_with_length_as_its_step(store, finished):
-    records = [finished(length=length, seed=seed, accuracy=1 / length) for length in (2, 4) for seed in (0, 1)]
-    store.write_curves(written(store, records), "s")
-    assert curves(store) == {
-        "lstm seed=0": [(2, 0.5), (4, 0.25)],
-        "lstm seed=1": [(2, 0.5), (4, 0.25)],
-        "chance": [(2, 0.125), (4, 0.125)],
-    }
-
-
-def test_a_length_is_never_drawn_twice(store, finished):
-    cells = written(store, [finished(length=2)])
-    store.write_curves(cells, "s")
-    store.write_curves(cells | written(store, [finished(length=4)]), "t")
-    assert curves(store)["lstm seed=0"] == [(2, 0.5), (4, 0.5)]
-
-
-def test_a_cell_trained_again_replaces_its_point(store, finished):
-    store.write_curves(written(store, [finished(length=2, accuracy=0.5)]), "s")
-    store.write_curves(written(store, [finished(length=2, accuracy=0.75)]), "s")
-    assert curves(store)["lstm seed=0"] == [(2, 0.75)]
-
-
-def test_a_failed_cell_is_not_a_point(store, finished):
-    store.write_curves(written(store, [finished(length=2), finished(length=4, status="error")]), "s")
-    assert curves(store)["lstm seed=0"] == [(2, 0.5)]
-
-
-def test_runs_are_flat_and_marked(store, finished):
-    store.write_curves(written(store, [finished()], sweep="abc"), "abc")
-    runs = store.client.search_runs([store.experiment("copy")])
-    assert {run.data.tags["harness.kind"] for run in runs} == {"cell", "curve"}
-    assert all("mlflow.parentRunId" not in run.data.tags for run in runs)
-    assert all(run.data.tags["harness.sweep"] == "abc" for run in runs)
-    assert all(run.data.tags["mlflow.runColor"].startswith("#") for run in runs)
 
 
 def test_a_cell_shows_its_settings_resolved_and_asked(store, finished):
@@ -154,12 +118,6 @@ def test_tasks_and_their_variants_have_experiments_of_their_own(store, finished)
     written(store, [finished(), finished(task_label="parentheses variant=next")])
     names = {experiment.name for experiment in store.client.search_experiments()} - {"Default"}
     assert names == {"harness-copy", "harness-parentheses variant=next"}
-
-
-def test_the_prepared_view_shows_the_newest_sweep(store, finished):
-    store.write_curves(written(store, [finished()], sweep="abc"), "abc")
-    experiment = store.client.get_experiment(store.experiment("copy"))
-    assert "harness.sweep` = 'abc'" in experiment.tags[f"mlflow.sharedViewState.{VIEW}"]
 
 
 def test_the_newest_experiment_is_found_or_its_absence_told(store, finished):

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from harness.driver import Display
 from harness.record import Record
 from harness.spec import RunSpec
-from harness.sweep import Display
 from harness.train import Progress as Look
 
 _SECONDS_BETWEEN_LINES = 10
@@ -29,6 +29,8 @@ class Quiet:
     def started(self, key: str) -> None: ...
     def progressed(self, key: str, progress: Look) -> None: ...
     def ended(self, key: str, record: Record) -> None: ...
+    def again(self, key: str, record: Record) -> None: ...
+    def waiting(self, reason: str) -> None: ...
 
 
 class Lines:
@@ -55,6 +57,13 @@ class Lines:
         self.ended_runs += 1
         self.pace.ended(key)
         _say(f"[{self.ended_runs}/{self.total}] {result(record)}")
+
+    def again(self, key: str, record: Record) -> None:
+        self.pace.failed(key)
+        _say(f"{result(record)}; it is tried again")
+
+    def waiting(self, reason: str) -> None:
+        _say(_waiting(reason))
 
 
 class Bars:
@@ -83,7 +92,19 @@ class Bars:
         if key in self.tasks:
             self.bars.remove_task(self.tasks.pop(key))  # type: ignore[arg-type]
         self.bars.update(self.all, advance=1)
-        self.bars.console.print(result(record), highlight=False)
+        self._say(result(record))
+
+    def again(self, key: str, record: Record) -> None:
+        self.pace.failed(key)
+        if key in self.tasks:
+            self.bars.remove_task(self.tasks.pop(key))  # type: ignore[arg-type]
+        self._say(f"{result(record)}; it is tried again")
+
+    def waiting(self, reason: str) -> None:
+        self._say(_waiting(reason))
+
+    def _say(self, text: str) -> None:
+        self.bars.console.print(text, highlight=False, markup=False)  # a reason may hold brackets
 
 
 class _Pace:
@@ -99,6 +120,9 @@ class _Pace:
 
     def progressed(self, key: str, progress: Look) -> None:
         self.running[key] = progress
+
+    def failed(self, key: str) -> None:
+        self.running.pop(key, None)
 
     def ended(self, key: str) -> None:
         self.running.pop(key, None)
@@ -121,10 +145,10 @@ def display() -> Iterator[Display]:
         yield Lines()
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[look]}"),
+        TextColumn("{task.fields[look]}", markup=False),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), refresh_per_second=4, transient=True) as bars:
@@ -144,12 +168,20 @@ def result(record: Record) -> str:
     """One line on how a run ended."""
     if record.status != "ok":
         return f"{name(record.spec)}: {record.status}: {record.reason}"
-    solved = (
-        f"solved at step {record.steps_to_solve}" if record.steps_to_solve else f"not solved in {record.steps} steps"
-    )
     chance = "?" if record.chance is None else f"{record.chance:.1%}"
     accuracy = "?" if record.accuracy is None else f"{record.accuracy:.1%}"
-    return f"{name(record.spec)}: accuracy {accuracy} (chance {chance}), {solved}, {record.seconds:.1f} s"
+    return f"{name(record.spec)}: test accuracy {accuracy} (chance {chance}), {_solved(record)}, {record.seconds:.1f} s"
+
+
+def _solved(record: Record) -> str:
+    """Judged by validation while training: the accuracy on test data, at the end, may be on the other side."""
+    if record.steps_to_solve is None:
+        return f"not solved in {record.steps} steps (validation)"
+    return f"solved after {record.steps_to_solve} steps (validation)"
+
+
+def _waiting(reason: str) -> str:
+    return f"{reason}\n  what has ended is kept here until it can be written; Ctrl-C twice gives up"
 
 
 def _work(spec: RunSpec) -> float:

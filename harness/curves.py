@@ -1,0 +1,133 @@
+"""Accuracy against length in MLflow: the runs that are drawn, made from the cells of a sweep.
+
+A *curve* run (tag `harness.kind`) is one architecture, variant and seed; its metric `accuracy_by_length` has the
+sequence length as its step, which MLflow draws without being asked. Chance is a curve of its own. A *summary* run is
+one architecture and variant over its seeds: mean, interval, share solved, horizon.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from mlflow.entities import Metric, Param, RunTag
+
+from harness import dashboard
+from harness.cell import SCORES, params_of
+from harness.colours import colour
+from harness.record import Record
+from harness.spec import RunSpec
+from harness.track import Store
+
+_Points = dict[str, dict[int, float]]
+"""Values by metric and step."""
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """What one drawn run is to hold."""
+
+    kind: str
+    label: str
+    name: str
+    points: _Points
+    spec: RunSpec | None = None  # whose settings it shows
+
+    @property
+    def digest(self) -> str:
+        content = [self.kind, self.name, {metric: sorted(points.items()) for metric, points in self.points.items()}]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def write_curves(store: Store, records: Iterable[Record], sweep: str) -> None:
+    """Makes what is drawn of a sweep, or brings it up to date."""
+    by_task: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        if record.status != "interrupted":
+            by_task[record.spec.task_label].append(record)
+    for label, members in by_task.items():
+        _bring_up_to_date(store, label, sweep, list(_wanted(members)))
+
+
+def _bring_up_to_date(store: Store, task_label: str, sweep: str, wanted: list[_Drawn]) -> None:
+    """What is there already is left alone; what differs is drawn anew: MLflow would keep both values of a point."""
+    kinds = "tags.`harness.kind` != 'cell'"
+    there = {run.data.tags.get("harness.drawn"): run.info.run_id for run in
+             store.search(task_label, f"{kinds} and tags.`harness.sweep` = '{sweep}'")}  # fmt: skip
+    digests = {drawn.digest for drawn in wanted}
+    for digest, run_id in there.items():
+        if digest not in digests:
+            store.client.delete_run(run_id)
+    for drawn in wanted:
+        if drawn.digest not in there:
+            _draw(store, task_label, sweep, drawn)
+    experiment = store.experiment(task_label)
+    store.client.set_experiment_tag(experiment, "harness.written", str(time.time_ns()))
+    store.client.set_experiment_tag(experiment, f"mlflow.sharedViewState.{dashboard.VIEW}", dashboard.view_state(sweep))
+
+
+def _draw(store: Store, task_label: str, sweep: str, drawn: _Drawn) -> None:
+    """The digest is written last: a run cut short is drawn again."""
+    now = int(time.time() * 1000)
+    tags = {"harness.kind": drawn.kind, "harness.sweep": sweep, "mlflow.runColor": colour(drawn.label)}
+    run_id = store.create(task_label, drawn.name, tags)
+    metrics = [
+        Metric(name, value, now, step) for name, points in drawn.points.items() for step, value in points.items()
+    ]
+    store.log(run_id, metrics, _params(drawn), [RunTag("harness.drawn", drawn.digest)])
+    store.client.set_terminated(run_id, "FINISHED")
+
+
+def _params(drawn: _Drawn) -> list[Param]:
+    """The settings that all of its cells share."""
+    if drawn.spec is None:
+        return [Param("label", drawn.label), Param("architecture", drawn.label)]
+    shared = [param for param in params_of(drawn.spec) if param.key not in ("length", "seed")]
+    return [*shared, *([Param("seed", str(drawn.spec.seed))] if drawn.kind == "curve" else [])]
+
+
+def _wanted(records: list[Record]) -> Iterator[_Drawn]:
+    for label in dict.fromkeys(record.spec.label for record in records):
+        members = [record for record in records if record.spec.label == label]
+        if all(record.status == "skipped" for record in members):
+            continue
+        for seed in dict.fromkeys(record.spec.seed for record in members):
+            one = [record for record in members if record.spec.seed == seed]
+            yield _Drawn("curve", label, f"{label} seed={seed}", _curve(one), one[0].spec)
+        yield _Drawn("summary", label, f"{label} over seeds", _summary(members), members[0].spec)
+    chance = {length: value for record in records for length, value in record.chances.items()}
+    yield _Drawn("curve", "chance", "chance", {"accuracy_by_length": chance})
+
+
+def _curve(records: Sequence[Record]) -> _Points:
+    """One seed: a failed run is at chance, one that did not solve its length took the whole budget."""
+    points: _Points = defaultdict(dict)
+    for record in records:
+        length = record.spec.length
+        values = {"accuracy": record.score, "chance": record.chance}
+        values["steps_to_solve"] = record.steps_to_solve or record.spec.steps
+        if record.status == "ok":
+            scores = record.scores[length]
+            values |= {**{name: getattr(scores, name) for name in SCORES}, "seconds": record.seconds}
+        for name, value in values.items():
+            if value is not None:
+                points[f"{name}_by_length"][length] = value
+        if record.spec.test_lengths:
+            trained = f"accuracy_by_test_length.trained_at_{length}"
+            points[trained] = {other: scores.accuracy for other, scores in record.scores.items()}
+    return points
+
+
+def _summary(records: Sequence[Record]) -> _Points:
+    """All seeds."""
+    points: _Points = defaultdict(dict)
+    for length in dict.fromkeys(record.spec.length for record in records):
+        members = [record for record in records if record.spec.length == length and record.score is not None]
+        scores = [record.score for record in members if record.score is not None]
+        points["accuracy_mean_by_length"][length] = sum(scores) / len(scores)
+        points["solved_share_by_length"][length] = sum(record.solved for record in members) / len(members)
+    return points
