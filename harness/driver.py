@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from harness.device import git_revision
-from harness.engines import Engine, Listener
+from harness.engines import Engine
 from harness.errors import StoreFailed
 from harness.interrupt import held_back
 from harness.journal import Journal
@@ -25,10 +25,12 @@ _SECONDS_BETWEEN_TRIES = 5.0
 _T = TypeVar("_T")
 
 
-class Display(Listener, Protocol):
+class Display(Protocol):
     """Shows a sweep while it goes on."""
 
     def planned(self, runs: dict[str, RunSpec], done: int) -> None: ...
+    def started(self, key: str) -> None: ...
+    def progressed(self, key: str, progress: Progress) -> None: ...
     def ended(self, key: str, record: Record) -> None: ...
     def again(self, key: str, record: Record) -> None: ...
     def waiting(self, reason: str) -> None: ...

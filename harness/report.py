@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from harness.record import Record
-from harness.spec import RunSpec
+from harness.spec import Planned
 
 
 @dataclass(frozen=True)
@@ -16,11 +16,12 @@ class Results:
     """What a report is made of: a sweep as far as it has come."""
 
     records: Sequence[Record]  # of every planned run that ended, in the order of the plan
-    missing: Sequence[RunSpec] = ()  # planned, and not ended yet
+    missing: Sequence[Planned] = ()  # planned, and not ended yet
     title: str = ""  # what the sweep is called
     command: str = ""  # the line that runs it, or the rest of it
     report_command: str = ""  # the line that makes this report again
     store: str = ""  # where the records are
+    references: Mapping[str, str] = field(default_factory=dict)  # papers, by name of architecture or task
 
 
 class Report(Protocol):

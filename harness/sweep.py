@@ -11,20 +11,28 @@ from typing import Literal
 
 import torch
 
+from harness import registry
 from harness.budget import match
 from harness.build import build_architecture, full_name
 from harness.curves import write_curves
 from harness.driver import Display, Driver, Rules
 from harness.engines import Engine
-from harness.errors import UsageError
+from harness.errors import HarnessError, PluginError, UsageError
 from harness.interrupt import held_back
 from harness.journal import written
 from harness.record import FINAL, Record
-from harness.run import build_model, build_task
+from harness.run import build_model, build_task, time_steps
 from harness.spec import Planned, RunSpec, SweepSpec
 from harness.task import Task
 from harness.track import Store
-from harness.variants import HIDDEN_SIZE, Variant, architecture_variants, check_names, task_variants
+from harness.variants import (
+    HIDDEN_SIZE,
+    Variant,
+    architecture_variants,
+    check_names,
+    refuse_endless,
+    task_variants,
+)
 
 _PLAIN = Rules()
 _ROUNDS = 3  # of runs that other drivers had begun: each of them may fail to finish one
@@ -73,6 +81,7 @@ def plan(sweep: SweepSpec) -> list[RunSpec]:
     for task, task_variant in tasks:
         made = _make_task(task, task_variant)
         lengths = _lengths(sweep, made, task_variant.label)
+        refuse_endless(len(variants) * len(lengths) * sweep.seeds)
         for name, variant in variants:
             _try_out(name, variant, made.inputs.size)
         sized = _sized(sweep, variants, made, max(lengths))
@@ -101,9 +110,11 @@ def execute(
     """
     planned = {spec.identity: spec for spec in runs}
     name = _name(planned)
-    with written(store, name, sweep, command, [Planned.of(spec) for spec in runs]) as journal:
+    found = finished(store, planned, reuse)
+    reused = {key: record.identity for key, (_, record) in found.done.items()}  # of older code, with reuse "any"
+    listed = [replace(Planned.of(spec), identity=reused.get(key, key)) for key, spec in planned.items()]
+    with written(store, name, sweep, command, listed) as journal:
         store.bury_lost({spec.task_label for spec in runs})
-        found = finished(store, planned, reuse)
         display.planned(planned, len(found.done))
         driver = Driver(store, display, journal, planned, name, rules)
         missing = planned.keys() - found.done if only is None else only
@@ -114,8 +125,15 @@ def execute(
     if curves:
         cells = {key: (run_id, replace(r, curve=store.learning_curve(run_id))) for key, (run_id, r) in cells.items()}
     records = [cells[key][1] for key in planned if key in cells]
-    reused = len(found.done.keys() - driver.cells)
-    return Outcome(name, records, reused, len(found.stale), len(driver.elsewhere), driver.stopped, interrupted)
+    return Outcome(
+        name,
+        records,
+        len(found.done.keys() - driver.cells),
+        len(found.stale),
+        len(driver.elsewhere),
+        driver.stopped,
+        interrupted,
+    )
 
 
 def _work(driver: Driver, engine: Engine, missing: Set[str], found: Found, reuse: Reuse) -> bool:
@@ -224,6 +242,10 @@ def _make_task(name: str, variant: Variant) -> Task:
         return build_task(name, variant.options)
     except ValueError as error:
         raise UsageError(f"{variant.label}: {error}") from None
+    except HarnessError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"task {variant.label} cannot be made: {registry.told(error)}") from error
 
 
 def _try_out(name: str, variant: Variant, input_size: int) -> None:
@@ -245,4 +267,11 @@ def _lengths(sweep: SweepSpec, task: Task, label: str) -> tuple[int, ...]:
     for length in (*lengths, *sweep.settings.get("test_lengths", ())):
         if not task.min_length <= length <= LONGEST:
             raise UsageError(f"{label} takes lengths from {task.min_length} to {LONGEST:,}, got {length:,}.")
+    try:
+        time_steps(task, min(lengths))
+        task.chance(min(lengths))
+    except HarnessError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"task {label} cannot be sampled, or told its chance: {registry.told(error)}") from error
     return tuple(dict.fromkeys(lengths))

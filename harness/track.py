@@ -24,7 +24,7 @@ from harness.colours import colour
 from harness.errors import HarnessError, UsageError, unknown
 from harness.record import FINAL, CurvePoint, Record
 from harness.spec import RunSpec
-from harness.store import artifact_location, failures_told, opened
+from harness.store import artifact_location, exists, failures_told, opened, resolve_uri
 
 _MLFLOW_STATUS = {"ok": "FINISHED", "skipped": "FINISHED", "interrupted": "KILLED"}  # else FAILED
 _AT_ONCE = 1000  # metrics in one call, and runs on one page
@@ -42,6 +42,13 @@ def _told(method: Callable[Concatenate[Store, _P], _T]) -> Callable[Concatenate[
             return method(self, *args, **kwargs)
 
     return telling
+
+
+def existing(uri: str | None) -> Store:
+    """The store to look into, the default one if none is given; HarnessError, and nothing is made, where none is."""
+    if not exists(resolve_uri(uri)):
+        raise HarnessError(f"{resolve_uri(uri)} holds no records yet: harness run --arch lstm --task copy")
+    return Store(resolve_uri(uri))
 
 
 class Store:
@@ -65,15 +72,19 @@ class Store:
     @_told
     def newest_experiment(self, task_label: str | None = None) -> str:
         """The id of a task's experiment, or of the one that was written last; HarnessError if there is none."""
-        found = [e for e in self.client.search_experiments() if e.name.startswith("harness-")]
-        names = [experiment.name.removeprefix("harness-") for experiment in found]
-        if not found:
+        names = self.task_labels()
+        if not names:
             raise HarnessError(f"{self.uri} holds no records yet: harness run --arch lstm --task copy")
-        if task_label is None:
-            return str(max(found, key=lambda e: int(e.tags.get("harness.written", 0))).experiment_id)
-        if task_label not in names:
+        if task_label is not None and task_label not in names:
             raise UsageError(unknown("recorded task", task_label, names))
-        return str(found[names.index(task_label)].experiment_id)
+        found = [self.client.get_experiment(self.experiment(name)) for name in names if task_label in (None, name)]
+        return str(max(found, key=lambda e: int(e.tags.get("harness.written", 0))).experiment_id)
+
+    @_told
+    def task_labels(self) -> list[str]:
+        """Tasks, with their options, of which there are records."""
+        names = [experiment.name for experiment in self.client.search_experiments()]
+        return [name.removeprefix("harness-") for name in names if name.startswith("harness-")]
 
     @_told
     def start(self, spec: RunSpec, sweep: str) -> str:
@@ -115,6 +126,12 @@ class Store:
                 if "harness.status" in run.data.tags:
                     with suppress(ValueError, KeyError, TypeError):  # of another version: it is no run of today's plans
                         yield run.info.run_id, record_of(run, learning_curves)
+
+    def find(self, name: str) -> list[tuple[str, Record]]:
+        """MLflow id and record, newest first, of the ended run of this MLflow id, or of those whose identity begins so."""
+        query = f"tags.`harness.identity` LIKE '{name}%'" if len(name) <= 16 else f"attributes.run_id = '{name}'"
+        found = [run for label in self.task_labels() for run in self.search(label, query)]
+        return [(run.info.run_id, record_of(run, curve=True)) for run in found if "harness.status" in run.data.tags]
 
     def running(self, task_labels: Iterable[str]) -> set[str]:
         """Identities of the runs that drivers are at work on."""

@@ -19,6 +19,8 @@ def expanded(arguments: Sequence[str], parser: argparse.ArgumentParser) -> list[
     path = _taken(typed)
     if path is None:
         return typed
+    if _taken(typed) is not None:
+        raise UsageError("--config is given twice: put all into one file.")
     flags = {option for action in parser._actions for option in action.option_strings if option.startswith("--")}
     content = _read(Path(path))
     for key in content:

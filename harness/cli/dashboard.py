@@ -8,7 +8,7 @@ import webbrowser
 from typing import Any
 
 from harness import interrupt
-from harness.cli.parse import whole
+from harness.cli.parse import completes, whole
 from harness.errors import HarnessError
 
 
@@ -16,23 +16,30 @@ def add(verbs: Any) -> None:
     parser = verbs.add_parser(
         "dashboard",
         help="MLflow's page, opened on accuracy against length",
-        description="Serves MLflow's page for the records on this machine alone (loopback) until Ctrl-C.",
+        description="Serves MLflow's page for the records, to this machine alone, until Ctrl-C.",
         epilog="examples:\n  harness dashboard --open\n  harness dashboard --task copy --tracking-uri sqlite:///other.db",
     )
-    parser.add_argument("--task", help="the task to open (default: the one recorded last)")
-    parser.add_argument("--tracking-uri", help="the store (default: MLFLOW_TRACKING_URI, else ./mlflow.db)")
-    parser.add_argument("--port", type=whole(1, 65535), default=0, help="default: a free one")
+    completes(
+        parser.add_argument("--task", metavar="NAME", help="the task to open (default: the one recorded last)"), "task"
+    )
+    parser.add_argument(
+        "--tracking-uri", metavar="URI", help="the store (default: MLFLOW_TRACKING_URI, else ./mlflow.db)"
+    )
+    parser.add_argument("--port", type=whole(1, 65535), default=0, metavar="N", help="default: a free one")
     parser.add_argument("--open", action="store_true", help="open the address in a browser")
     parser.set_defaults(call=call)
 
 
 def call(arguments: argparse.Namespace) -> int:
-    print("starting MLflow's page, about 15 seconds ...", file=sys.stderr)
     from harness import dashboard
-    from harness.store import resolve_uri
+    from harness.store import exists, resolve_uri
     from harness.track import Store
 
     uri = resolve_uri(arguments.tracking_uri)
+    if not exists(uri):
+        print(f"harness: {uri} holds no records yet: harness run --arch lstm --task copy", file=sys.stderr)
+        return 1
+    print("starting MLflow's page, about 15 seconds ...", file=sys.stderr, flush=True)
     experiment = Store(uri).newest_experiment(arguments.task)
     interrupt.as_exception()
     with dashboard.serving(uri, arguments.port) as (server, process):

@@ -59,6 +59,7 @@ def _architecture(name: str) -> dict[str, Any]:
     from harness.build import build_architecture, parts_of
     from harness.model import count_parameters
     from harness.spec import RunSpec
+    from harness.variants import HIDDEN_SIZE
 
     parts = parts_of(name)
     described: dict[str, Any] = {
@@ -66,7 +67,8 @@ def _architecture(name: str) -> dict[str, Any]:
         "about": _about(parts[0].plugin),
     }
     described["reference"] = "; ".join(r for part in parts if (r := getattr(part.plugin, "reference", "")))
-    described["options"] = {
+    described["options"] = {HIDDEN_SIZE: _option(Option(HIDDEN_SIZE, (int,), default=RunSpec.hidden_size), None)}
+    described["options"] |= {
         f"{part.name}.{key}": _option(option, getattr(part.plugin, "search_space", {}).get(key))
         for part in parts
         for key, option in part.options.items()
@@ -138,7 +140,7 @@ def _text(content: dict[str, Any]) -> str:
         if isinstance(value, dict):
             lines += [f"\n{title}:", *(f"  {key}: {_inline(inner)}" for key, inner in value.items())]
         else:
-            lines += ["", f"{title}: {value}" if title != "about" else value]
+            lines += ["", value if title == "about" else f"{title}: {value}".replace("; ", "\n  ")]
     if content.get("options"):
         lines += ["", "set one with --set NAME=VALUE; the part before the dot can be left out where it is clear"]
     return "\n".join(lines)
@@ -146,5 +148,7 @@ def _text(content: dict[str, Any]) -> str:
 
 def _inline(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {inner}" if key != "takes" else str(inner) for key, inner in value.items())
+        return ", ".join(
+            _inline(inner) if key == "takes" else f"{key} {_inline(inner)}" for key, inner in value.items()
+        )
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import json
+import shutil
+import textwrap
+from pathlib import Path
 from typing import Any
 
 from harness import registry, source
@@ -17,7 +21,7 @@ def add(verbs: Any) -> None:
     parser: Parser = verbs.add_parser(
         "list",
         help="architectures and tasks by name",
-        description="Lists architectures and tasks by name, with where they come from; nothing is imported.",
+        description="Lists architectures and tasks by name, without importing any of them.",
         epilog="examples:\n  harness list\n  harness list --broken    # imports everything; says what fails, and why",
     )
     parser.add_argument("--broken", action="store_true", help="import every plugin and list those that fail")
@@ -36,8 +40,8 @@ def call(arguments: argparse.Namespace) -> int:
     return 1 if arguments.broken and rows else 0
 
 
-def _row(plugin: registry.Plugin, by_import: bool) -> dict[str, str]:
-    row = {"kind": plugin.kind, "name": plugin.name, "from": plugin.origin, "about": "", "broken": ""}
+def _row(plugin: registry.Plugin, by_import: bool) -> dict[str, Any]:
+    row = {"kind": plugin.kind, "name": plugin.name, "from": plugin.origin, "about": "", "broken": "", "wraps": False}
     if by_import:
         try:
             plugin.load()
@@ -47,13 +51,21 @@ def _row(plugin: registry.Plugin, by_import: bool) -> dict[str, str]:
     path = source.locate(plugin.module)
     try:
         row["about"] = source.first_line(path) if path else ""
+        row["wraps"] = path is not None and _wraps(path, plugin.attribute)
         row["broken"] = "" if path else f"no module {plugin.module!r}"
     except (SyntaxError, ValueError, OSError) as error:
         row["broken"] = f"{type(error).__name__}: {error}"
     return row
 
 
-def _print(rows: list[dict[str, str]], broken: bool) -> None:
+def _wraps(path: Path, attribute: str) -> bool:
+    """Whether a class is written as a `Wrapper`."""
+    tree = ast.parse(path.read_bytes())
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == attribute]
+    return any(ast.unparse(base).rpartition(".")[2] == "Wrapper" for node in classes for base in node.bases)
+
+
+def _print(rows: list[dict[str, Any]], broken: bool) -> None:
     if broken and not rows:
         print("Every plugin can be imported.")
     width = max((len(row["name"]) for row in rows), default=0)
@@ -62,8 +74,19 @@ def _print(rows: list[dict[str, str]], broken: bool) -> None:
         if mine:
             print(f"{title}:")
         for row in mine:
-            stranger = "" if row["from"].startswith("rnn-harness ") else f"  [{row['from']}]"
-            about = f"BROKEN: {row['broken']}" if row["broken"] else row["about"]
-            print(f"  {row['name']:<{width}}  {about}{stranger}")
+            print(_wrapped(f"  {row['name']:<{width}}  ", _about(row)))
     if not broken:
         print("\nharness describe NAME tells more; a loose file is named by its path: --arch ./my_cell.py")
+
+
+def _about(row: dict[str, Any]) -> str:
+    about = f"BROKEN: {row['broken']}" if row["broken"] else row["about"]
+    wraps = f" (wraps any architecture, as in {row['name']}:gru)" if row["wraps"] else ""
+    stranger = "" if row["from"].startswith("rnn-harness ") else f"  [{row['from']}]"
+    return f"{about}{wraps}{stranger}"
+
+
+def _wrapped(name: str, text: str) -> str:
+    """As wide as the terminal, the text beside the name; on one line where there is no terminal."""
+    width = shutil.get_terminal_size((10_000, 0)).columns
+    return textwrap.fill(text, width, initial_indent=name, subsequent_indent=" " * len(name), break_on_hyphens=False)

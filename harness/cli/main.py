@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 import argcomplete
 
 from harness import interrupt
-from harness.cli import completion, dashboard, describe, run
+from harness.cli import completion, dashboard, describe, retry, run, show, status
 from harness.cli import list as list_verb
 from harness.cli.parse import Parser
 from harness.errors import HarnessError, StoreFailed
@@ -23,7 +25,8 @@ _EPILOG = """examples:
   harness describe lstm
   harness dashboard
 
-exit codes: 0 all well; 1 a run failed, its record and all others are kept; 2 wrong usage; 130 interrupted
+exit codes: 0 all well; 1 a run failed, its record and all others are kept;
+2 wrong usage; 130 interrupted
 """
 
 
@@ -34,6 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed = parser.parse_args(arguments)
     except SystemExit as end:
         return int(end.code or 0)
+    if parsed.verb is None:
+        parser.print_help(sys.stderr)
+        return 2
+    parsed.typed = shlex.join(["harness", *(sys.argv[1:] if arguments is None else arguments)])
     with interrupt.at_once():
         return _call(parsed)
 
@@ -60,8 +67,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Which recurrent architecture remembers longer, and how sure are we?",
         epilog=_EPILOG,
     )
-    verbs = parser.add_subparsers(dest="verb", metavar="verb", required=True, parser_class=Parser)
-    for verb in (run, list_verb, describe, dashboard, completion):
+    parser.add_argument("--version", action="version", version=f"harness {version('rnn-harness')}")
+    verbs = parser.add_subparsers(dest="verb", metavar="verb", parser_class=Parser)
+    for verb in (run, status, show, retry, list_verb, describe, dashboard, completion):
         verb.add(verbs)
     return parser
 

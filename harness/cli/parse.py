@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -11,23 +13,46 @@ from harness.cli import config
 from harness.errors import UsageError
 
 
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Leaves the verbs' names room to stand beside their help."""
+
+    def __init__(self, prog: str, **kwargs: Any) -> None:
+        super().__init__(prog, **kwargs)
+        self._action_max_length = 14  # argparse forgets that verbs are indented further than flags
+
+
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line and where help is; exit code 2."""
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        kwargs.setdefault("formatter_class", Help)
         super().__init__(allow_abbrev=False, **kwargs)
+        self._typed: list[str] = []
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        if args is not None and "--config" in self._option_string_actions:
+        self._typed = list(sys.argv[1:] if args is None else args)
+        if "--config" in self._option_string_actions:
             try:
-                args = config.expanded(args, self)
+                args = config.expanded(self._typed, self)
             except UsageError as error:
                 self.error(str(error))
-        return super().parse_known_args(args, namespace)
+        parsed, unknown = super().parse_known_args(args, namespace)
+        if unknown and self._subparsers is None:  # else the verb's own parser has told
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return parsed, unknown
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\nSee '{self.prog} --help'.\n")
+        self.exit(2, f"{self.prog}: {self._misspelt() or message}\nSee '{self.prog} --help'.\n")
+
+    def _misspelt(self) -> str:
+        """What to say of the first flag that there is none of: it explains whatever else is missing."""
+        mine = self._typed if self._subparsers is None else self._typed[:1]  # the rest are the verb's
+        flags = [token.partition("=")[0] for token in mine if token.startswith("--") and token != "--"]
+        wrong = next((flag for flag in flags if flag not in self._option_string_actions), None)
+        if wrong is None:
+            return ""
+        near = difflib.get_close_matches(wrong, self._option_string_actions, n=1)
+        return f"No flag {wrong}." + (f" Did you mean {near[0]}?" if near else "")
 
 
 class Many(argparse.Action):

@@ -1,0 +1,58 @@
+"""`harness retry`: runs of a sweep that ended badly, again, as new attempts."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any, get_args
+
+from harness.cli import flags
+from harness.cli.execution import Work, begin, carry_out
+from harness.cli.parse import Parser, many
+from harness.errors import HarnessError, UsageError, unknown
+from harness.record import Status
+
+_USUAL = ("error", "timeout", "out_of_memory")
+
+
+def add(verbs: Any) -> None:
+    parser: Parser = verbs.add_parser(
+        "retry",
+        help="failed runs of a sweep again",
+        description="Runs what ended badly again, as new attempts; the records of the old ones are kept.",
+        epilog="examples:\n  harness retry\n  harness retry --status error,timeout --timeout 600\n"
+        "  harness retry --sweep 1f3a --status diverged",
+    )
+    many(parser, "--status", metavar="STATUS", help=f"which ends to try again (default: {', '.join(_USUAL)})")
+    parser.add_argument("--sweep", metavar="NAME", help="its name, or how that begins (default: the newest)")
+    flags.add_where(parser.add_argument_group("where and how"))
+    parser.set_defaults(call=call)
+
+
+def call(arguments: argparse.Namespace) -> int:
+    wanted = arguments.status or list(_USUAL)
+    known = [status for status in get_args(Status) if status != "ok"]
+    for status in wanted:
+        if status not in known:
+            raise UsageError(unknown("status", status, known))
+    begin(arguments)
+    return carry_out(arguments, lambda: _asked(arguments, set(wanted)))
+
+
+def _asked(arguments: argparse.Namespace, wanted: set[str]) -> Work:
+    """The recorded sweep, and those of its runs that ended so."""
+    from harness.standing import standing
+    from harness.sweep import plan
+    from harness.track import existing
+
+    now = standing(existing(arguments.tracking_uri), arguments.sweep)
+    found = {key for key, (_, record) in now.records.items() if record.status in wanted}
+    if not found:
+        raise HarnessError(f"Sweep {now.sweep.name} has no runs that ended with {', '.join(sorted(wanted))}.")
+    sweep = now.sweep.asked()
+    changed = found - {spec.identity for spec in plan(sweep)}
+    if len(changed) == len(found):
+        raise HarnessError(f"The plugins' code has changed since: {now.sweep.command}")
+    if changed:
+        print(f"{len(changed)} of {len(found)} runs are left out: their plugins' code has changed.", file=sys.stderr)
+    return Work(sweep, now.sweep.command, found - changed)

@@ -1,0 +1,115 @@
+"""`harness show RUN`: everything about one run, and the command that repeats it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from harness.spec import RunSpec
+
+if TYPE_CHECKING:
+    from harness.record import Record
+
+
+_LAST = 15  # lines of what a run said
+
+
+def add(verbs: Any) -> None:
+    parser = verbs.add_parser(
+        "show",
+        help="everything about one run",
+        description="Shows what was asked, what was measured and what went wrong in one run, and how to repeat it.",
+        epilog="examples:\n  harness show 1f3a5c7e    # as harness status names it\n  harness show 1f3a5c7e --json",
+    )
+    parser.add_argument("run", help="its identity, or how that begins; or its MLflow id")
+    parser.add_argument("--tracking-uri", help="the store (default: MLFLOW_TRACKING_URI, else ./mlflow.db)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(call=call)
+
+
+def call(arguments: argparse.Namespace) -> int:
+    from harness.record import as_json
+    from harness.standing import find
+    from harness.track import existing
+
+    run_id, record = find(existing(arguments.tracking_uri), arguments.run)
+    if arguments.json:
+        content = {**as_json(record), "mlflow_run": run_id, "command": command_of(record.spec)}
+        print(json.dumps(content, indent=2, sort_keys=True))
+    else:
+        print(_text(run_id, record))
+    return 0
+
+
+def command_of(spec: RunSpec) -> str:
+    """The line that repeats a run, given the same plugin code."""
+    from harness.cli.flags import add_training
+    from harness.cli.parse import Parser
+
+    words = ["harness", "run", "--arch", spec.architecture, "--task", spec.task, "--length", str(spec.length)]
+    words += ["--seeds", "1", "--first-seed", str(spec.seed)]
+    if spec.test_lengths:
+        words += ["--test-length", ",".join(map(str, spec.test_lengths))]
+    training = Parser(add_help=False)
+    add_training(training)
+    for action in training._actions:
+        value = getattr(spec, action.dest)
+        if value != getattr(RunSpec, action.dest):
+            words += [action.option_strings[0], str(value)]
+    if spec.hidden_size != RunSpec.hidden_size:
+        words += ["--set", f"hidden_size={spec.hidden_size}"]
+    for name, value in spec.asked.items():
+        if "." in name:
+            words += ["--set", f"{name}={str(value).lower() if isinstance(value, bool) else value}"]
+    return shlex.join([*words, "--reuse", "none"])
+
+
+def _text(run_id: str, record: Record) -> str:
+    spec = record.spec
+    lines = [f"run {record.identity}", f"{spec.label} on {spec.task_label}, length {spec.length}, seed {spec.seed}", ""]
+    lines += [f"status: {record.status}" + (f": {record.reason}" if record.reason else "")]
+    lines += _measured(record)
+    sections = {
+        "settings": _settings(spec),
+        "asked": spec.asked,
+        "environment": record.environment,
+    }
+    for title, content in sections.items():
+        lines += ["", f"{title}:", *(f"  {key}: {value}" for key, value in content.items())]
+    if record.traceback:
+        said = record.traceback.rstrip().splitlines()
+        more = f" (all {len(said)} lines: --json)" if len(said) > _LAST else ""
+        lines += ["", f"it said last{more}:", *said[-_LAST:]]
+    return "\n".join([*lines, "", f"MLflow run: {run_id}", f"again: {command_of(spec)}"])
+
+
+def _measured(record: Record) -> list[str]:
+    lines = []
+    for length, scores in record.scores.items():
+        trained = " (trained at)" if length == record.spec.length and record.spec.test_lengths else ""
+        chance = f"chance {record.chances[length]:.2%}" if length in record.chances else "chance unknown"
+        lines.append(
+            f"length {length}{trained}: accuracy {scores.accuracy:.2%} ({chance}), loss {scores.loss:.4g}, "
+            f"exact match {scores.exact_match:.2%}"
+        )
+    if record.steps:
+        solved = f"solved after {record.steps_to_solve}" if record.steps_to_solve else "not solved"
+        lines.append(f"steps: {record.steps} trained, {solved} (on validation data, threshold {record.solved_at:.0%})")
+        lines.append(f"time: {record.seconds:.1f} s, {record.tokens_per_second:,.0f} tokens/s")
+    if record.parameters:
+        parts = ", ".join(f"{part} {count:,}" for part, count in record.parameters.items())
+        lines.append(f"parameters: {sum(record.parameters.values()):,} ({parts})")
+    if record.state_size is not None:
+        lines.append(f"state: {record.state_size:,} numbers carried from step to step")
+    if record.attempt > 1:
+        lines.append(f"attempt: {record.attempt}")
+    return lines
+
+
+def _settings(spec: RunSpec) -> dict[str, Any]:
+    left_out = ("architecture_options", "task_options", "asked", "label", "task_label")
+    plain = {key: value for key, value in json.loads(spec.to_json()).items() if key not in left_out}
+    task = spec.task_label.split()[0]
+    return {**plain, **spec.architecture_options, **{f"{task}.{key}": v for key, v in spec.task_options.items()}}

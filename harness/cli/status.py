@@ -1,0 +1,139 @@
+"""`harness status`: how far a sweep has come, and why runs failed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from harness import interrupt
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from harness.standing import Standing
+    from harness.track import Store
+
+_FAILED = ("error", "timeout", "out_of_memory", "diverged")
+_COLUMNS = ("planned", "ok", "failed", "refused", "running", "missing", "stale")
+_SECONDS_BETWEEN_LOOKS = 2.0
+_MOST_FAILURES = 20
+
+
+def add(verbs: Any) -> None:
+    parser = verbs.add_parser(
+        "status",
+        help="how far a sweep has come",
+        description="Counts the runs of a sweep: planned, ok, failed, refused, running, missing; says why runs failed.",
+        epilog="examples:\n  harness status\n  harness status --watch\n  harness status --sweep 1f3a --json",
+    )
+    parser.add_argument("--sweep", metavar="NAME", help="its name, or how that begins (default: the newest)")
+    parser.add_argument("--watch", action="store_true", help="look again every two seconds until nothing is running")
+    parser.add_argument("--tracking-uri", help="the store (default: MLFLOW_TRACKING_URI, else ./mlflow.db)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(call=call)
+
+
+def call(arguments: argparse.Namespace) -> int:
+    from harness.standing import standing
+    from harness.track import existing
+
+    store = existing(arguments.tracking_uri)
+    if arguments.watch and not arguments.json:
+        return _watch(store, arguments.sweep)
+    now = standing(store, arguments.sweep)
+    if arguments.json:
+        print(json.dumps(_as_json(now), indent=2))
+    else:
+        from rich.console import Console
+
+        Console().print(_shown(now))
+    return 0
+
+
+def _watch(store: Store, name: str | None) -> int:
+    from rich.live import Live
+
+    from harness.standing import standing
+
+    interrupt.as_exception()
+    now = standing(store, name)
+    with Live(_shown(now), auto_refresh=False) as live:
+        while now.running or store.drivers():
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+            now = standing(store, now.sweep.name)
+            live.update(_shown(now), refresh=True)
+    if not now.running and now.missing:
+        print("Nobody is at work on it.", file=sys.stderr)
+    return 0
+
+
+def _shown(now: Standing) -> RenderableType:
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = [(task, label, _counts(row)) for task, label, row in now.rows()]
+    used = [name for name in _COLUMNS if name in ("planned", "ok", "missing") or any(row[name] for *_, row in rows)]
+    table = Table()
+    for name in ("task", "architecture", *used):
+        table.add_column(name, justify="left" if name in ("task", "architecture") else "right")
+    for task, label, row in rows:
+        table.add_row(Text(task), Text(label), *(_cell(name, row[name]) for name in used))
+    begun = time.strftime("%Y-%m-%d %H:%M", time.localtime(now.sweep.began))
+    title = Text(f"sweep {now.sweep.name}, begun {begun}: {now.sweep.command}")
+    return Group(title, table, *(Text(line, style=style) for line, style in _notes(now)))
+
+
+def _cell(name: str, number: int) -> Any:
+    from rich.text import Text
+
+    style = {"failed": "red", "missing": "yellow", "stale": "yellow", "ok": "green"}.get(name, "")
+    return Text(str(number) if number else "-", style=style if number else "dim")
+
+
+def _notes(now: Standing) -> list[tuple[str, str]]:
+    """Failures with their cause, and how to go on."""
+    notes = []
+    failures = now.failures()
+    for record in failures[:_MOST_FAILURES]:
+        spec = record.spec
+        run = f"{record.identity[:8]} {spec.label} on {spec.task_label}, length {spec.length}, seed {spec.seed}"
+        notes.append((f"{run}: {record.status}: {record.reason}", "red"))
+    if len(failures) > _MOST_FAILURES:
+        notes.append((f"and {len(failures) - _MOST_FAILURES} more: harness status --json", "red"))
+    if failures:
+        notes.append((f"all about one: harness show {failures[0].identity[:8]}    again: harness retry", "dim"))
+    if any(row["stale"] for *_, row in now.rows()):
+        notes.append(("stale: the plugin's code has changed since; the same command runs these anew", "yellow"))
+    if now.missing and now.sweep.command:
+        notes.append((f"the rest: {now.sweep.command}", "dim"))
+    return notes
+
+
+def _counts(row: Counter[str]) -> Counter[str]:
+    return row + Counter(failed=sum(row[status] for status in _FAILED), refused=row["skipped"])
+
+
+def _as_json(now: Standing) -> dict[str, Any]:
+    return {
+        "sweep": now.sweep.name,
+        "command": now.sweep.command,
+        "rows": [{"task": task, "architecture": label, **_counts(row)} for task, label, row in now.rows()],
+        "missing": [vars(run) for run in now.missing],
+        "failures": [
+            {
+                "identity": record.identity,
+                "task": record.spec.task_label,
+                "architecture": record.spec.label,
+                "length": record.spec.length,
+                "seed": record.spec.seed,
+                "status": record.status,
+                "reason": record.reason,
+            }
+            for record in now.failures()
+        ],
+    }
