@@ -32,7 +32,7 @@ def bare(spec: RunSpec) -> float:
     model = build_model(spec, task)
     optimizer = make_optimizer(model, spec)
     begun = time.perf_counter()
-    for batch in batches(task, spec.seed, "train", spec.length, spec.steps, spec.batch_size):
+    for batch in batches(task, spec.seed, "train", spec.length, [spec.batch_size] * spec.steps):
         optimizer.zero_grad()
         model.loss(batch).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), spec.clip)

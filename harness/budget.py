@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from harness.errors import UsageError
+from harness.errors import HarnessError, PluginError, UsageError
+from harness.generators import kept
 from harness.model import count_parameters
+from harness.registry import told
 
 _LARGEST = 2**20
 
@@ -20,19 +22,18 @@ class Match:
 
     hidden_size: int
     parameters: int
-    asked: int
-
-    @property
-    def miss(self) -> float:
-        """How far off, as a share of what was asked."""
-        return abs(self.parameters - self.asked) / self.asked
 
 
 def match(build: Callable[[int], nn.Module], parameters: int) -> Match:
     """Finds the hidden_size whose really built model comes nearest to `parameters`; counts grow with it."""
 
     def count(size: int) -> int:
-        return _count(lambda: build(size))
+        try:
+            return _count(lambda: build(size))
+        except HarnessError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise PluginError(f"A model of hidden_size {size} cannot be made: {told(error)}") from error
 
     high = 1
     while count(high) < parameters:
@@ -46,14 +47,14 @@ def match(build: Callable[[int], nn.Module], parameters: int) -> Match:
         middle = (low + high) // 2
         low, high = (middle, high) if count(middle) < parameters else (low, middle)
     best = min((size for size in (low, high) if size), key=lambda size: abs(count(size) - parameters))
-    return Match(best, count(best), parameters)
+    return Match(best, count(best))
 
 
 def _count(build: Callable[[], nn.Module]) -> int:
     """Without memory for the weights where that works; some constructors ask for values and need the CPU."""
-    with torch.random.fork_rng(devices=[]):
+    with kept():
         try:
             with torch.device("meta"):
                 return count_parameters(build())
-        except (NotImplementedError, RuntimeError):
+        except Exception:  # whatever it is: on the CPU it is gone, or told as it is
             return count_parameters(build())

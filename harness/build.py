@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,9 @@ from torch import Tensor, nn
 from harness import registry
 from harness.architecture import Architecture, State, Wrapper
 from harness.errors import PluginError, Refused, UsageError
+from harness.generators import kept
 from harness.options import Option, options_of, resolve
+from harness.spec import RunSpec
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,25 @@ def parts_of(name: str) -> list[Part]:
     if len({part.name for part in parts}) < len(parts):
         raise UsageError(f"{name!r} names a part twice; each wrapper can be used once.")
     return parts
+
+
+def full_name(name: str) -> str:
+    """The name with what a wrapper alone wraps: 'deep' -> 'deep:lstm'."""
+    last = registry.find("architecture", registry.split_parts(name)[-1]).load()
+    return f"{name}:{last.default_base}" if is_wrapper(last) else name
+
+
+def refuse_other_code(spec: RunSpec) -> None:
+    """Raises PluginError where this machine's plugins are not those that the run was planned with."""
+    architecture = "+".join(part.code for part in parts_of(spec.architecture)) if spec.architecture_code else ""
+    task = registry.find("task", spec.task).fingerprint() if spec.task_code else ""
+    for name, planned, here in (
+        (spec.architecture, spec.architecture_code, architecture),
+        (spec.task, spec.task_code, task),
+    ):
+        if planned != here:
+            where = platform.node() or "this node"
+            raise PluginError(f"{name} has other code on {where} than on the driver: install the same version there.")
 
 
 def is_wrapper(plugin: Any) -> bool:
@@ -103,12 +125,13 @@ class PlainModule(Architecture):
         device = next((p.device for p in self.module.parameters()), torch.device("cpu"))
         was_training = [(part, part.training) for part in self.module.modules()]
         self.module.eval()
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        with torch.no_grad(), kept():
             out, _ = self.forward(torch.zeros(2, 3, self.input_size, device=device))
         for part, training in was_training:
             part.training = training
         if not isinstance(out, Tensor) or out.dim() != 3 or out.shape[:2] != (2, 3):
-            raise Refused(wrong_shape(type(self.module).__name__, (2, 3, self.input_size), out))
+            name = type(self.module).__name__
+            raise Refused(wrong_shape(name, (2, 3, self.input_size), out) + time_first(self.module))
         return out.shape[2]
 
 
@@ -117,6 +140,12 @@ def wrong_shape(name: str, given: tuple[int, ...], out: Any) -> str:
     seen = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
     rule = "an architecture maps (batch, time, input_size) to (batch, time, output_size), batch first"
     return f"{name} turned an input of shape {given} into {seen}; {rule}."
+
+
+def time_first(module: nn.Module) -> str:
+    """A hint to add to a refusal where a part of the module takes time first, as torch's layers do by default."""
+    parts = {type(part).__name__ for part in module.modules() if getattr(part, "batch_first", None) is False}
+    return f" {' and '.join(sorted(parts))}: batch_first=False; pass batch_first=True." if parts else ""
 
 
 def _load(name: str) -> Part:

@@ -20,7 +20,9 @@ from harness import dashboard
 from harness.cell import SCORES, params_of
 from harness.colours import colour
 from harness.record import Record
+from harness.report import Results
 from harness.spec import RunSpec
+from harness.summary import Curve, summarise
 from harness.track import Store
 
 _Points = dict[str, dict[int, float]]
@@ -98,7 +100,10 @@ def _wanted(records: list[Record]) -> Iterator[_Drawn]:
         for seed in dict.fromkeys(record.spec.seed for record in members):
             one = [record for record in members if record.spec.seed == seed]
             yield _Drawn("curve", label, f"{label} seed={seed}", _curve(one), one[0].spec)
-        yield _Drawn("summary", label, f"{label} over seeds", _summary(members), members[0].spec)
+    for curve in summarise(Results(records)).tasks[0].curves:
+        if curve.cells:
+            spec = next(record.spec for record in records if record.spec.label == curve.label)
+            yield _Drawn("summary", curve.label, f"{curve.label} over seeds", _summary(curve), spec)
     chance = {length: value for record in records for length, value in record.chances.items()}
     yield _Drawn("curve", "chance", "chance", {"accuracy_by_length": chance})
 
@@ -122,12 +127,15 @@ def _curve(records: Sequence[Record]) -> _Points:
     return points
 
 
-def _summary(records: Sequence[Record]) -> _Points:
-    """All seeds."""
+def _summary(curve: Curve) -> _Points:
+    """All seeds: the mean with its interval, where there are seeds enough for one."""
     points: _Points = defaultdict(dict)
-    for length in dict.fromkeys(record.spec.length for record in records):
-        members = [record for record in records if record.spec.length == length and record.score is not None]
-        scores = [record.score for record in members if record.score is not None]
-        points["accuracy_mean_by_length"][length] = sum(scores) / len(scores)
-        points["solved_share_by_length"][length] = sum(record.solved for record in members) / len(members)
+    for length, cell in curve.cells.items():
+        points["accuracy_mean_by_length"][length] = cell.mean
+        points["solved_share_by_length"][length] = cell.solved / len(cell.scores)
+        if cell.interval:
+            points["accuracy_low_by_length"][length], points["accuracy_high_by_length"][length] = cell.interval
+    points["horizon"][0] = curve.horizon or 0
+    if curve.horizon_interval:
+        points["horizon_low"][0], points["horizon_high"][0] = curve.horizon_interval
     return points

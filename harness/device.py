@@ -1,4 +1,4 @@
-"""Where the arithmetic happens: device, threads, denormals; and what of it belongs in the record."""
+"""Where the arithmetic happens: device, threads, denormals, determinism; and what of it belongs in the record."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from contextlib import contextmanager
 
 import torch
 
+from harness import cgroup
 from harness.errors import UsageError
+from harness.generators import kept
+
+_CUBLAS = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # one of the two values with which cuBLAS is deterministic
 
 
 def pick(name: str) -> torch.device:
@@ -26,14 +30,17 @@ def pick(name: str) -> torch.device:
 
 
 def cores() -> int:
-    """CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """CPU cores this process may use; of a share in the middle of a core the whole part, as the rest would stutter."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, int(min(there, cgroup.cpu_limit())))
 
 
 def slots(device: torch.device, per_gpu: int) -> list[str]:
     """What CUDA_VISIBLE_DEVICES is for each run at once: every GPU in turn, `per_gpu` times; empty on the CPU."""
-    if device.type != "cuda":
+    if device.type == "cpu":
         return []
+    if device.type == "mps":
+        return [""] * per_gpu  # there is one, whatever the number of cores, and it does not heed the variable
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     gpus = given.split(",") if given else [str(index) for index in range(torch.cuda.device_count())]
     return gpus * per_gpu
@@ -43,12 +50,13 @@ def memory_share(device: torch.device, jobs: int) -> int | None:
     """Bytes that one of `jobs` workers may hold; None where a limit would be in the way, as with CUDA's mappings."""
     if device.type != "cpu" or not hasattr(os, "sysconf"):
         return None
-    return int(0.9 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")) // jobs
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return int(0.9 * min(there, cgroup.memory_limit())) // jobs
 
 
 @contextmanager
 def computing(device: torch.device) -> Iterator[None]:
-    """One CPU thread with denormals flushed to zero, as it was before on leaving.
+    """One CPU thread with denormals flushed to zero, and a GPU that computes the same each time; as before on leaving.
 
     One thread makes results independent of the number of cores; parallel work is done by processes. Vanishing gradients
     are denormal numbers, on which CPUs are up to ten times slower; flushing agrees to six digits. On the CPU autograd
@@ -59,11 +67,34 @@ def computing(device: torch.device) -> Iterator[None]:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     try:
-        with torch.random.fork_rng(devices=[torch.cuda.current_device()] if device.type == "cuda" else []):
+        with _deterministic(device), kept([torch.cuda.current_device()] if device.type == "cuda" else []):
             yield
     finally:
         torch.set_flush_denormal(was_flushing)
         torch.set_num_threads(threads)
+
+
+@contextmanager
+def _deterministic(device: torch.device) -> Iterator[None]:
+    """On CUDA, kernels that give the same bits each time, and whole float32 products in cuDNN as in cuBLAS.
+
+    By itself cuDNN, which computes whole LSTMs and GRUs, rounds to TF32, and cuBLAS, which computes cells written step
+    by step, does not: the comparison would be one of roundings. cuBLAS reads the environment when it starts, with the
+    first product of a process; elsewhere the variable does nothing. An operation of a plugin that has no deterministic
+    kernel (as a scattered sum) still differs in the last bits.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    name, value = _CUBLAS
+    os.environ.setdefault(name, value)
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32, matmul.allow_tf32
+    cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32, matmul.allow_tf32 = True, False, False, False
+    try:
+        yield
+    finally:
+        cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32, matmul.allow_tf32 = before
 
 
 def flushes_denormals() -> bool:

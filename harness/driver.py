@@ -109,7 +109,8 @@ class Driver:
         self.attempts[key] += 1
         record.attempt = self.attempts[key]
         if not record.chances:  # its process did not live to tell
-            know_task(record, build_task(record.spec.task, record.spec.task_options))
+            with suppress(Exception, SystemExit):  # nor can it be told: the record's own reason says why
+                know_task(record, build_task(record.spec.task, record.spec.task_options))
         if self.revision:
             record.environment["git"] = self.revision
         run_id = self._patiently(lambda: self._written(key, record))

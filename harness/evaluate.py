@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from typing import Literal
 
 import torch
 
+from harness.errors import Refused
 from harness.model import Model, Sums
 from harness.record import Scores
 from harness.seeds import derive_seed
@@ -17,26 +19,48 @@ Split = Literal["train", "validation", "test", "probe"]
 _TOKENS_AT_ONCE = 50_000  # bounds the memory of an evaluation batch
 
 
-def batches(task: Task, seed: int, split: Split, length: int, count: int, batch_size: int) -> Iterator[Batch]:
-    """`count` batches of a split; the architecture has no say, so every one sees the same batches at one seed."""
+def batches(task: Task, seed: int, split: Split, length: int, sizes: Iterable[int]) -> Iterator[Batch]:
+    """One batch of a split of each size; the architecture has no say: every one sees the same batches at one seed."""
     generator = torch.Generator()
-    for index in range(count):
+    for index, size in enumerate(sizes):
         generator.manual_seed(derive_seed(seed, "data", split, length, index))
-        yield task.sample(generator, batch_size, length)
+        yield task.sample(generator, size, length)
 
 
 def evaluate(
-    model: Model, task: Task, seed: int, split: Split, length: int, sequences: int, device: torch.device
+    model: Model,
+    task: Task,
+    seed: int,
+    split: Split,
+    length: int,
+    sequences: int,
+    device: torch.device,
+    precision: str = "32",
 ) -> Scores:
-    """Scores over `sequences` sequences of a split; leaves the model in the mode it was in."""
+    """Scores over exactly `sequences` sequences of a split; leaves the model in the mode it was in."""
     size = max(1, min(sequences, 250, _TOKENS_AT_ONCE // length))
+    whole, rest = divmod(sequences, size)
     was_training = model.training
     model.eval()
-    with torch.no_grad():
-        stream = batches(task, seed, split, length, -(-sequences // size), size)
+    with torch.no_grad(), arithmetic(device, precision):
+        stream = batches(task, seed, split, length, [size] * whole + [rest] * (rest > 0))
         totals = [model.sums(to_device(batch, device)) for batch in stream]
     model.train(was_training)
     return _scores(totals)
+
+
+def arithmetic(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    """That of Lightning's training steps; for "64" the model itself is of another type."""
+    mixed = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
+    return torch.autocast(device.type, dtype=mixed) if mixed else nullcontext()
+
+
+def refuse_precision(precision: str, device: torch.device) -> None:
+    """Raises Refused where a device cannot compute at a precision."""
+    if precision == "16-mixed" and device.type != "cuda":
+        raise Refused("16-mixed needs a CUDA GPU; on other devices there is bf16-mixed.")
+    if precision == "64" and device.type == "mps":
+        raise Refused("mps has no 64-bit numbers: --precision 32, or --device cpu.")
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:

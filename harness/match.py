@@ -1,9 +1,26 @@
-"""Whether an architecture can be run on a task: `why_not` gives the reason it cannot, or None."""
+"""What a task must declare; whether an architecture can be run on it: `why_not` gives the reason it cannot, or None."""
 
 from __future__ import annotations
 
 from harness.architecture import Architecture
-from harness.task import Task
+from harness.errors import PluginError
+from harness.registry import defined_at
+from harness.task import Classes, Task, Tokens, Vectors
+
+_DECLARED: dict[str, tuple[type, ...]] = {"inputs": (Tokens, Vectors), "targets": (Classes, Vectors)}
+
+
+def refuse_undeclared(task: Task) -> None:
+    """Raises PluginError for what is no task, and for one that does not say what its inputs or its targets are."""
+    cls = type(task)
+    if not isinstance(task, Task):
+        raise PluginError(f"{cls.__name__} ({defined_at(cls)}) is no harness.Task: derive it from that.")
+    for name, kinds in _DECLARED.items():
+        declared = getattr(task, name, None)
+        if not isinstance(declared, kinds):
+            wanted = " or ".join(kind.__name__ for kind in kinds)
+            seen = "nothing" if declared is None else repr(declared)
+            raise PluginError(f"{cls.__name__} ({defined_at(cls)}) declares {seen} as its {name}: it must be {wanted}.")
 
 
 def why_not(architecture: Architecture, task: Task, longest: int) -> str | None:

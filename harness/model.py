@@ -108,11 +108,14 @@ def count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
 
 
-def state_size(state: State) -> int:
-    """Numbers carried from one step to the next for one sequence; 0 for a stateless architecture."""
+def state_size(state: State) -> int | None:
+    """Numbers carried from one step to the next for one sequence; None where the state, or part of it, is not told."""
     if isinstance(state, Tensor):
         return state[0].numel() * (2 if state.is_complex() else 1)
-    return sum(state_size(part) for part in state) if isinstance(state, (tuple, list)) else 0
+    if not isinstance(state, (tuple, list)):
+        return None
+    sizes = [state_size(part) for part in state]
+    return None if None in sizes else sum(size for size in sizes if size is not None)
 
 
 def _answer_width(targets: Classes | Vectors) -> int:

@@ -1,15 +1,19 @@
-"""Options are keyword-only constructor arguments: found, parsed from text and checked here. Never imports torch."""
+"""Options are keyword-only constructor arguments: found, parsed from text and checked here. Never imports torch.
+
+What is no number, word, truth value or None (`kernel_sizes: tuple[int, ...] = (3, 3)`) is fixed: it keeps its default,
+which is part of the plugin's code, and is no part of a spec.
+"""
 
 from __future__ import annotations
 
 import inspect
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from harness.errors import UsageError, unknown
+from harness.errors import PluginError, UsageError, unknown
 
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -28,8 +32,15 @@ class Option:
         return self.default is inspect.Parameter.empty
 
     @property
+    def fixed(self) -> bool:
+        """Whether there is nothing that it could be set to."""
+        return not (self.types or self.choices)
+
+    @property
     def kind(self) -> str:
         """What it takes, for people: 'tanh | relu', 'float', 'int or none'."""
+        if self.fixed:
+            return "fixed (cannot be set)"
         choices = " | ".join(_shown(choice) for choice in self.choices)
         return " or ".join([*([choices] if choices else []), *map(_type_name, self.types)])
 
@@ -42,7 +53,7 @@ class Option:
             value = _parse_as(kind, text)
             if value is not _NO_VALUE:
                 return value
-        raise ValueError(f"{self.name} takes {self.kind}, got {text!r}")
+        raise self._unfit(text)
 
     def check(self, value: Any) -> Any:
         """`value` itself (an int widened where a float is meant), or a ValueError."""
@@ -50,11 +61,19 @@ class Option:
             return value
         if type(value) is int and float in self.types:
             return float(value)
-        raise ValueError(f"{self.name} takes {self.kind}, got {value!r}")
+        raise self._unfit(value)
+
+    def _unfit(self, value: Any) -> ValueError:
+        if self.fixed:
+            return ValueError(
+                f"{self.name} is fixed at {self.default!r}: only numbers, words and true or false are set"
+            )
+        return ValueError(f"{self.name} takes {self.kind}, got {value!r}")
 
 
 _NO_VALUE = object()
 _PARSE_ORDER = [types.NoneType, bool, int, float, str]
+_CONTAINERS = (tuple, list, dict, set, frozenset, Sequence, Mapping)
 
 
 def options_of(plugin: Any) -> dict[str, Option]:
@@ -66,12 +85,16 @@ def options_of(plugin: Any) -> dict[str, Option]:
 
 
 def resolve(owner: str, options: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Every option with its value, given or default; raises UsageError for unknown, missing and unfit ones."""
+    """Every option that is not fixed with its value, given or default; UsageError for unknown, missing, unfit ones."""
     for name in given:
         if name not in options:
             raise UsageError(unknown(f"option of {owner}", name, options))
     resolved = {}
     for name, option in options.items():
+        if option.fixed and option.required:
+            raise PluginError(f"{owner} needs {name!r}, which cannot be set from outside: give it a default.")
+        if option.fixed and name not in given:
+            continue
         if name not in given and option.required:
             raise UsageError(f"{owner} needs a value for {name!r} ({option.kind}): --set {name}=...")
         try:
@@ -82,6 +105,8 @@ def resolve(owner: str, options: Mapping[str, Option], given: Mapping[str, Any])
 
 
 def _option(parameter: inspect.Parameter, hint: Any) -> Option:
+    if parameter.default is not parameter.empty and type(parameter.default) not in _PARSE_ORDER:
+        return Option(parameter.name, (), (), parameter.default)
     if hint is None and parameter.default not in (None, parameter.empty):
         hint = type(parameter.default)
     accepted, choices = _accepted(hint)
@@ -91,7 +116,7 @@ def _option(parameter: inspect.Parameter, hint: Any) -> Option:
 
 
 def _accepted(hint: Any) -> tuple[tuple[type, ...], tuple[Any, ...]]:
-    """The types and choices a type hint admits; anything this does not know is taken as text."""
+    """The types and choices a type hint admits; nothing for a container, and text for anything this does not know."""
     origin = typing.get_origin(hint)
     if origin is typing.Annotated:
         return _accepted(typing.get_args(hint)[0])
@@ -101,6 +126,8 @@ def _accepted(hint: Any) -> tuple[tuple[type, ...], tuple[Any, ...]]:
         accepted = [kind for part in typing.get_args(hint) for kind in _accepted(part)[0]]
         choices = [choice for part in typing.get_args(hint) for choice in _accepted(part)[1]]
         return tuple(dict.fromkeys(accepted)), tuple(choices)
+    if (origin or hint) in _CONTAINERS:
+        return (), ()
     return ((hint,), ()) if hint in _PARSE_ORDER else ((str,), ())
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 
 from harness.device import computing
-from harness.evaluate import batches, to_device
-from harness.run import build_model, build_task, outcome, probe_batch, refuse_unfit
+from harness.evaluate import arithmetic, batches, refuse_precision, to_device
+from harness.run import build_model, build_task, outcome, probe_batch, refuse_unfit, time_steps
 from harness.spec import RunSpec
 from harness.train import make_optimizer
 
@@ -43,29 +43,37 @@ def _preview(task: str, label: str, specs: list[RunSpec], done: set[str], device
     try:
         with computing(device):
             pace = _seconds_per_time_step(shortest, device)
-    except Exception as error:
+            made = build_task(shortest.task, shortest.task_options)
+            fed = {length: time_steps(made, length) for length in {spec.length for spec in left}}
+    except (Exception, SystemExit) as error:
         return Preview(task, label, len(specs), len(specs) - len(left), ": ".join(outcome(error)), 0.0)
-    seconds = _EVALUATION * pace * sum(spec.steps * _time_steps(spec) for spec in left)
+    seconds = _EVALUATION * pace * sum(spec.steps * fed[spec.length] for spec in left)
     return Preview(task, label, len(specs), len(specs) - len(left), "", seconds)
 
 
 def _seconds_per_time_step(spec: RunSpec, device: torch.device) -> float:
     """What one time step of one training step costs: cost is linear in the length."""
+    refuse_precision(spec.precision, device)
     task = build_task(spec.task, spec.task_options)
     model = build_model(spec, task).to(device)
     refuse_unfit(model, task, spec, probe_batch(task, spec, device))
+    if spec.precision == "64":
+        model = model.double()
     optimizer = make_optimizer(model, spec)
-    begun, time_steps = 0.0, 0
-    for number, batch in enumerate(batches(task, spec.seed, "probe", spec.length, _STEPS + 1, spec.batch_size)):
+    begun = 0.0
+    for number, batch in enumerate(batches(task, spec.seed, "probe", spec.length, [spec.batch_size] * (_STEPS + 1))):
         if number == 1:
-            begun = time.perf_counter()
+            begun = _now(device)
         optimizer.zero_grad()
-        torch.autograd.backward(model.loss(to_device(batch, device)))
+        with arithmetic(device, spec.precision):
+            loss = model.loss(to_device(batch, device))
+        torch.autograd.backward(loss)
         optimizer.step()
-        time_steps = batch.inputs.shape[1]
-    return (time.perf_counter() - begun) / _STEPS / time_steps
+    return (_now(device) - begun) / _STEPS / time_steps(task, spec.length)
 
 
-def _time_steps(spec: RunSpec) -> int:
-    task = build_task(spec.task, spec.task_options)
-    return task.sample(torch.Generator().manual_seed(0), 1, spec.length).inputs.shape[1]
+def _now(device: torch.device) -> float:
+    """Seconds on a clock, read when the device has done all it was given."""
+    if device.type != "cpu":
+        torch.accelerator.synchronize()
+    return time.perf_counter()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harness.build import wrong_shape
+from harness.build import time_first, wrong_shape
 from harness.errors import Refused
+from harness.generators import kept, seed_all
 from harness.model import Model
 from harness.task import Batch, Task, Tokens
 
@@ -33,7 +34,7 @@ class _as_it_was:  # noqa: N801
     def __enter__(self) -> None:
         self.training = [module.training for module in self.model.modules()]
         self.buffers = [buffer.clone() for buffer in self.model.buffers()]
-        self.rng = torch.random.fork_rng(devices=_cuda_devices(self.model))
+        self.rng = kept(_cuda_devices(self.model))
         self.rng.__enter__()
 
     def __exit__(self, *error: object) -> None:
@@ -50,7 +51,8 @@ def _shape(model: Model, batch: Batch) -> None:
     out, _ = model.architecture(x, None, batch.lengths)
     expected = (*x.shape[:2], model.architecture.output_size)
     if not isinstance(out, Tensor) or tuple(out.shape) != expected:
-        raise Refused(wrong_shape("it", tuple(x.shape), out) + f" Expected {expected}.")
+        said = wrong_shape("it", tuple(x.shape), out) + f" Expected {expected}."
+        raise Refused(said + time_first(model.architecture))
 
 
 def _finite(model: Model, batch: Batch) -> None:
@@ -70,7 +72,8 @@ def _rows_apart(model: Model, batch: Batch) -> None:
     difference = (before[1:] - after[1:]).abs().max().item()
     if difference > _tolerance(before):
         seen = f"changing one row of a batch moved the outputs of other rows by up to {difference:.2g}"
-        raise Refused(f"{seen}; rows of a batch must not see each other (as in batch normalisation over rows).")
+        rule = "rows of a batch must not see each other (as in batch normalisation over rows)."
+        raise Refused(f"{seen}; {rule}{time_first(model.architecture)}")
 
 
 def _blind_to_the_future(model: Model, task: Task, batch: Batch) -> None:
@@ -89,13 +92,13 @@ def _blind_to_the_future(model: Model, task: Task, batch: Batch) -> None:
 
 
 def _answers(model: Model, batch: Batch) -> Tensor:
-    torch.manual_seed(0)  # the same dropout for the same rows
+    seed_all(0)  # the same dropout for the same rows
     answer: Tensor = model(batch.inputs, batch.lengths)[0]
     return answer.float()
 
 
 def _each_step(model: Model, inputs: Tensor) -> Tensor:
-    torch.manual_seed(0)
+    seed_all(0)
     model.eval()
     out: Tensor = model.architecture(model.embedding(inputs), None, None)[0]
     return out.float()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.metadata
 import importlib.util
 import inspect
 import sys
+import traceback
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -17,6 +19,7 @@ from harness import source
 from harness.errors import PluginError, UsageError, one_line, unknown
 
 Kind = Literal["architecture", "task", "report"]
+_LOOSE = "harness_loose_"  # what the modules of loose files are called, before their stem
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,16 @@ class Plugin:
             raise PluginError(f"{self.kind} {self.name!r} ({self.origin}) cannot be imported: {cause}") from error
 
     def fingerprint(self) -> str:
-        """A digest of the code the plugin is made of, found without importing it."""
-        path = self.path or source.locate(self.module)
-        if path is None:
-            return f"version-{self.origin}"
+        """The version of its distribution, and a digest of the code it is made of, found without importing it."""
+        if self.path:
+            return self._digest(self.path.stem, self.path)
+        path = source.locate(self.module)
+        version = self.origin.rpartition(" ")[2]
+        return f"{version}-{self._digest(self.module, path)}" if path else version
+
+    def _digest(self, module: str, path: Path) -> str:
         try:
-            return source.fingerprint(path.stem if self.path else self.module, path, loose=self.path is not None)
+            return source.fingerprint(module, path, loose=self.path is not None)
         except SyntaxError as error:
             raise PluginError(f"{self.kind} {self.name!r} ({self.origin}) is not Python: {error}") from None
 
@@ -79,11 +86,39 @@ def find(kind: Kind, name: str) -> Plugin:
         return _loose(kind, name)
     known = _entry_points(kind)
     if name not in known:
+        if Path(f"{name}.py").is_file():
+            raise UsageError(f"No {kind} {name!r}. Did you mean './{name}.py'?")
         raise UsageError(unknown(kind, name, known))
     if len(known[name]) > 1:
         origins = " and ".join(plugin.origin for plugin in known[name])
         raise PluginError(f"{kind} {name!r} is brought by {origins}: uninstall one of them.")
     return known[name][0]
+
+
+def place(error: BaseException) -> str:
+    """Where in a plugin's own code an error came up, such as 'my_cell.py:12', the innermost line; '' if nowhere."""
+    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
+        file = Path(frame.f_code.co_filename)
+        if _is_of_a_plugin(frame.f_globals.get("__name__", ""), file):
+            return f"{file.name}:{line}"
+    return ""
+
+
+def defined_at(plugin: type) -> str:
+    """Where a class is defined, such as 'my_task.py:7', or its module where that has no source."""
+    try:
+        return f"{Path(inspect.getfile(plugin)).name}:{inspect.getsourcelines(plugin)[1]}"
+    except (OSError, TypeError):
+        return plugin.__module__
+
+
+def told(error: BaseException) -> str:
+    """A plugin's error in one line, with its place: 'RuntimeError: no weights (my_cell.py:12)'."""
+    said = f"{type(error).__name__}: {error}".splitlines()[0].rstrip(": ")
+    if isinstance(error, SystemExit):
+        said = f"the plugin called sys.exit({error.code})"
+    where = place(error)
+    return f"{said} ({where})" if where else said
 
 
 def is_file(name: str) -> bool:
@@ -122,12 +157,26 @@ def _entry_points(kind: Kind) -> dict[str, list[Plugin]]:
     return found
 
 
+def _is_of_a_plugin(module: str, file: Path) -> bool:
+    """Whether a module is of an installed plugin's package, or is a loose file that was loaded, or lies beside one."""
+    kinds: tuple[Kind, ...] = ("architecture", "task")
+    tops = {plugin.module.partition(".")[0] for kind in kinds for plugin in plugins(kind)}
+    if module.partition(".")[0] == "harness":
+        return module.startswith(("harness.plugins.", "harness.tasks."))
+    loose = [getattr(sys.modules[name], "__file__", "") for name in list(sys.modules) if name.startswith(_LOOSE)]
+    return module.partition(".")[0] in tops or file.parent in {Path(path).parent for path in loose}
+
+
 def _loose(kind: Kind, name: str) -> Plugin:
     file, _, attribute = name.partition(".py:")
     path = Path(file if file.endswith(".py") else f"{file}.py").expanduser().resolve()
     if not path.is_file():
-        raise UsageError(f"There is no file {path}.")
-    module = f"harness_loose_{path.stem}_{sha256(str(path).encode()).hexdigest()[:8]}"
+        near = difflib.get_close_matches(
+            path.name, [file.name for file in path.parent.glob("*.py") if file.is_file()], n=1
+        )
+        hint = f" Did you mean {path.with_name(near[0])}?" if near else ""
+        raise UsageError(f"There is no file {path}.{hint}")
+    module = f"{_LOOSE}{path.stem}_{sha256(str(path).encode()).hexdigest()[:8]}"
     return Plugin(kind, short_name(name), module, attribute, str(path), path)
 
 

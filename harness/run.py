@@ -9,12 +9,12 @@ import torch
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from harness import registry
-from harness.build import build_architecture
+from harness.build import build_architecture, refuse_other_code
 from harness.device import computing, environment
-from harness.engines.parcel import refuse_other_code
-from harness.errors import HarnessError, Refused
-from harness.evaluate import batches, evaluate, to_device
-from harness.match import why_not
+from harness.errors import HarnessError, PluginError, Refused
+from harness.evaluate import batches, evaluate, refuse_precision, to_device
+from harness.generators import seed_all
+from harness.match import refuse_undeclared, why_not
 from harness.model import Model, count_parameters, state_size
 from harness.options import options_of, resolve
 from harness.probe import refuse_if_unsound
@@ -41,8 +41,7 @@ def run(spec: RunSpec, device: torch.device, watch: Watcher = lambda progress: N
 
 
 def _run(spec: RunSpec, device: torch.device, watch: Watcher, record: Record) -> None:
-    if spec.precision == "16-mixed" and device.type != "cuda":
-        raise Refused("16-mixed needs a CUDA GPU; on other devices there is bf16-mixed.")
+    refuse_precision(spec.precision, device)
     refuse_other_code(spec)
     task = build_task(spec.task, spec.task_options)
     know_task(record, task)
@@ -57,20 +56,23 @@ def _run(spec: RunSpec, device: torch.device, watch: Watcher, record: Record) ->
     finally:
         _keep(training, record)
     for length in _tested(spec):
-        record.scores[length] = evaluate(model, task, spec.seed, "test", length, spec.test_sequences, device)
+        record.scores[length] = evaluate(
+            model, task, spec.seed, "test", length, spec.test_sequences, device, spec.precision
+        )
 
 
 def build_task(name: str, options: dict[str, Any]) -> Task:
     """The task of a name, with its options; a ValueError of its constructor refuses them."""
     plugin = registry.find("task", name).load()
     task: Task = plugin(**resolve(name, options_of(plugin), options))
+    refuse_undeclared(task)
     return task
 
 
 def build_model(spec: RunSpec, task: Task) -> Model:
     """The model of a spec, initialised from the spec's seed."""
-    torch.manual_seed(derive_seed(spec.seed, "init"))
-    longest = _time_steps(task, _longest(spec))
+    seed_all(derive_seed(spec.seed, "init"))
+    longest = time_steps(task, _longest(spec))
     size = task.inputs.size
     architecture = build_architecture(spec.architecture, size, spec.hidden_size, spec.architecture_options, longest)
     return Model(architecture, task)
@@ -84,28 +86,25 @@ def know_task(record: Record, task: Task) -> None:
 
 def outcome(error: BaseException) -> tuple[Status, str]:
     """The status and the one-line reason that an exception stands for."""
-    text = f"{type(error).__name__}: {error}".splitlines()[0]
     if isinstance(error, (KeyboardInterrupt, SIGTERMException)):
-        return "interrupted", "interrupted from outside"
+        return "interrupted", "interrupted"
     if isinstance(error, Refused):
         return "skipped", str(error)
     if isinstance(error, Diverged):
         return "diverged", str(error)
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):
-        return "out_of_memory", text
-    if isinstance(error, SystemExit):
-        return "error", f"the plugin called sys.exit({error.code})"
-    return "error", str(error) if isinstance(error, HarnessError) else text
+        return "out_of_memory", registry.told(error)
+    return "error", str(error) if isinstance(error, HarnessError) else registry.told(error)
 
 
 def probe_batch(task: Task, spec: RunSpec, device: torch.device) -> Batch:
     """Four sequences that are neither trained nor tested on."""
-    return to_device(next(batches(task, spec.seed, "probe", spec.length, 1, 4)), device)
+    return to_device(next(batches(task, spec.seed, "probe", spec.length, [4])), device)
 
 
 def refuse_unfit(model: Model, task: Task, spec: RunSpec, batch: Batch) -> None:
     """Raises Refused where the pair does not fit, or the model breaks a rule on these sequences."""
-    reason = why_not(model.architecture, task, _time_steps(task, _longest(spec)))
+    reason = why_not(model.architecture, task, time_steps(task, _longest(spec)))
     if reason:
         raise Refused(f"{spec.label or spec.architecture} cannot be run on {spec.task}: {reason}.")
     refuse_if_unsound(model, task, batch)
@@ -132,6 +131,9 @@ def _longest(spec: RunSpec) -> int:
     return max(spec.length, *spec.test_lengths, 1)
 
 
-def _time_steps(task: Task, length: int) -> int:
+def time_steps(task: Task, length: int) -> int:
     """Time steps of one sequence of a length, found by sampling one."""
-    return task.sample(torch.Generator().manual_seed(0), 1, length).inputs.shape[1]
+    batch = task.sample(torch.Generator().manual_seed(0), 1, length)
+    if not isinstance(batch, Batch):
+        raise PluginError(f"{type(task).__name__}.sample returned a {type(batch).__name__}, not a harness.Batch.")
+    return batch.inputs.shape[1]

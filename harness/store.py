@@ -57,6 +57,12 @@ def opened(uri: str) -> MlflowClient:
         raise HarnessError(f"The store {uri} cannot be opened: {_cause(error)}") from error
 
 
+def exists(uri: str) -> bool:
+    """Whether there is a store to look into; of a server that is assumed. Nothing is created."""
+    path = sqlite_path(uri)
+    return path is None or not _is_empty(path)
+
+
 @contextmanager
 def failures_told(uri: str) -> Iterator[None]:
     """Turns whatever a store that could be opened raises later on into StoreFailed, with the way out."""

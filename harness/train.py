@@ -8,16 +8,20 @@ import signal
 import threading
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from harness.errors import Refused, unknown
 from harness.evaluate import batches, evaluate, to_device
+from harness.generators import seed_all
 from harness.model import Model
 from harness.record import CurvePoint
 from harness.seeds import derive_seed
@@ -74,7 +78,7 @@ def train(model: Model, task: Task, spec: RunSpec, device: torch.device, result:
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
-    torch.manual_seed(derive_seed(spec.seed, "order"))  # dropout draws from the global generator
+    seed_all(derive_seed(spec.seed, "order"))  # dropout draws from the global generator
     with _interruptible(keeper):
         trainer.fit(_Module(model, spec, keeper.losses), train_dataloaders=_Stream(task, spec))
 
@@ -90,7 +94,7 @@ class _Stream:
 
     def __iter__(self) -> Iterator[Batch]:
         spec = self.spec
-        return batches(self.task, spec.seed, "train", spec.length, spec.steps, spec.batch_size)
+        return batches(self.task, spec.seed, "train", spec.length, repeat(spec.batch_size, spec.steps))
 
 
 class _Module(pl.LightningModule):
@@ -115,8 +119,10 @@ class _Module(pl.LightningModule):
 def make_optimizer(model: Model, spec: RunSpec) -> torch.optim.Optimizer:
     """The optimizer of a spec, with the architecture's own parameter groups."""
     groups: dict[str, dict[str, Any]] = {}  # those that differ in nothing are one: an optimizer step costs by group
+    own_groups = [{**group, "params": _parameters(group)} for group in model.architecture.parameter_groups()]
+    _refuse_part_of_them(model.architecture, own_groups)
     frame = {"params": [*model.embedding.parameters(), *model.head.parameters()]}
-    for group in [frame, *model.architecture.parameter_groups()]:
+    for group in [frame, *own_groups]:
         settings = {key: value for key, value in group.items() if key != "params"}
         settings["lr"] = spec.lr * settings.pop("lr_scale", 1.0)
         groups.setdefault(repr(sorted(settings.items())), {"params": [], **settings})["params"] += group["params"]
@@ -124,7 +130,33 @@ def make_optimizer(model: Model, spec: RunSpec) -> torch.optim.Optimizer:
     own: dict[str, Any] = {"betas": (0.9, spec.beta2)} if spec.optimizer.startswith("adam") else {}
     if spec.optimizer != "rmsprop" and "mixed" not in spec.precision:
         own["fused"] = True  # 2.6 times as fast a step on a CPU; Lightning cannot clip with it in mixed precision
-    return getattr(torch.optim, kind)(groups.values(), lr=spec.lr, **own)  # type: ignore[no-any-return]
+    optimizer: torch.optim.Optimizer = getattr(torch.optim, kind)(groups.values(), lr=spec.lr, **own)
+    _refuse_unknown_settings(own_groups, {"params", "lr_scale", *optimizer.defaults} - {"lr"})
+    return optimizer
+
+
+def _parameters(group: dict[str, Any]) -> list[Tensor]:
+    """Those of a group, which may name them by an iterator or be of a single one."""
+    found = group.get("params", [])
+    return [found] if isinstance(found, Tensor) else list(found)
+
+
+def _refuse_part_of_them(architecture: nn.Module, groups: list[dict[str, Any]]) -> None:
+    """Every trainable parameter must be in exactly one group: one in none would keep its first value unnoticed."""
+    times = Counter(id(parameter) for group in groups for parameter in group["params"])
+    names = {id(parameter): name for name, parameter in architecture.named_parameters() if parameter.requires_grad}
+    forgotten = [name for key, name in names.items() if key not in times]
+    twice = [names.get(key, "a frozen or foreign one") for key, number in times.items() if number > 1]
+    for wrong, what in ((forgotten, "leaves out"), (twice, "lists more than once")):
+        if wrong:
+            shown = ", ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
+            raise Refused(f"parameter_groups() {what} {shown}: every parameter belongs in exactly one group.")
+
+
+def _refuse_unknown_settings(groups: list[dict[str, Any]], known: set[str]) -> None:
+    for name in (name for group in groups for name in group):
+        if name not in known:
+            raise Refused(f"parameter_groups(): {unknown('setting of a group', name, known)}")
 
 
 class _Keeper(pl.Callback):
@@ -171,7 +203,7 @@ class _Keeper(pl.Callback):
             raise Diverged(f"the loss became {losses[bad].item()} at step {self.result.steps - len(losses) + bad + 1}")
         scores = evaluate(
             self.model, self.task, self.spec.seed, "validation", self.spec.length, self.spec.validation_sequences,
-            self.device,
+            self.device, self.spec.precision,
         )  # fmt: skip
         if not math.isfinite(scores.loss):
             raise Diverged(f"the validation loss became {scores.loss} at step {self.result.steps}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from harness.options import Option, options_of, resolve
 from harness.spec import RunSpec, display_name
 
 HIDDEN_SIZE = "hidden_size"
+MOST_RUNS = 100_000
+"""Of one task in one sweep: more would take months, and more memory than there is."""
 Typed = Mapping[str, tuple[str, ...]]
 """What was typed: a name, plain or as 'part.name', and its values as text."""
 
@@ -51,9 +54,16 @@ class _Owner:
                 raise UsageError(f"{key} of {self.name} is set twice: say all its values at once, {key}=VALUE,VALUE.")
             if key:
                 mine[key] = values
+        refuse_endless(math.prod(len(values) for values in mine.values()))
         parsed = [[_parse(self.known[key], text) for text in values] for key, values in mine.items()]
         for combination in itertools.product(*parsed):
             yield dict(zip(mine, combination, strict=True))
+
+
+def refuse_endless(runs: int) -> None:
+    """Raises UsageError for more runs than anybody can want."""
+    if runs > MOST_RUNS:
+        raise UsageError(f"This makes {runs:,} runs, and {MOST_RUNS:,} are the most: fewer seeds, lengths or values.")
 
 
 def architecture_variants(name: str, typed: Typed) -> Iterator[Variant]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 from torch import nn
 
 from harness.architecture import Architecture
-from harness.build import PlainModule, as_architecture, build_architecture, parts_of
+from harness.build import PlainModule, as_architecture, build_architecture, parts_of, refuse_other_code
 from harness.errors import PluginError, Refused, UsageError
 
 INPUT, HIDDEN = 3, 8
@@ -226,3 +227,32 @@ def test_finding_the_output_size_disturbs_neither_generator_nor_buffers_nor_mode
     assert [part.training for part in module.modules()] == modes
     assert all(torch.equal(a, b) for a, b in zip(module.buffers(), buffers, strict=True))
     assert all(parameter.grad is None for parameter in module.parameters())
+
+
+# Other machines
+
+
+@pytest.mark.parametrize("planned", [{"architecture_code": "0" * 16}, {"task_code": "0" * 16}])
+def test_other_code_than_the_run_was_planned_with_is_refused(small, planned):
+    with pytest.raises(PluginError, match=r"^(lstm|copy) has other code on .*: install the same version there\.$"):
+        refuse_other_code(small(**planned))
+
+
+# What torch's own layers get wrong
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_a_wrong_shape_of_a_layer_that_takes_time_first_says_so(first):
+    class LastOnly(nn.GRU):
+        def forward(self, x):
+            return super().forward(x)[0][1:]
+
+    with pytest.raises(Refused) as refusal:
+        adapted(LastOnly(INPUT, HIDDEN, batch_first=first))
+    assert ("LastOnly: batch_first=False; pass batch_first=True." in str(refusal.value)) is not first
+
+
+def test_a_plain_modules_dry_run_leaves_every_generator_alone():
+    before = random.getstate()
+    adapted(Plain(lambda out: out * random.random()))
+    assert random.getstate() == before

@@ -27,10 +27,19 @@ def test_each_curve_is_one_run_with_length_as_its_step(store, finished):
     }
 
 
-def test_a_summary_is_the_mean_over_seeds_with_the_share_that_solved(store, finished):
+def test_a_summary_is_the_mean_over_seeds_with_its_interval_and_the_share_that_solved(store, finished):
     write_curves(store, [finished(seed=seed, accuracy=accuracy) for seed, accuracy in enumerate((0.5, 1.0))], "s")
     assert drawn(store, "accuracy_mean_by_length", "summary") == {"lstm over seeds": [(3, 0.75)]}
     assert drawn(store, "solved_share_by_length", "summary") == {"lstm over seeds": [(3, 0.5)]}
+    assert drawn(store, "accuracy_low_by_length", "summary") == {"lstm over seeds": [(3, 0.5)]}
+    assert drawn(store, "accuracy_high_by_length", "summary") == {"lstm over seeds": [(3, 1.0)]}
+
+
+def test_the_horizon_is_the_longest_length_solved_and_0_where_none_is(store, finished):
+    solved = [finished(length=length, seed=seed, accuracy=0.95) for length in (2, 8) for seed in (0, 1)]
+    write_curves(store, [*solved, finished(label="gru", length=2, accuracy=0.5)], "s")
+    assert drawn(store, "horizon", "summary") == {"lstm over seeds": [(0, 8.0)], "gru over seeds": [(0, 0.0)]}
+    assert drawn(store, "horizon_low", "summary") == {"lstm over seeds": [(0, 8.0)], "gru over seeds": []}
 
 
 def test_what_is_drawn_already_is_left_alone_and_what_differs_is_drawn_anew(store, finished):

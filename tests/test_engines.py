@@ -12,8 +12,12 @@ from harness.engines.local import Local
 
 
 class Listener:
-    def __init__(self):
-        self.heard = []
+    def __init__(self, refused=()):
+        self.heard, self.refused = [], refused
+
+    def claim(self, key):
+        self.heard.append(("claimed", key))
+        return key not in self.refused
 
     def started(self, key):
         self.heard.append(("started", key))
@@ -165,8 +169,25 @@ def test_cancelling_ends_what_runs_and_what_waits(small):
         engine.submit(str(seed), small(seed=seed))
     engine.collect(listener)
     engine.cancel()
+    assert {record.status for _, record in engine.collect(listener)} <= {"ok", "interrupted"}
     assert engine.collect(listener) == []
     assert not engine.workers
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: Inline(torch.device("cpu")), lambda: Local("cpu", 2)], ids=["inline", "local"]
+)
+@pytest.mark.parametrize("refused", ["135", "012345"])
+def test_runs_that_others_have_are_dropped(small, make, refused):
+    engine, listener, ended = make(), Listener(refused), []
+    for seed in range(6):
+        engine.submit(str(seed), small(seed=seed))
+    while news := engine.collect(listener):
+        ended += news
+    assert sorted(key for key, _ in ended) == sorted(set("012345") - set(refused))
+    assert [key for what, key in listener.heard if what == "claimed"] == list("012345")
+    begun = [key for what, key in listener.heard if what == "started"]
+    assert all(listener.heard.index(("claimed", key)) < listener.heard.index(("started", key)) for key in begun)
 
 
 def test_runs_that_wait_behind_a_dead_one_are_run_all_the_same(small, cells):

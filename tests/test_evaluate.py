@@ -4,9 +4,12 @@ import pytest
 import torch
 
 from harness.build import build_architecture
-from harness.evaluate import batches, evaluate, to_device
-from harness.model import Model
+from harness.errors import Refused
+from harness.evaluate import batches, evaluate, refuse_precision, to_device
+from harness.model import Model, Sums
 from harness.run import build_task
+
+CPU = torch.device("cpu")
 
 
 @pytest.fixture
@@ -21,7 +24,7 @@ def model(task):
 
 
 def first(task, *where):
-    return next(batches(task, *where, 1, 4)).inputs
+    return next(batches(task, *where, [4])).inputs
 
 
 def test_every_architecture_sees_the_same_batches_at_one_seed(task):
@@ -36,7 +39,7 @@ def test_seeds_splits_and_lengths_have_streams_of_their_own(task):
 
 
 def test_a_stream_of_more_batches_begins_with_the_same_ones(task):
-    few, many = (list(batches(task, 0, "train", 5, count, 4)) for count in (2, 4))
+    few, many = (list(batches(task, 0, "train", 5, [4] * count)) for count in (2, 4))
     assert all(torch.equal(a.inputs, b.inputs) for a, b in zip(few, many, strict=False))
 
 
@@ -56,10 +59,10 @@ def test_evaluation_turns_dropout_off(task, model):
 
 def test_scores_do_not_depend_on_how_sequences_are_batched(task, model, monkeypatch):
     whole = evaluate(model, task, 0, "test", 5, 250, torch.device("cpu"))
-    sums = [model.eval().sums(batch) for batch in batches(task, 0, "test", 5, 1, 250)]
+    sums = [model.eval().sums(batch) for batch in batches(task, 0, "test", 5, [250])]
     parts = [
         model.sums(batch._replace(**{k: v[i::2] for k, v in batch._asdict().items() if v is not None}))
-        for batch in batches(task, 0, "test", 5, 1, 250)
+        for batch in batches(task, 0, "test", 5, [250])
         for i in (0, 1)
     ]
     assert sum(part.right for part in parts) == sums[0].right
@@ -68,7 +71,43 @@ def test_scores_do_not_depend_on_how_sequences_are_batched(task, model, monkeypa
 
 
 def test_lengths_stay_on_the_cpu_when_a_batch_moves():
-    batch = next(batches(build_task("adding", {"variant": "hochreiter"}), 0, "train", 20, 1, 4))
+    batch = next(batches(build_task("adding", {"variant": "hochreiter"}), 0, "train", 20, [4]))
     moved = to_device(batch, torch.device("meta"))
     assert moved.inputs.device.type == "meta"
     assert moved.lengths is batch.lengths
+
+
+@pytest.mark.parametrize(("sequences", "sizes"), [(3, [3]), (250, [250]), (501, [250, 250, 1])])
+def test_exactly_as_many_sequences_count_as_were_asked(task, model, monkeypatch, sequences, sizes):
+    seen = []
+    monkeypatch.setattr(model, "sums", lambda batch: seen.append(len(batch.inputs)) or Sums(1.0, 1, 1, 1, 1, 1))
+    evaluate(model, task, 0, "test", 5, sequences, CPU)
+    assert seen == sizes
+
+
+@pytest.mark.parametrize(("precision", "mixed"), [("32", False), ("bf16-mixed", True)])
+def test_evaluation_computes_as_training_does(task, model, precision, mixed):
+    seen = set()
+    model.head.register_forward_hook(lambda module, given, answer: seen.add(answer.dtype))
+    evaluate(model, task, 0, "test", 5, 8, CPU, precision)
+    assert seen == {torch.bfloat16 if mixed else torch.float32}
+
+
+@pytest.mark.parametrize(
+    ("precision", "device", "reason"),
+    [
+        ("16-mixed", "cpu", "16-mixed needs a CUDA GPU; on other devices there is bf16-mixed"),
+        ("16-mixed", "mps", "16-mixed needs a CUDA GPU"),
+        ("64", "mps", "mps has no 64-bit numbers: --precision 32, or --device cpu"),
+    ],
+)
+def test_a_precision_that_a_device_does_not_have_is_refused(precision, device, reason):
+    with pytest.raises(Refused, match=reason):
+        refuse_precision(precision, torch.device(device))
+
+
+@pytest.mark.parametrize(
+    ("precision", "device"), [("64", "cpu"), ("16-mixed", "cuda"), ("bf16-mixed", "mps"), ("32", "mps")]
+)
+def test_a_precision_that_a_device_has_is_not_refused(precision, device):
+    refuse_precision(precision, torch.device(device))

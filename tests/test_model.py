@@ -113,3 +113,9 @@ def test_an_unknown_inputs_kind_is_fed_as_it_is():
     assert isinstance(model.embedding, torch.nn.Identity)
     assert isinstance(Model(Scripted(4, 4), build_task("copy", {})).embedding, OneHot)
     assert isinstance(Tokens(3).size, int)
+
+
+@pytest.mark.parametrize("state", [None, (None,), (torch.zeros(2, 4), None)])
+def test_a_state_that_is_not_told_has_no_size_rather_than_none_at_all(state):
+    assert state_size(state) is None
+    assert state_size(()) == 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Optional
 
 import pytest
 
-from harness.errors import UsageError
+from harness.errors import PluginError, UsageError
 from harness.options import options_of, resolve
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ class Everything:
         untyped_none=None,
         shape=(1, 2),
         unknown: Unknown = 7,
+        kernels: tuple[int, ...] = (3, 3),
+        activation=abs,
+        maybe_several: list[int] | None = None,
     ): ...
 
 
@@ -95,7 +98,10 @@ def test_no_keyword_only_argument_is_no_option():
         ("noted", "int"),
         ("untyped", "float"),
         ("untyped_none", "str"),
-        ("shape", "str"),
+        ("shape", "fixed (cannot be set)"),
+        ("kernels", "fixed (cannot be set)"),
+        ("activation", "fixed (cannot be set)"),
+        ("maybe_several", "none"),
         ("unknown", "int"),
     ],
 )
@@ -180,7 +186,7 @@ def test_text_that_does_not_fit_is_an_error_with_what_the_option_takes(name, tex
 def test_options_that_are_not_given_have_their_defaults():
     resolved = resolve("cell", OPTIONS, {"depth": 4})
     assert resolved["depth"] == 4
-    assert {**resolved, "depth": 2} == {name: option.default for name, option in OPTIONS.items()}
+    assert {**resolved, "depth": 2} == {name: o.default for name, o in OPTIONS.items() if not o.fixed}
 
 
 def test_a_whole_number_is_widened_where_a_real_one_is_meant_the_default_as_well():
@@ -206,7 +212,7 @@ def test_a_value_that_fits_is_kept_as_it_is(name, value):
 
 def test_an_unknown_option_is_an_error_with_the_nearest():
     with pytest.raises(
-        UsageError, match=r"^No option of cell 'dept'. Did you mean 'depth'\? Known: any_of, clip, depth, "
+        UsageError, match=r"^No option of cell 'dept'. Did you mean 'depth'\? Known: activation, any_of, clip, depth, "
     ):
         resolve("cell", OPTIONS, {"dept": 1})
 
@@ -219,3 +225,31 @@ def test_a_required_option_that_is_not_given_is_an_error_that_says_how_to_give_i
     with pytest.raises(UsageError, match=r"^cell needs a value for 'order' \(int\): --set order=\.\.\.$"):
         resolve("cell", options, {})
     assert resolve("cell", options, {"order": 3}) == {"order": 3}
+
+
+# Fixed
+
+
+def test_a_default_that_cannot_be_typed_stays_with_the_constructor():
+    """A spec is plain data; the default is part of the plugin's code, and its fingerprint of the spec."""
+    resolved = resolve("cell", OPTIONS, {})
+    assert {"shape", "kernels", "activation"}.isdisjoint(resolved)
+    assert Everything(1, 2, **resolved) is not None
+
+
+def test_a_fixed_option_cannot_be_set_and_says_so():
+    with pytest.raises(
+        ValueError, match=r"^kernels is fixed at \(3, 3\): only numbers, words and true or false are set"
+    ):
+        OPTIONS["kernels"].parse("5")
+    with pytest.raises(UsageError, match=r"^cell: kernels is fixed at"):
+        resolve("cell", OPTIONS, {"kernels": [5]})
+
+
+def test_an_option_that_can_neither_be_set_nor_left_out_is_the_plugins_fault():
+    def make(input_size, hidden_size, *, kernels: tuple[int, ...]): ...
+
+    with pytest.raises(
+        PluginError, match=r"^cell needs 'kernels', which cannot be set from outside: give it a default"
+    ):
+        resolve("cell", options_of(make), {})

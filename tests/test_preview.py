@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from harness.preview import preview
+from harness.preview import _now, preview
 
 CPU = torch.device("cpu")
 
@@ -50,7 +50,7 @@ def test_a_plugin_that_fails_is_told(small, tmp_path):
         "        super().__init__()\n        raise OSError('no weights')\n"
     )
     (row,) = preview([replace(small(), architecture=str(path))], set(), CPU)
-    assert row.trouble == "error: OSError: no weights"
+    assert row.trouble == "error: OSError: no weights (cell.py:5)"
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0 s"), (89, "89 s"), (90, "2 min"), (5400, "1.5 h")])
@@ -58,3 +58,37 @@ def test_durations_read_as_people_say_them(seconds, text):
     from harness.cli.plan import duration
 
     assert duration(seconds) == text
+
+
+def test_a_plugin_that_leaves_is_told(small, tmp_path):
+    path = tmp_path / "cell.py"
+    path.write_text("import sys\ndef make(input_size, hidden_size):\n    sys.exit(3)\n")
+    (row,) = preview([replace(small(), architecture=f"{path}:make")], set(), CPU)
+    assert row.trouble == "error: the plugin called sys.exit(3) (cell.py:3)"
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("64", "torch.float64"), ("bf16-mixed", "torch.bfloat16")])
+def test_a_preview_times_steps_at_the_precision_asked(small, tmp_path, precision, dtype):
+    path = tmp_path / "cell.py"
+    path.write_text(
+        "import torch\nfrom torch import nn\nclass Cell(nn.Linear):\n    def __init__(self, input_size, hidden_size):\n"
+        "        super().__init__(input_size, hidden_size)\n"
+        "    def forward(self, x):\n        out = super().forward(x)\n"
+        "        if torch.is_grad_enabled():\n            raise TypeError(out.dtype)\n        return out\n"
+    )
+    (row,) = preview([small(precision=precision, architecture=str(path))], set(), CPU)
+    assert row.trouble == f"error: TypeError: {dtype} (cell.py:9)"
+
+
+def test_a_precision_that_is_not_there_is_told(small):
+    (row,) = preview([small(precision="16-mixed")], set(), CPU)
+    assert row.trouble.startswith("skipped: 16-mixed needs a CUDA GPU")
+
+
+def test_the_clock_waits_for_an_accelerator_and_not_for_the_cpu(monkeypatch):
+    waits = []
+    monkeypatch.setattr(torch.accelerator, "synchronize", lambda: waits.append(1))
+    _now(CPU)
+    assert not waits
+    _now(torch.device("cuda"))
+    assert waits

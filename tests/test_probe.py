@@ -1,5 +1,6 @@
 """A model that breaks a rule is refused before training, whatever it declares; a sound one passes untouched."""
 
+import numpy
 import pytest
 import torch
 from torch import nn
@@ -59,6 +60,19 @@ class TimeFirst(Base):
         return self.rnn(x.transpose(0, 1).contiguous())[0]
 
 
+class TorchsOwn(nn.GRU):
+    """As torch has it: time first."""
+
+    def __init__(self):
+        super().__init__(10, 8)
+
+
+class NoisyByNumpy(Base):
+    def forward(self, x):
+        noise = numpy.random.rand(1, 1, 8) if self.training else numpy.ones((1, 1, 8))
+        return self.rnn(x)[0] * torch.tensor(noise, dtype=torch.float32)
+
+
 class LastOnly(Base):
     def forward(self, x):
         return self.rnn(x)[0][:, -1]
@@ -75,7 +89,7 @@ def probe(module, variant="next"):
     width = task.inputs.size
     module.rnn = nn.RNN(width, 8, batch_first=True)
     model = Model(as_architecture(module, width, 8), task)
-    refuse_if_unsound(model, task, next(batches(task, 0, "probe", 12, 1, 4)))
+    refuse_if_unsound(model, task, next(batches(task, 0, "probe", 12, [4])))
     return model
 
 
@@ -106,7 +120,14 @@ def test_a_wrong_shape_is_refused_with_both_shapes(module):
         probe(module())
 
 
-@pytest.mark.parametrize("module", [Base, WithDropout])
+def test_a_layer_of_torchs_that_takes_time_first_is_told_so():
+    task = build_task("copy", {})
+    model = Model(as_architecture(TorchsOwn(), 10, 8), task)
+    with pytest.raises(Refused, match=r"not see each other .* TorchsOwn: batch_first=False; pass batch_first=True\.$"):
+        refuse_if_unsound(model, task, next(batches(task, 0, "probe", 5, [4])))
+
+
+@pytest.mark.parametrize("module", [Base, WithDropout, NoisyByNumpy])
 def test_a_sound_model_passes(module):
     probe(module())
 
@@ -122,7 +143,7 @@ def test_probing_leaves_mode_buffers_and_generators_alone():
         module.rnn = nn.RNN(task.inputs.size, 8, batch_first=True)
         model = Model(as_architecture(module, task.inputs.size, 8), task)
         seen = module.seen.clone()
-        refuse_if_unsound(model, task, next(batches(task, 0, "probe", 12, 1, 4)))
+        refuse_if_unsound(model, task, next(batches(task, 0, "probe", 12, [4])))
     assert torch.equal(module.seen, seen)
     assert model.training
     assert torch.equal(before, torch.get_rng_state())

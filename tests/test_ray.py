@@ -99,8 +99,12 @@ def cells(tmp_path_factory):
 
 
 class Listener:
-    def __init__(self):
-        self.heard = []
+    def __init__(self, refused=()):
+        self.heard, self.refused, self.claimed = [], refused, []
+
+    def claim(self, key):
+        self.claimed.append(key)
+        return key not in self.refused
 
     def started(self, key):
         self.heard.append((key, "started"))

@@ -39,6 +39,11 @@ def nodes():
         cluster.shutdown()
 
 
+class Listener(Quiet):
+    def claim(self, key):
+        return True
+
+
 class Killer(Quiet):
     """Takes a node away when some runs have ended and others are under way everywhere."""
 
@@ -57,8 +62,8 @@ def test_a_node_that_is_lost_costs_no_record_and_changes_none(nodes, empty_store
     class Counting(Ray):
         lost = 0
 
-        def _land(self, reference, listener):
-            landed = super()._land(reference, listener)
+        def _land(self, reference):
+            landed = super()._land(reference)
             self.lost += not landed
             return landed
 
@@ -79,7 +84,7 @@ def test_a_share_of_a_gpu_is_asked_for_where_the_cluster_has_one(nodes, small):
     engine = Ray(gpus=0.25)
     assert engine.device == "cuda"
     engine.submit("on a GPU", small())
-    ((_, record),) = engine.collect(Quiet())
+    ((_, record),) = engine.collect(Listener())
     assert "--device cuda: there is no such device here" in record.reason  # Ray believed the node, torch does not
 
 

@@ -107,7 +107,7 @@ def test_an_entry_point_to_what_its_module_does_not_have_is_an_error_with_what_i
 
 def test_a_plugin_without_source_has_its_version_for_a_fingerprint(folder):
     distribution(folder, "author", {"cell": "compiled_away:Cell"}, version="3.2")
-    assert registry.find("architecture", "cell").fingerprint() == "version-author 3.2"
+    assert registry.find("architecture", "cell").fingerprint() == "3.2"
 
 
 # Loose files
@@ -180,6 +180,19 @@ def test_a_missing_file_is_an_error_with_its_full_path(folder, name):
     file = "folder.py" if "folder" in name else "missing.py"
     with pytest.raises(UsageError, match=f"There is no file {folder / file}"):
         registry.find("architecture", name)
+
+
+@pytest.mark.parametrize("name", ["./cel.py", "cel.py", "cel.py:Cell"])
+def test_a_mistyped_file_is_an_error_with_the_nearest_beside_it(folder, name):
+    write(folder / "cell.py", CELL.format(name="Cell"))
+    with pytest.raises(UsageError, match=rf"There is no file .*cel.py. Did you mean {folder / 'cell.py'}\?$"):
+        registry.find("architecture", name)
+
+
+def test_a_file_without_its_ending_is_an_error_with_how_to_name_it(folder):
+    write(folder / "cell.py", CELL.format(name="Cell"))
+    with pytest.raises(UsageError, match=r"^No architecture 'cell'. Did you mean './cell.py'\?$"):
+        registry.find("architecture", "cell")
 
 
 @pytest.mark.parametrize(
@@ -301,3 +314,35 @@ def test_a_part_is_called_by_its_name_its_class_or_its_file(part, short):
 )
 def test_a_file_is_told_from_a_name_by_its_ending(name, expected):
     assert registry.is_file(name) is expected
+
+
+# Where it went wrong
+
+
+def error_of(call):
+    try:
+        call()
+    except BaseException as error:
+        return error
+    raise AssertionError("it raised nothing")
+
+
+def test_an_error_is_told_with_the_innermost_line_of_the_plugins_own_code(folder):
+    write(folder / "helper.py", "import json\n\n\ndef read(text):\n    return json.loads(text)\n")
+    write(folder / "cell.py", "import helper\n\n\ndef make(input_size, hidden_size):\n    return helper.read('{')\n")
+    make = registry.find("architecture", "./cell.py:make").load()
+    said = registry.told(error_of(lambda: make(1, 2)))
+    assert said.startswith("JSONDecodeError: Expecting property name")
+    assert said.endswith(" (helper.py:5)")  # neither the library that raised it, nor the file that called the helper
+
+
+def test_an_installed_plugins_error_is_told_with_its_line_as_well(folder):
+    distribution(folder, "author", {"cell": "author_cells:Cell"})
+    write(folder / "author_cells.py", "class Cell:\n    def __init__(self):\n        raise KeyError('weights')\n")
+    cell = registry.find("architecture", "cell").load()
+    assert registry.told(error_of(cell)) == "KeyError: 'weights' (author_cells.py:3)"
+
+
+def test_an_error_outside_of_any_plugin_has_no_place():
+    assert registry.told(error_of(lambda: int("x"))) == "ValueError: invalid literal for int() with base 10: 'x'"
+    assert registry.told(error_of(sys.exit)) == "the plugin called sys.exit(None)"

@@ -1,14 +1,21 @@
 """One run: the record it ends as, whatever happens, and that the same spec gives the same record."""
 
+import json
+import random
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy
 import pytest
 import torch
 
 import harness.evaluate
+from harness.model import Model
+from harness.record import as_json
 from harness.run import outcome, run
+from harness.spec import RunSpec
 from harness.train import Diverged
+from harness.variants import architecture_variants
 
 CPU = torch.device("cpu")
 GOLDEN = Path(__file__).parent / "golden" / "lstm_copy_20_steps.txt"
@@ -90,9 +97,9 @@ def test_test_data_is_touched_once_and_last(small, monkeypatch):
     order = []
     sample = harness.evaluate.batches
 
-    def observed(task, seed, split, length, count, batch_size):
+    def observed(task, seed, split, length, sizes):
         order.append((split, length))
-        return sample(task, seed, split, length, count, batch_size)
+        return sample(task, seed, split, length, sizes)
 
     monkeypatch.setattr(harness.evaluate, "batches", observed)
     monkeypatch.setattr("harness.train.batches", observed)
@@ -106,12 +113,14 @@ def test_test_data_is_touched_once_and_last(small, monkeypatch):
 @pytest.mark.parametrize(
     ("body", "status", "reason"),
     [
-        ("raise RuntimeError('no luck')", "error", "RuntimeError: no luck"),
+        ("raise RuntimeError('no luck')", "error", "RuntimeError: no luck (cell.py:11)"),
+        ("raise RuntimeError", "error", "RuntimeError (cell.py:11)"),
+        ("torch.ones(2) @ torch.ones(3)", "error", " (cell.py:11)"),
         ("if self.calls > 3: raise ValueError('after three')", "error", "ValueError: after three"),
         ("if self.calls > 3: x = x * float('nan')", "diverged", "the loss became nan at step 4"),
         ("x = x * float('inf')", "skipped", "not finite"),
-        ("if self.calls > 3: sys.exit(1)", "error", "called sys.exit(1)"),
-        ("if self.calls > 3: raise KeyboardInterrupt", "interrupted", "from outside"),
+        ("if self.calls > 3: sys.exit(1)", "error", "called sys.exit(1) (cell.py:11)"),
+        ("if self.calls > 3: raise KeyboardInterrupt", "interrupted", "interrupted"),
         ("if self.calls > 3: raise MemoryError", "out_of_memory", "MemoryError"),
         ("if self.calls > 3: torch.empty(10**14)", "out_of_memory", "can't allocate memory"),
         ("x = x + x.mean(0, keepdim=True)", "skipped", "rows of a batch must not see each other"),
@@ -129,7 +138,7 @@ def test_whatever_a_plugin_does_becomes_a_status_and_a_reason(small, tmp_path, b
 
 def test_a_constructor_that_raises_is_an_error_with_its_traceback(small, tmp_path):
     record = run(small(architecture=plugin(tmp_path, "pass", "raise OSError('no weights')")), CPU)
-    assert (record.status, record.reason) == ("error", "OSError: no weights")
+    assert (record.status, record.reason) == ("error", "OSError: no weights (cell.py:6)")
     assert "cell.py" in record.traceback
 
 
@@ -162,3 +171,54 @@ def test_no_exception_is_without_a_status():
 def test_what_was_asked_is_on_record_beside_what_was_resolved(small):
     spec = replace(small(), asked={"steps": 6})
     assert run(spec, CPU).spec.asked == {"steps": 6}
+
+
+def test_a_step_that_raises_is_told_with_its_line_though_the_core_calls_it(small, tmp_path):
+    path = tmp_path / "cell.py"
+    path.write_text(
+        "from harness import CellArchitecture\n\n\nclass Cell(CellArchitecture):\n"
+        "    def step(self, x, state):\n        return self.missing(x), state\n"
+    )
+    reason = run(small(architecture=f"deep:{path}", architecture_options={}), CPU).reason
+    assert reason == "AttributeError: 'Cell' object has no attribute 'missing' (cell.py:6)"
+
+
+def test_the_same_spec_gives_the_same_weights_from_whichever_generator(small, tmp_path):
+    constructor = "import random, numpy; self.scale = random.random() + numpy.random.rand()"
+    spec = small(architecture=plugin(tmp_path, "x = x * self.scale", constructor))
+    before = random.getstate(), numpy.random.get_state()[1].tolist()
+    first = run(spec, CPU)
+    assert (random.getstate(), numpy.random.get_state()[1].tolist()) == before
+    random.random(), numpy.random.rand()
+    assert first.status == "ok"
+    assert comparable(run(spec, CPU)) == comparable(first)
+    assert run(replace(spec, seed=1), CPU).curve != first.curve
+
+
+def test_a_plain_module_has_a_state_of_unknown_size(small, tmp_path):
+    record = run(small(architecture=plugin(tmp_path, "pass")), CPU)
+    assert (record.status, record.state_size) == ("ok", None)
+    assert json.loads(json.dumps(as_json(record)))["state_size"] is None
+
+
+def test_a_fixed_option_reaches_a_worker_as_the_constructor_has_it(small, tmp_path):
+    path = tmp_path / "cell.py"
+    path.write_text(
+        "from torch import nn\n\n\nclass Cell(nn.GRU):\n"
+        "    def __init__(self, input_size, hidden_size, *, kernels: tuple[int, ...] = (3, 3), leak: float = 0.5):\n"
+        "        assert kernels == (3, 3)\n"
+        "        super().__init__(input_size, hidden_size, batch_first=True)\n"
+    )
+    (variant,) = architecture_variants(str(path), {})
+    assert variant.options == {"cell.leak": 0.5}
+    spec = small(architecture=str(path), architecture_options=variant.options)
+    assert run(RunSpec.from_json(spec.to_json()), CPU).status == "ok"
+
+
+@pytest.mark.parametrize(("precision", "mixed"), [("32", False), ("bf16-mixed", True)])
+def test_validation_and_test_are_computed_as_training_is(small, monkeypatch, precision, mixed):
+    seen = []
+    sums = Model.sums
+    monkeypatch.setattr(Model, "sums", lambda *given: seen.append(torch.is_autocast_enabled("cpu")) or sums(*given))
+    assert run(small(precision=precision), CPU).status == "ok"
+    assert seen == [mixed] * 3  # twice on validation data, once on test data

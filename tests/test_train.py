@@ -1,13 +1,15 @@
 """The training loop: what it does to gradients, when it stops, what it leaves behind."""
 
 import math
+import re
 
 import pytest
 import torch
 from torch import nn
 
-from harness.build import build_architecture
+from harness.build import as_architecture, build_architecture
 from harness.device import computing
+from harness.errors import Refused
 from harness.model import Model
 from harness.run import build_task
 from harness.train import Diverged, Training, make_optimizer, train
@@ -87,8 +89,6 @@ def test_a_loss_that_is_not_finite_ends_the_run_at_its_step(small):
             Breaks.calls += 1
             return self.rnn(x)[0] * (float("nan") if Breaks.calls > 4 else 1.0)
 
-    from harness.build import as_architecture
-
     architecture = as_architecture(Breaks(), 10, 8)  # the dry run is the first call
     with pytest.raises(Diverged, match="nan at step 4"):
         trained(small(validate_every=6), architecture)
@@ -140,8 +140,6 @@ def test_denormals_are_flushed_wherever_the_model_computes(small):
         def forward(self, x):
             return Asks.apply(self.rnn(x)[0])
 
-    from harness.build import as_architecture
-
     trained(small(steps=1), as_architecture(Observed(), 10, 8))
     assert seen == {"forward": 0.0, "backward": 0.0}
     assert (torch.full((1,), 1e-30) * 1e-10).item() != 0.0  # and only there
@@ -173,3 +171,43 @@ def test_every_precision_trains_every_kind_of_input(small, precision, task):
 
     record = run(small(task=task, length=6, precision=precision), CPU)
     assert (record.status, record.reason) == ("ok", "")
+
+
+GROUPS = {
+    "leaves out kernel.weight_hh_l0:": lambda own: [{"params": [p for n, p in own.items() if n != "weight_hh_l0"]}],
+    "lists more than once kernel.bias_ih_l0:": lambda own: [{"params": own.values()}, {"params": own["bias_ih_l0"]}],
+    "No setting of a group 'lr_scal'. Did you mean 'lr_scale'": lambda own: [{"params": own.values(), "lr_scal": 0.1}],
+    "No setting of a group 'lr'. ": lambda own: [{"params": own.values(), "lr": 0.1}],
+    "leaves out kernel.weight_ih_l0, kernel.weight_hh_l0, kernel.bias_ih_l0 and 1 more:": lambda own: [{"lr_scale": 1}],
+}
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["architecture", "plain module"])
+@pytest.mark.parametrize("complaint", GROUPS)
+def test_parameter_groups_that_would_train_other_than_they_say_are_refused(small, complaint, plain):
+    module = nn.RNN(10, 8, batch_first=True) if plain else build_architecture("rnn", 10, 8)
+    own = {name.removeprefix("kernel."): parameter for name, parameter in module.named_parameters()}
+    module.parameter_groups = lambda: GROUPS[complaint](own)
+    seen = complaint.replace("kernel.", "module.") if plain else complaint
+    with pytest.raises(Refused, match=re.escape(seen)):
+        trained(small(), as_architecture(module, 10, 8))
+
+
+def test_groups_may_be_of_one_parameter_or_an_iterator_and_have_settings_of_the_optimizer(small):
+    architecture = build_architecture("rnn", 10, 8)
+    own = dict(architecture.kernel.named_parameters())
+    alone = {"params": own.pop("weight_hh_l0"), "weight_decay": 0.1}
+    architecture.parameter_groups = lambda: [alone, {"params": iter(own.values())}]
+    optimizer = make_optimizer(Model(architecture, build_task("copy", {})), small())
+    assert sorted((group["weight_decay"], len(group["params"])) for group in optimizer.param_groups) == [
+        (0, 5),
+        (0.1, 1),
+    ]
+
+
+def test_a_frozen_parameter_need_not_be_in_a_group(small):
+    architecture = build_architecture("rnn", 10, 8)
+    own = dict(architecture.kernel.named_parameters())
+    own.pop("weight_hh_l0").requires_grad_(False)
+    architecture.parameter_groups = lambda: [{"params": own.values()}]
+    trained(small(), architecture)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
 
 from harness.driver import Display
 from harness.record import Record
@@ -80,7 +80,9 @@ class Bars:
 
     def started(self, key: str) -> None:
         self.pace.started()
-        self.tasks[key] = self.bars.add_task(name(self.runs[key]), total=self.runs[key].steps, look="")
+        spec = self.runs[key]
+        short = f"{spec.label}, {spec.task_label} {spec.length}, seed {spec.seed}"
+        self.tasks[key] = self.bars.add_task(short, total=self.runs[key].steps, look="")
 
     def progressed(self, key: str, progress: Look) -> None:
         self.pace.progressed(key, progress)
@@ -144,15 +146,17 @@ def display() -> Iterator[Display]:
     if not sys.stderr.isatty():
         yield Lines()
         return
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[look]}", markup=False),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), refresh_per_second=4, transient=True) as bars:
+    console = Console(stderr=True)
+    with Progress(*_columns(console.width), console=console, refresh_per_second=4, transient=True) as bars:
         yield Bars(bars)
+
+
+def _columns(width: int) -> list[ProgressColumn]:
+    """What 80 columns hold, and bars and times where there is room."""
+    name, look = (TextColumn(f"{{task.{field}}}", markup=False) for field in ("description", "fields[look]"))
+    if width < 120:
+        return [name, MofNCompleteColumn(), look]
+    return [name, BarColumn(bar_width=20), MofNCompleteColumn(), look, TimeElapsedColumn()]
 
 
 def name(spec: RunSpec) -> str:
@@ -161,7 +165,7 @@ def name(spec: RunSpec) -> str:
 
 def look(progress: Look) -> str:
     accuracy = "-" if progress.accuracy is None else f"{progress.accuracy:.1%}"
-    return f"loss {progress.loss:.4g}, validation accuracy {accuracy}, {progress.tokens_per_second:,.0f} tokens/s"
+    return f"loss {progress.loss:.3g}, validation {accuracy}, {progress.tokens_per_second:,.0f} tokens/s"
 
 
 def result(record: Record) -> str:

@@ -13,19 +13,26 @@ if TYPE_CHECKING:  # an engine starts its workers before the driver imports torc
 class Listener(Protocol):
     """Hears of runs, by the key they were submitted under, in the driver's own thread."""
 
+    def claim(self, key: str) -> bool:
+        """Asked before a run is handed out, and again if it is handed out again; False: drop it, another has it."""
+        ...
+
     def started(self, key: str) -> None: ...
     def progressed(self, key: str, progress: Progress) -> None: ...
 
 
 class Engine(Protocol):
-    """Executes runs: submit any number, collect until all are back. Cancelled ones come back too, as 'interrupted'."""
+    """Executes runs: submit any number, collect until all are back."""
 
     def submit(self, key: str, spec: RunSpec) -> None: ...
 
     def collect(self, listener: Listener) -> list[tuple[str, Record]]:
-        """Waits for at least one run to end; an empty list means that none is left."""
+        """Waits for at least one run to end; an empty list means that none is left, as where all were refused.
+
+        An exception of the listener, or Ctrl-C, loses none that had ended: the next call hands them back.
+        """
         ...
 
     def cancel(self) -> None:
-        """Starts nothing new and ends what is running."""
+        """Starts nothing new and ends what is running; one more `collect` hands back what had ended before."""
         ...

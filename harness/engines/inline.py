@@ -23,11 +23,15 @@ class Inline:
         self.waiting.append((key, spec))
 
     def collect(self, listener: Listener) -> list[tuple[str, Record]]:
-        if not self.waiting:
-            return []
-        key, spec = self.waiting.popleft()
-        listener.started(key)
-        return [(key, run(spec, self.device, lambda progress: listener.progressed(key, progress)))]
+        while self.waiting:
+            key, spec = self.waiting.popleft()
+            if listener.claim(key):
+                return [(key, self._run(key, spec, listener))]
+        return []
 
     def cancel(self) -> None:
         self.waiting.clear()
+
+    def _run(self, key: str, spec: RunSpec, listener: Listener) -> Record:
+        listener.started(key)
+        return run(spec, self.device, lambda progress: listener.progressed(key, progress))

@@ -6,21 +6,18 @@ worker. A worker computes with one thread, so there is one for each core, or for
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
 import signal
-import tempfile
 import threading
 import time
-from collections import deque
-from dataclasses import dataclass, field
+from collections import Counter, deque
 from multiprocessing import forkserver, resource_tracker
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from pathlib import Path
+from multiprocessing.connection import wait
 
 from harness.engines import Listener
+from harness.engines.handle import Handle
+from harness.interrupt import held_back
 from harness.record import Record
 from harness.spec import RunSpec
 
@@ -28,7 +25,7 @@ _PRELOADED = ["harness.engines.worker"]
 _ENDING_WITH_THE_DRIVER = ["harness.engines.server"]
 _SAFE_PATH = "PYTHONSAFEPATH"
 _SECONDS_TO_END = 3.0
-_SECONDS_TO_BEGIN = 60.0  # what a worker may take, beside the time-out, until its first run begins
+_FALSE_STARTS = 3  # workers that may die over a run before it has begun: the third time it is to blame
 
 
 def warm_up() -> None:
@@ -48,16 +45,6 @@ def warm_up() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-@dataclass
-class _Worker:
-    process: BaseProcess
-    pipe: Connection
-    log: Path
-    slot: int
-    assigned: deque[str] = field(default_factory=deque)  # the first one runs, a second one waits in the pipe
-    since: float = 0.0  # when the first one began
-
-
 class Local:
     """Runs in up to `jobs` worker processes; `slots` gives the accelerator that each may see (None: on the CPU)."""
 
@@ -73,83 +60,74 @@ class Local:
         self.device, self.jobs, self.slots, self.timeout, self.memory = device, jobs, slots, timeout, memory
         self.waiting: deque[str] = deque()
         self.specs: dict[str, RunSpec] = {}
-        self.workers: dict[int, _Worker] = {}  # by slot
+        self.workers: dict[int, Handle] = {}  # by slot
+        self.ended: list[tuple[str, Record]] = []  # not handed back yet
+        self.false_starts: Counter[str] = Counter()
 
     def submit(self, key: str, spec: RunSpec) -> None:
         self.specs[key] = spec
         self.waiting.append(key)
 
     def collect(self, listener: Listener) -> list[tuple[str, Record]]:
-        while self.waiting or any(worker.assigned for worker in self.workers.values()):
-            self._assign()
-            ended = self._hear(listener)
-            self._assign()  # before the driver writes: a worker should not wait for that
-            if ended:
-                return ended
-        self._end_workers(signal.SIGTERM)
-        return []
+        while not self.ended:
+            self._assign(listener)
+            if not any(worker.assigned for worker in self.workers.values()):
+                self._dismiss()
+                return []
+            self._hear(listener)
+        self._assign(listener)  # before the driver writes: a worker should not wait for that
+        ended, self.ended = self.ended, []
+        return ended
 
     def cancel(self) -> None:
         self.waiting.clear()
-        self._end_workers(signal.SIGTERM)
+        self._dismiss()
 
-    def _assign(self) -> None:
+    def _assign(self, listener: Listener) -> None:
         """One run for each worker and, while many wait, a second one, so that no worker is ever idle."""
         for depth in (1, 2):
             for slot in range(self.jobs):
                 enough = len(self.waiting) > (0 if depth == 1 else self.jobs)
                 if enough and (slot not in self.workers or len(self.workers[slot].assigned) < depth):
-                    self._give(self.workers.get(slot) or self._hire(slot))
+                    self._give(slot, listener)
 
-    def _give(self, worker: _Worker) -> None:
-        key = self.waiting.popleft()
-        worker.assigned.append(key)
-        with contextlib.suppress(BrokenPipeError):  # it died: its end is heard of next
-            worker.pipe.send((key, self.specs[key].to_json()))
+    def _give(self, slot: int, listener: Listener) -> None:
+        """Hands the next run that is ours to the worker of a slot."""
+        while self.waiting:
+            key = self.waiting.popleft()
+            if listener.claim(key):
+                worker = self.workers.get(slot) or self._hire(slot)
+                worker.give(key, self.specs[key].to_json())
+                return
 
-    def _hire(self, slot: int) -> _Worker:
-        from harness.engines.worker import work
+    def _hire(self, slot: int) -> Handle:
+        warm_up()  # the fork server may have died
+        self.workers[slot] = Handle.hire(self.device, self.slots[slot] if self.slots else None, self.memory)
+        return self.workers[slot]
 
-        ours, theirs = multiprocessing.Pipe()
-        descriptor, log = tempfile.mkstemp(prefix="harness-worker-", suffix=".log")
-        os.close(descriptor)
-        visible = self.slots[slot] if self.slots else None
-        process = multiprocessing.get_context("forkserver").Process(
-            target=work, args=(theirs, self.device, visible, log, self.memory), daemon=True
-        )
-        process.start()
-        theirs.close()
-        worker = _Worker(process, ours, Path(log), slot, since=time.monotonic() + _SECONDS_TO_BEGIN)
-        self.workers[slot] = worker
-        return worker
-
-    def _hear(self, listener: Listener) -> list[tuple[str, Record]]:
-        """Waits for news; returns the runs that ended, by themselves or with their process."""
-        by_source = {source: w for w in self.workers.values() for source in (w.pipe, w.process.sentinel)}
+    def _hear(self, listener: Listener) -> None:
+        """Waits for news, and gathers the runs that ended, by themselves or with their process."""
+        by_source = {source: slot for slot, w in self.workers.items() for source in (w.pipe, w.process.sentinel)}
         ready = wait(list(by_source), timeout=self._patience())
-        ended = []
-        for worker in {id(by_source[source]): by_source[source] for source in ready}.values():  # type: ignore[index]
-            ended += self._read(worker, listener)
-            if not worker.process.is_alive():
-                ended += self._read(worker, listener)
-                ended += self._bury(worker, *_cause_of_death(worker))
-        return ended + self._overdue()
+        with held_back():  # or what was read just before Ctrl-C would be lost
+            for slot in {by_source[source] for source in ready}:  # type: ignore[index]
+                worker = self.workers[slot]
+                self._read(worker, listener)
+                if worker.spent:
+                    self._retire(slot)
+                elif not worker.process.is_alive():
+                    self._read(worker, listener)
+                    self._bury(slot, *worker.cause_of_death())
+            self._end_overdue()
 
-    def _read(self, worker: _Worker, listener: Listener) -> list[tuple[str, Record]]:
-        ended = []
-        with contextlib.suppress(EOFError, ConnectionResetError):
-            while worker.pipe.poll():
-                kind, key, *content = worker.pipe.recv()
-                if kind == "started":
-                    worker.since = time.monotonic()
-                    listener.started(key)
-                elif kind == "progress":
-                    listener.progressed(key, content[0])
-                else:
-                    worker.since = time.monotonic()  # the next one begins
-                    worker.assigned.popleft()
-                    ended.append((key, _blamed(content[0])))
-        return ended
+    def _read(self, worker: Handle, listener: Listener) -> None:
+        for kind, key, content in worker.news():
+            if kind == "started":
+                listener.started(key)
+            elif kind == "progress":
+                listener.progressed(key, content)
+            else:
+                self.ended.append((key, _blamed(content)))
 
     def _patience(self) -> float | None:
         """Seconds until the first running run is overdue."""
@@ -158,41 +136,43 @@ class Local:
         running = [worker.since for worker in self.workers.values() if worker.assigned]
         return max(0.0, min(running, default=time.monotonic()) + self.timeout - time.monotonic())
 
-    def _overdue(self) -> list[tuple[str, Record]]:
+    def _end_overdue(self) -> None:
         if self.timeout is None:
-            return []
-        late = [w for w in self.workers.values() if w.assigned and time.monotonic() - w.since >= self.timeout]
-        return [pair for w in late for pair in self._bury(w, "timeout", f"it took longer than {self.timeout:g} s")]
+            return
+        now = time.monotonic()
+        for slot in [slot for slot, w in self.workers.items() if w.assigned and now - w.since >= self.timeout]:
+            self._bury(slot, "timeout", f"it took longer than {self.timeout:g} s")
 
-    def _bury(self, worker: _Worker, status: str, reason: str) -> list[tuple[str, Record]]:
+    def _bury(self, slot: int, status: str, reason: str) -> None:
+        """Ends a worker, and the run that was heard to start in it; where none was, that which would have been next
+        waits again, unless that has happened too often."""
+        worker = self.workers[slot]
+        if worker.assigned and not worker.running:
+            key = worker.assigned[0]
+            self.false_starts[key] += 1
+            worker.running = key if self.false_starts[key] == _FALSE_STARTS else None
+            status, reason = "error", f"its process ended {_FALSE_STARTS} times before it began: {reason}"
+        if worker.running:
+            key = worker.assigned.popleft()
+            self.ended.append((key, Record(self.specs[key], status, reason, worker.said())))  # type: ignore[arg-type]
+        self._retire(slot)
+
+    def _retire(self, slot: int) -> None:
         """Ends a worker for good; what it had not begun yet waits again."""
-        _kill(worker, signal.SIGKILL)
-        worker.process.join()
-        self.workers.pop(worker.slot, None)
-        worker.pipe.close()
-        dead = list(worker.assigned)[:1]
-        self.waiting.extendleft(reversed(list(worker.assigned)[1:]))
-        said = _tail(worker.log)
-        worker.log.unlink(missing_ok=True)
-        return [(key, Record(self.specs[key], status, reason, traceback=said)) for key in dead]  # type: ignore[arg-type]
+        worker = self.workers.pop(slot)
+        worker.end()
+        self.waiting.extendleft(reversed(worker.assigned))
 
-    def _end_workers(self, sign: signal.Signals) -> None:
+    def _dismiss(self) -> None:
+        """Ends all workers; of runs that are interrupted by it, what they have found so far is kept."""
         for worker in self.workers.values():
-            _kill(worker, sign)
-            worker.pipe.close()
+            worker.signal(signal.SIGTERM)
         deadline = time.monotonic() + _SECONDS_TO_END
         for worker in self.workers.values():
             worker.process.join(max(0.0, deadline - time.monotonic()))
-            _kill(worker, signal.SIGKILL)
-            worker.log.unlink(missing_ok=True)
+            self.ended += [(key, record) for kind, key, record in worker.news() if kind == "ended"]
+            worker.end()
         self.workers.clear()
-
-
-def _kill(worker: _Worker, sign: signal.Signals) -> None:
-    """Signals a worker and whatever it forked: they share its process group."""
-    pid = worker.process.pid
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, sign) if pid else None
 
 
 def _blamed(record: Record) -> Record:
@@ -200,21 +180,3 @@ def _blamed(record: Record) -> Record:
     if record.status == "interrupted":
         record.status, record.reason = "error", "it was ended by a signal that was not ours"
     return record
-
-
-def _cause_of_death(worker: _Worker) -> tuple[str, str]:
-    worker.process.join()
-    code = worker.process.exitcode or 0
-    if code >= 0:
-        return "error", f"its process ended with exit code {code} in the middle of the run"
-    name = signal.Signals(-code).name
-    if name == "SIGKILL":
-        return "out_of_memory", "its process was killed (SIGKILL), as the system does when memory runs out"
-    return "error", f"its process was killed by {name}"
-
-
-def _tail(log: Path) -> str:
-    """The last lines of what the worker printed."""
-    with contextlib.suppress(OSError):
-        return log.read_text(errors="replace")[-4000:]
-    return ""

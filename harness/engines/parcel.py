@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import tempfile
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
 from harness import registry, source
-from harness.errors import HarnessError, PluginError
+from harness.errors import HarnessError
 from harness.registry import Kind
 from harness.spec import RunSpec
 
@@ -42,21 +41,6 @@ def unpack(spec: RunSpec, parcels: Parcels) -> RunSpec:
     return replace(
         spec, architecture=":".join(here.get(part, part) for part in parts), task=here.get(spec.task, spec.task)
     )
-
-
-def refuse_other_code(spec: RunSpec) -> None:
-    """Raises PluginError where this machine's plugins are not those that the run was planned with."""
-    from harness.build import parts_of
-
-    architecture = "+".join(part.code for part in parts_of(spec.architecture)) if spec.architecture_code else ""
-    task = registry.find("task", spec.task).fingerprint() if spec.task_code else ""
-    for name, planned, here in (
-        (spec.architecture, spec.architecture_code, architecture),
-        (spec.task, spec.task_code, task),
-    ):
-        if planned != here:
-            where = platform.node() or "this node"
-            raise PluginError(f"{name} has other code on {where} than on the driver: install the same version there.")
 
 
 def _pack(path: Path) -> Parcel:

@@ -22,6 +22,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from harness.engines import Listener
 from harness.engines.parcel import Parcels, pack
 from harness.errors import HarnessError, UsageError, one_line
+from harness.interrupt import held_back
 from harness.record import Record, Status
 from harness.spec import RunSpec
 
@@ -68,6 +69,7 @@ class Ray:
         self.execute = ray.remote(num_cpus=1, num_gpus=share, max_retries=0)(_execute)
         self.waiting: deque[_Flight] = deque()
         self.flights: dict[Any, _Flight] = {}  # by the reference of what will come back
+        self.ended: list[tuple[str, Record]] = []  # not handed back yet
         self.parcels: dict[tuple[str, str], Parcels] = {}  # by architecture and task
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         self.mailbox = ray.remote(num_cpus=0, max_restarts=-1)(_Mailbox).options(scheduling_strategy=here).remote()
@@ -79,18 +81,22 @@ class Ray:
         self.waiting.append(_Flight(key, spec, self.parcels[names]))
 
     def collect(self, listener: Listener) -> list[tuple[str, Record]]:
-        while self.waiting or self.flights:
-            self._launch()
+        while not self.ended:
+            self._launch(listener)
+            if not self.flights:
+                return []
             landed, _ = ray.wait(list(self.flights), timeout=_SECONDS_BETWEEN_LOOKS)
             self._hear(listener)
-            ended = [pair for reference in landed for pair in self._land(reference, listener)]
-            ended += self._overdue()
-            if ended:
-                self._launch()  # before the driver writes: a node should not wait for that
-                return ended
-        return []
+            with held_back():  # or what has just come would be lost with Ctrl-C
+                self._gather(landed, listener)
+        self._launch(listener)  # before the driver writes: a node should not wait for that
+        ended, self.ended = self.ended, []
+        return ended
 
     def cancel(self) -> None:
+        if self.flights:
+            landed, _ = ray.wait(list(self.flights), num_returns=len(self.flights), timeout=0)
+            self.ended += [pair for reference in landed for pair in self._land(reference)]
         self.waiting.clear()
         for reference in self.flights:
             ray.cancel(reference, force=True)
@@ -98,13 +104,15 @@ class Ray:
             ray.wait(list(self.flights), num_returns=len(self.flights), timeout=_SECONDS_TO_END)
         self.flights.clear()
 
-    def _launch(self) -> None:
+    def _launch(self, listener: Listener) -> None:
         """Hands out twice as many as the cluster has room for, so that no node waits for us, nor Ray keeps them all."""
         if not self.waiting:
             return
         room = min(self.jobs or sys.maxsize, 2 * _slots(self.device, self.gpus))
         while self.waiting and len(self.flights) < room:
             flight = self.waiting.popleft()
+            if not listener.claim(flight.key):
+                continue
             flight.since = None
             job = _Job(flight.key, flight.attempt, flight.spec.to_json(), flight.parcels, self.device, _unwanted())
             self.flights[self.execute.remote(job, self.mailbox)] = flight
@@ -128,7 +136,15 @@ class Ray:
             flight.told = True
             listener.started(flight.key)
 
-    def _land(self, reference: Any, listener: Listener) -> list[tuple[str, Record]]:
+    def _gather(self, landed: list[Any], listener: Listener) -> None:
+        for reference in landed:
+            flight = self.flights[reference]
+            if ended := self._land(reference):
+                self.ended += ended
+                self._begin(flight, listener)
+        self.ended += self._overdue()
+
+    def _land(self, reference: Any) -> list[tuple[str, Record]]:
         """The record of a run that ended; none for one that was lost with its node and waits again."""
         flight = self.flights.pop(reference)
         try:
@@ -143,7 +159,6 @@ class Ray:
             return []
         if lost:
             record = Record(flight.spec, "error", f"it was lost with its node, {_ATTEMPTS} times", record.traceback)
-        self._begin(flight, listener)
         return [(flight.key, record)]
 
     def _overdue(self) -> list[tuple[str, Record]]:
@@ -233,7 +248,8 @@ def _execute(job: _Job, mailbox: Any) -> Record:
         sys.path.remove(job.unwanted)
 
     from harness import device as devices
-    from harness.engines.parcel import refuse_other_code, unpack
+    from harness.build import refuse_other_code
+    from harness.engines.parcel import unpack
     from harness.run import run
 
     mailbox.tell.remote(job.key, job.attempt, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import resource
 import signal
@@ -13,34 +14,46 @@ import torch
 
 from harness import device as devices
 from harness.engines.parent import end_with_parent
+from harness.record import FINAL, Record
 from harness.run import run
 from harness.spec import RunSpec
 
 
-def work(pipe: Connection, device: str, visible: str | None, log: str, memory: int | None) -> None:
-    """Runs specs until the pipe closes or one is interrupted.
+def work(pipe: Connection, device: str, visible: str | None, log: str, memory: int | None, room: int) -> None:
+    """Runs specs until the pipe closes, or a run leaves a process that is better not used again.
 
-    Messages back: ("started", key), ("progress", key, it), ("ended", key, record).
-    `visible`: the accelerators this worker may see; `memory`: bytes of data it may hold (None: no limit).
+    Messages back: ("started", key), ("progress", key, it), ("ended", key, record, whether it was the last).
+    `visible`: the accelerators this worker may see; `memory`: bytes of data it may hold (None: no limit); `room`:
+    bytes that it may grow by after its first run.
     """
     _separate(log, memory)
+    os.register_at_fork(after_in_child=pipe.close)  # what a plugin forks has nothing to tell the driver
     if visible is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = visible
-    with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
+    with contextlib.suppress(EOFError, OSError, KeyboardInterrupt):
         where = devices.pick(device)
-        going_on = True
-        while going_on:
+        bound, last = 0, False
+        while not last:
             key, spec = pipe.recv()
-            going_on = _one(pipe, key, RunSpec.from_json(spec), where)
+            os.truncate(log, 0)  # what is read there of a run that dies is to be its own
+            record = _one(pipe, key, spec, where)
+            bound = bound or _resident() + room
+            last = record.status not in FINAL or _resident() > bound  # a failure may leave threads, or a broken GPU
+            pipe.send(("ended", key, record, last))
 
 
-def _one(pipe: Connection, key: str, spec: RunSpec, device: torch.device) -> bool:
-    """Whether to go on: after an interrupted run there is nothing left to do."""
+def _one(pipe: Connection, key: str, spec: str, device: torch.device) -> Record:
     pipe.send(("started", key))
-    record = run(spec, device, lambda progress: pipe.send(("progress", key, progress)))
-    sys.stdout.flush()
-    pipe.send(("ended", key, record))
-    return record.status != "interrupted"
+    record = run(RunSpec.from_json(spec), device, lambda progress: pipe.send(("progress", key, progress)))
+    gc.collect()  # a Trainer and its model are a ring
+    return record
+
+
+def _resident() -> int:
+    """Bytes of memory this process holds; 0 where the system does not tell, as all but Linux."""
+    with contextlib.suppress(OSError), open("/proc/self/statm") as sizes:
+        return int(sizes.read().split()[1]) * resource.getpagesize()
+    return 0
 
 
 def _separate(log: str, memory: int | None) -> None:
@@ -53,6 +66,10 @@ def _separate(log: str, memory: int | None) -> None:
     for stream in (1, 2):
         os.dup2(output, stream)
     os.close(output)
+    sys.stdout, sys.stderr = (  # by lines: a crash takes none of them with it
+        os.fdopen(stream, "w", 1, errors="backslashreplace", closefd=False) for stream in (1, 2)
+    )
+    gc.freeze()  # the libraries are never garbage: looking for it then takes a moment, not a fifth of a second
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
         score.write("1000")
     if memory is not None:

@@ -45,6 +45,21 @@ def harness() -> Callable[[str], Said]:
 
 
 @pytest.fixture
+def refused(harness: Callable[[str], Said]) -> Callable[..., str]:
+    """Runs what must be refused in at most three lines, with nothing printed as a result; what it said."""
+
+    def run(line: str, code: int = 2) -> str:
+        said = harness(line)
+        assert (said.code, said.out) == (code, "")
+        complaint = said.err.removeprefix("loading torch, Lightning and MLflow ...\n")
+        assert len(complaint.splitlines()) <= 3
+        assert "Traceback" not in complaint
+        return complaint
+
+    return run
+
+
+@pytest.fixture
 def here(folder: Path, empty_store: Path) -> Path:
     """A working folder with an empty store in it."""
     shutil.copy(empty_store, folder / "mlflow.db")

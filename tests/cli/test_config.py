@@ -77,6 +77,14 @@ def test_what_is_wrong_in_the_file_is_told_in_one_line(parse, capsys, content, s
     assert len(lines) == 2  # and where help is
 
 
+@pytest.mark.parametrize("second", [["--config", "sweep.toml"], ["--config=other.toml"]])
+def test_a_second_file_is_an_error_and_not_dropped(parse, capsys, second):
+    with pytest.raises(SystemExit) as end:
+        parse(*second)
+    assert end.value.code == 2
+    assert "--config is given twice" in capsys.readouterr().err
+
+
 def test_a_file_that_is_not_there_is_told(parse, capsys):
     with pytest.raises(SystemExit):
         _parser().parse_args(["run", "--config", "nowhere.toml"])

@@ -9,6 +9,7 @@ import pytest
 
 from harness.cli.describe import call
 from harness.errors import PluginError, UsageError
+from harness.spec import RunSpec
 
 CELL = """
 from torch import nn
@@ -47,6 +48,11 @@ def test_a_loose_architecture_is_described_alone_and_composed(folder, describe):
     composed = describe("deep:./cell.py")
     assert composed["architecture"] == "deep:cell"
     assert composed["declares"]["output_size"].startswith("5 at hidden_size ")
+
+
+def test_the_option_that_every_architecture_has_is_described_with_its_default(describe):
+    for name in ("lstm", "deep:gru"):
+        assert describe(name)["options"]["hidden_size"] == {"takes": "int", "default": RunSpec.hidden_size}
 
 
 def test_a_loose_task_is_described_as_a_task(folder, describe):

@@ -42,10 +42,17 @@ def test_lines_tell_what_begins_goes_on_and_ends(runs, ended, capsys, monkeypatc
     assert out == ""
     assert lines[0] == "3 runs planned, 1 finished before"
     assert lines[1] == "lstm on copy, length 3, seed 1: started"
-    assert "step 50/100 loss 0.25, validation accuracy 40.0%, 12,345 tokens/s" in lines[2]
+    assert "step 50/100 loss 0.25, validation 40.0%, 12,345 tokens/s" in lines[2]
     assert lines[2].endswith("left")
-    assert lines[3].startswith("[2/3] lstm on copy, length 3, seed 1: accuracy 50.0% (chance 12.5%), not solved")
+    said = "test accuracy 50.0% (chance 12.5%), not solved in 100 steps (validation), 2.0 s"
+    assert lines[3] == f"[2/3] lstm on copy, length 3, seed 1: {said}"
     assert lines[4] == "[3/3] lstm on copy, length 3, seed 2: error: no luck"
+
+
+def test_solved_is_said_to_be_judged_by_validation(ended):
+    record = ended("0")
+    record.steps_to_solve = 40
+    assert "test accuracy 50.0% (chance 12.5%), solved after 40 steps (validation)" in progress.result(record)
 
 
 def test_lines_are_not_many(runs, capsys):
@@ -72,7 +79,7 @@ def test_bars_show_every_running_run_and_all_of_them(runs, ended):
         shown.ended("1", ended("1"))
         assert len(bars.tasks) == 2
         assert bars.tasks[0].completed == 2
-    assert "validation accuracy 40.0%" in out.getvalue()
+    assert "validation 40.0%" in out.getvalue()
     assert "accuracy 50.0% (chance 12.5%)" in out.getvalue()
 
 

@@ -174,6 +174,7 @@ def test_completion_prints_code_for_the_shell(harness, shell):
         ("harness describe gr", {"gru"}),
         ("harness describe add", {"adding"}),
         ("harness da", {"dashboard"}),
+        ("harness dashboard --task co", {"copy"}),
         ("harness run --tr", {"--tracking-uri"}),
     ],
 )

@@ -1,0 +1,127 @@
+"""What it takes to type a finished sweep again: planning and finding N runs in a store that holds them all.
+
+    python benchmarks/resume.py --runs 1000 --runs 10000
+
+The store is filled by copying the rows of one finished run, since training ten thousand would take days; each copy gets
+the identity, the spec and the numbers of its own. Times are without imports; memory is the process's highest, with them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from dataclasses import replace
+from pathlib import Path
+
+ARCHITECTURES, TASKS, LENGTHS = ("rnn", "lstm", "gru", "deep:gru", "bidirectional:lstm"), ("copy", "adding"), 5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, action="append", help="default: 1000 and 10000")
+    parser.add_argument("--resume", metavar="STORE", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.resume:
+        return resume(arguments.resume, arguments.runs[0])
+    for runs in arguments.runs or [1000, 10_000]:
+        with tempfile.TemporaryDirectory() as folder:
+            uri = f"sqlite:///{folder}/mlflow.db"
+            fill(uri, sweep(runs))
+            again = [sys.executable, __file__, "--resume", uri, "--runs", str(runs)]
+            for title in ("first time, curves drawn", "again"):
+                said = subprocess.run(again, capture_output=True, text=True, check=True).stdout
+                print(f"{runs} runs, {title}: {said.strip()}", flush=True)
+    return None
+
+
+def sweep(runs):
+    from harness.spec import SweepSpec
+
+    seeds = runs // (len(ARCHITECTURES) * len(TASKS) * LENGTHS)
+    return SweepSpec(ARCHITECTURES, TASKS, lengths=tuple(range(10, 10 + LENGTHS)), seeds=seeds)
+
+
+def fill(uri, asked) -> None:
+    """A finished record for every run of the plan."""
+    from harness.record import CurvePoint, Record, Scores
+    from harness.sweep import plan
+    from harness.track import Store
+
+    runs, store = plan(asked), Store(uri)
+    curve = [CurvePoint(step, 1.0, 1.0, 0.5) for step in range(100, 5001, 100)]
+    for task in TASKS:
+        mine = [spec for spec in runs if spec.task == task]
+        record = Record(mine[0], "ok", scores={mine[0].length: Scores(0.5, 1.0, 0.0)}, chances={mine[0].length: 0.1})
+        run_id = store.start(mine[0], "s")
+        store.finish(run_id, replace(record, curve=curve, steps=5000, parameters={"architecture": 1}, state_size=1))
+        copy_rows(uri.removeprefix("sqlite:///"), run_id, mine[1:])
+
+
+def copy_rows(path: str, template: str, specs) -> None:
+    """Rows of one run in all of MLflow's tables, copied for others with tags of their own; no learning curve."""
+    database = sqlite3.connect(path)
+    tables = {
+        "runs": ("run_uuid", ""),
+        "tags": ("run_uuid", ""),
+        "params": ("run_uuid", ""),
+        "latest_metrics": ("run_uuid", ""),
+        "metrics": ("run_uuid", " and step = 0"),
+    }
+    for table, (key, also) in tables.items():
+        columns = [row[1] for row in database.execute(f"pragma table_info({table})")]
+        rows = database.execute(f"select * from {table} where {key} = ?{also}", (template,)).fetchall()
+        at, marks = columns.index(key), ",".join("?" * len(columns))
+        copies = (
+            [new if index == at else value for index, value in enumerate(_own(table, columns, row, spec))]
+            for spec, new in zip(specs, _names(specs), strict=True)
+            for row in rows
+        )
+        database.executemany(f"insert into {table} values ({marks})", copies)
+    database.commit()
+
+
+def _names(specs):
+    return [uuid.uuid5(uuid.NAMESPACE_OID, spec.identity).hex for spec in specs]
+
+
+def _own(table, columns, row, spec):
+    if table != "tags":
+        return row
+    own = {"harness.identity": spec.identity, "harness.spec": spec.to_json()}
+    named = dict(zip(columns, row, strict=True))
+    return [own.get(named["key"], value) if name == "value" else value for name, value in named.items()]
+
+
+def resume(uri: str, runs: int) -> None:
+    """Types it again; in a process of its own, so that its memory is its own."""
+    import torch
+
+    from harness.cli.progress import Quiet
+    from harness.engines.inline import Inline
+    from harness.sweep import execute, plan
+    from harness.track import Store
+
+    began = time.perf_counter()
+    asked = sweep(runs)
+    planned = plan(asked)
+    after_plan = time.perf_counter()
+    outcome = execute(asked, planned, Inline(torch.device("cpu")), Store(uri), Quiet())
+    ended = time.perf_counter()
+    assert outcome.reused == len(planned), "runs were trained that were there"
+    figures = {
+        "planned_s": round(after_plan - began, 2),
+        "all_s": round(ended - began, 2),
+        "memory_MB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()

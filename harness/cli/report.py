@@ -1,0 +1,85 @@
+"""`harness report`: a sweep as a page, a table, data or figures."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness import registry
+from harness.cli.parse import completes, many
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.registry import Plugin
+    from harness.report import Results
+
+_SHORT = {"md": "markdown", "term": "terminal"}
+_FIGURES = "figures"
+_EPILOG = """examples:
+  harness report                                        # the newest sweep as one HTML file that opens offline
+  harness report --sweep 1f3a --format html,md,csv,json --out results
+  harness report --format term                          # tables and a chart here
+  harness report --figures paper/figures                # every figure as SVG and PDF
+
+Formats are plugins (entry points of the group harness.reports); harness list names them.
+"""
+
+
+def add(verbs: Any) -> None:
+    parser = verbs.add_parser(
+        "report",
+        help="a page, tables, data or figures of a sweep",
+        description="Writes a sweep, finished or not, as files, and prints where they are.",
+        epilog=_EPILOG,
+    )
+    add_source(parser)
+    formats = many(parser, "--format", metavar="NAME", help="html (default), md, csv, json, term, or a plugin's")
+    completes(formats, "report")
+    parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="folder for the files (default: here)")
+    parser.add_argument("--figures", type=Path, metavar="DIR", help="folder for every figure as SVG and PDF")
+    parser.set_defaults(call=call)
+
+
+def add_source(parser: argparse.ArgumentParser) -> None:
+    """The arguments that say which sweep is meant."""
+    parser.add_argument("--sweep", metavar="NAME", help="its name, or how that begins (default: the newest)")
+    parser.add_argument("--tracking-uri", help="the store (default: MLFLOW_TRACKING_URI, else ./mlflow.db)")
+
+
+def call(arguments: argparse.Namespace) -> int:
+    names = arguments.format or ([] if arguments.figures else ["html"])
+    reports = [(_plugin(name), arguments.out) for name in dict.fromkeys(names)]
+    if arguments.figures:
+        reports.append((_plugin(_FIGURES), arguments.figures))
+    results = recorded(arguments, learning_curves=True)
+    for plugin, folder in reports:
+        for path in written(plugin, results, folder):
+            print(path)
+    return 0
+
+
+def recorded(arguments: argparse.Namespace, learning_curves: bool = False) -> Results:
+    """What the store holds of the sweep that is meant; HarnessError where it holds none."""
+    from harness.references import references
+    from harness.standing import standing
+    from harness.track import existing
+
+    store = existing(arguments.tracking_uri)
+    results = standing(store, arguments.sweep, learning_curves).results()
+    return replace(results, references=references(results.records))
+
+
+def written(plugin: Plugin, results: Results, folder: Path) -> Sequence[Path]:
+    """Runs one report; a folder that cannot be written to is a HarnessError."""
+    try:
+        return list(plugin.load()(results, folder))
+    except OSError as error:
+        where = f"{error.filename or folder} cannot be written ({error.strerror})"
+        raise HarnessError(f"{plugin.name}: {where}: --out and --figures take another folder.") from None
+
+
+def _plugin(name: str) -> Plugin:
+    return registry.find("report", _SHORT.get(name, name))
