@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import astuple
+from functools import lru_cache
 from typing import cast
 
 from mlflow.entities import Metric, Param, Run, RunTag
@@ -15,6 +16,7 @@ _PARAM_LENGTH, _TAG_LENGTH = 6000, 8000  # MLflow's limits
 _WHOLE = ("steps", "steps_to_solve", "steps_per_sequence", "state_size", "attempt")
 _NUMBERS = (*_WHOLE, "seconds", "tokens_per_second", "solved_at")
 SCORES = ("accuracy", "loss", "exact_match")
+_ENVIRONMENT = "harness.environment."
 LEARNING = ("train_loss", "validation_loss", "validation_accuracy")
 _POINTS = 100  # of a learning curve in a tag
 
@@ -49,7 +51,7 @@ def metrics_of(record: Record, now: int) -> list[Metric]:
 
 def tags_of(record: Record) -> list[RunTag]:
     """What is not a number; the learning curve is here too, so that many runs are read without a query for each."""
-    tags = {f"harness.environment.{key}": value for key, value in record.environment.items()}
+    tags = {f"{_ENVIRONMENT}{key}": value for key, value in record.environment.items()}
     tags["harness.asked"] = json.dumps(record.spec.asked)
     tags["harness.reason"] = record.reason[:_TAG_LENGTH]
     tags["harness.traceback"] = record.traceback[-_TAG_LENGTH:]
@@ -68,7 +70,6 @@ def record_of(run: Run, curve: bool = False) -> Record:
     tags, metrics = run.data.tags, run.data.metrics
     spec = RunSpec.from_json(tags["harness.spec"])
     whole = {name: int(metrics[name]) for name in _WHOLE if name in metrics}
-    prefix = "harness.environment."
     return Record(
         spec,
         identity=tags["harness.identity"],
@@ -81,7 +82,7 @@ def record_of(run: Run, curve: bool = False) -> Record:
         tokens_per_second=metrics.get("tokens_per_second", 0.0),
         solved_at=metrics.get("solved_at", 1.0),
         parameters={k.removeprefix("parameters."): int(v) for k, v in metrics.items() if k.startswith("parameters.")},
-        environment={k.removeprefix(prefix): v for k, v in tags.items() if k.startswith(prefix)},
+        environment=_environment(tuple((k, v) for k, v in sorted(tags.items()) if k.startswith(_ENVIRONMENT))),
         steps=whole.get("steps", 0),
         steps_to_solve=whole.get("steps_to_solve"),
         steps_per_sequence=whole.get("steps_per_sequence", 0),
@@ -97,6 +98,12 @@ def _scores(spec: RunSpec, metrics: dict[str, float]) -> dict[int, Scores]:
         for length, suffix in _suffixes(spec).items()
         if f"accuracy{suffix}" in metrics
     }
+
+
+@lru_cache(maxsize=256)
+def _environment(tags: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """One for all the runs of a machine: thousands of them are held at once."""
+    return {key.removeprefix(_ENVIRONMENT): value for key, value in tags}
 
 
 def _chances(spec: RunSpec, metrics: dict[str, float]) -> dict[int, float]:

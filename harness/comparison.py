@@ -46,8 +46,8 @@ class Change:
         said = f"{self.paired.difference:+.3f} of the score, {seeds}, {p_value(self.p)}"
         if self.tested:
             return said
-        rule = "too few for a test: " + ("every one says so" if self.verdict != "same" else "they do not agree")
-        return f"{said}; {rule}" if self.paired.difference else f"{said}; no difference at all"
+        found = "every one goes that way" if self.verdict != "same" else f"no seed-by-seed change over {MARGIN}"
+        return f"{said}; too few for a test: {found}" if self.paired.difference else f"{said}"
 
 
 def against(summary: Summary, first: str, second: str, tasks: Sequence[str]) -> list[Change]:

@@ -14,11 +14,10 @@ from harness.engines import Engine
 from harness.errors import StoreFailed
 from harness.interrupt import held_back
 from harness.journal import Journal
-from harness.record import Record
-from harness.run import build_task, know_task
+from harness.make import build_task, know_task
+from harness.record import Progress, Record
 from harness.spec import RunSpec
 from harness.track import Store
-from harness.train import Progress
 
 RETRIED = ("error", "timeout", "out_of_memory")  # what may go better another time
 _SECONDS_BETWEEN_TRIES = 5.0

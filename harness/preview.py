@@ -9,7 +9,8 @@ import torch
 
 from harness.device import computing
 from harness.evaluate import arithmetic, batches, refuse_precision, to_device
-from harness.run import build_model, build_task, outcome, probe_batch, refuse_unfit, time_steps
+from harness.make import build_model, build_task, time_steps
+from harness.run import outcome, probe_batch, refuse_unfit
 from harness.spec import RunSpec
 from harness.train import make_optimizer
 

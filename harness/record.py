@@ -1,4 +1,4 @@
-"""What is kept of a run, whatever became of it."""
+"""What is kept of a run, whatever became of it, and what is seen of it before."""
 
 from __future__ import annotations
 
@@ -29,6 +29,16 @@ class CurvePoint:
     train_loss: float  # mean since the last point
     validation_loss: float
     validation_accuracy: float
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A look at a run while it trains."""
+
+    step: int
+    loss: float
+    accuracy: float | None  # on validation data, the latest
+    tokens_per_second: float
 
 
 @dataclass

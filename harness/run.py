@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import traceback
-from typing import Any
 
 import torch
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from harness import registry
-from harness.build import build_architecture, refuse_other_code
+from harness.build import refuse_other_code
 from harness.device import computing, environment
-from harness.errors import HarnessError, PluginError, Refused
+from harness.errors import HarnessError, Refused
 from harness.evaluate import batches, evaluate, refuse_precision, to_device
-from harness.generators import seed_all
-from harness.match import refuse_undeclared, why_not
+from harness.make import build_model, build_task, know_task, time_steps
+from harness.match import why_not
 from harness.model import Model, count_parameters, state_size
-from harness.options import options_of, resolve
 from harness.probe import refuse_if_unsound
 from harness.record import Record, Status
-from harness.seeds import derive_seed
 from harness.spec import RunSpec
 from harness.task import Batch, Task
 from harness.train import Diverged, Training, Watcher, train
@@ -55,33 +52,10 @@ def _run(spec: RunSpec, device: torch.device, watch: Watcher, record: Record) ->
         train(model, task, spec, device, training, watch)
     finally:
         _keep(training, record)
-    for length in _tested(spec):
+    for length in spec.tested:
         record.scores[length] = evaluate(
             model, task, spec.seed, "test", length, spec.test_sequences, device, spec.precision
         )
-
-
-def build_task(name: str, options: dict[str, Any]) -> Task:
-    """The task of a name, with its options; a ValueError of its constructor refuses them."""
-    plugin = registry.find("task", name).load()
-    task: Task = plugin(**resolve(name, options_of(plugin), options))
-    refuse_undeclared(task)
-    return task
-
-
-def build_model(spec: RunSpec, task: Task) -> Model:
-    """The model of a spec, initialised from the spec's seed."""
-    seed_all(derive_seed(spec.seed, "init"))
-    longest = time_steps(task, _longest(spec))
-    size = task.inputs.size
-    architecture = build_architecture(spec.architecture, size, spec.hidden_size, spec.architecture_options, longest)
-    return Model(architecture, task)
-
-
-def know_task(record: Record, task: Task) -> None:
-    """Notes what the task says of a run, which holds whatever becomes of it."""
-    record.solved_at = task.solved_at
-    record.chances = {length: task.chance(length) for length in _tested(record.spec)}
 
 
 def outcome(error: BaseException) -> tuple[Status, str]:
@@ -104,7 +78,7 @@ def probe_batch(task: Task, spec: RunSpec, device: torch.device) -> Batch:
 
 def refuse_unfit(model: Model, task: Task, spec: RunSpec, batch: Batch) -> None:
     """Raises Refused where the pair does not fit, or the model breaks a rule on these sequences."""
-    reason = why_not(model.architecture, task, time_steps(task, _longest(spec)))
+    reason = why_not(model.architecture, task, time_steps(task, max(spec.tested)))
     if reason:
         raise Refused(f"{spec.label or spec.architecture} cannot be run on {spec.task}: {reason}.")
     refuse_if_unsound(model, task, batch)
@@ -121,19 +95,3 @@ def _describe(model: Model, batch: Batch, record: Record) -> None:
 def _keep(training: Training, record: Record) -> None:
     record.curve, record.steps, record.steps_to_solve = training.curve, training.steps, training.steps_to_solve
     record.seconds, record.tokens_per_second = training.seconds, training.tokens_per_second
-
-
-def _tested(spec: RunSpec) -> list[int]:
-    return sorted({spec.length, *spec.test_lengths})
-
-
-def _longest(spec: RunSpec) -> int:
-    return max(spec.length, *spec.test_lengths, 1)
-
-
-def time_steps(task: Task, length: int) -> int:
-    """Time steps of one sequence of a length, found by sampling one."""
-    batch = task.sample(torch.Generator().manual_seed(0), 1, length)
-    if not isinstance(batch, Batch):
-        raise PluginError(f"{type(task).__name__}.sample returned a {type(batch).__name__}, not a harness.Batch.")
-    return batch.inputs.shape[1]

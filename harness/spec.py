@@ -56,6 +56,11 @@ class RunSpec:
         content["task"] = short_name(self.task)
         return _digest(content)
 
+    @property
+    def tested(self) -> list[int]:
+        """The lengths that the trained model is tested at, its own among them."""
+        return sorted({self.length, *self.test_lengths})
+
     @cached_property
     def curve(self) -> str:
         """The identity of the curve this run is a point of: that of the run without its length, under its label."""

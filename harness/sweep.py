@@ -20,8 +20,8 @@ from harness.engines import Engine
 from harness.errors import HarnessError, PluginError, UsageError
 from harness.interrupt import held_back
 from harness.journal import written
+from harness.make import build_model, build_task, time_steps
 from harness.record import FINAL, Record
-from harness.run import build_model, build_task, time_steps
 from harness.spec import Planned, RunSpec, SweepSpec
 from harness.task import Task
 from harness.track import Store
@@ -175,17 +175,19 @@ def finished(store: Store, planned: dict[str, RunSpec], reuse: Reuse) -> Found:
         if identity is None or identity in found.done:
             continue
         if identity == record.identity or reuse == "any":
-            found.done[identity] = run_id, replace(record, spec=_named_like(record.spec, planned[identity]))
+            found.done[identity] = run_id, replace(record, spec=_named_like(record, planned[identity]))
         else:
             found.stale.add(identity)
     found.stale -= found.done.keys()
     return found
 
 
-def _named_like(recorded: RunSpec, planned: RunSpec) -> RunSpec:
+def _named_like(record: Record, planned: RunSpec) -> RunSpec:
     """What was run, under the names it has in this sweep: its label may be another, its code may be older."""
+    if record.identity == planned.identity:
+        return planned
     names = {name: getattr(planned, name) for name in ("architecture", "task", "label", "task_label")}
-    return replace(recorded, **names)
+    return replace(record.spec, **names)
 
 
 def _codeless(spec: RunSpec) -> str:

@@ -141,7 +141,7 @@ class Store:
                         yield run.info.run_id, record_of(run, learning_curves)
 
     def find(self, name: str) -> list[tuple[str, Record]]:
-        """MLflow id and record, newest first, of the ended run of this MLflow id, or of those whose identity begins so."""
+        """MLflow id and record, newest first, of ended runs: by MLflow id, or by how the identity begins."""
         query = f"tags.`harness.identity` LIKE '{name}%'" if len(name) <= 16 else f"attributes.run_id = '{name}'"
         found = [run for label in self.task_labels() for run in self.search(label, query)]
         return [(run.info.run_id, record_of(run, curve=True)) for run in found if "harness.status" in run.data.tags]

@@ -23,7 +23,7 @@ from harness.errors import Refused, unknown
 from harness.evaluate import batches, evaluate, to_device
 from harness.generators import seed_all
 from harness.model import Model
-from harness.record import CurvePoint
+from harness.record import CurvePoint, Progress
 from harness.seeds import derive_seed
 from harness.spec import RunSpec
 from harness.task import Batch, Task
@@ -36,16 +36,6 @@ _SECONDS_BETWEEN_LOOKS = 0.25
 
 class Diverged(Exception):  # noqa: N818
     """Loss or parameters became NaN or infinite."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """A look at a run while it trains."""
-
-    step: int
-    loss: float
-    accuracy: float | None  # on validation data, the latest
-    tokens_per_second: float
 
 
 Watcher = Callable[[Progress], None]

@@ -28,6 +28,8 @@ def headline(task: TaskSummary) -> str:
     if ran[0].horizon is None:
         shortest, longest = task.lengths[0], task.lengths[-1]
         tried = f"T={shortest}" if shortest == longest else f"T={shortest} to {longest}"
+        if len(ran) == 1:
+            return f"{ran[0].label} does not solve {task.label} ({tried})."
         return f"None of {listed([curve.label for curve in ran])} solves {task.label} ({tried})."
     return "; ".join(parts) + "."
 

@@ -6,9 +6,9 @@ from harness import registry
 from harness.budget import match
 from harness.build import build_architecture
 from harness.errors import PluginError, UsageError
+from harness.make import build_task
 from harness.model import Model, count_parameters
 from harness.record import CLOSE
-from harness.run import build_task
 
 
 def model(name):

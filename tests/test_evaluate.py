@@ -6,8 +6,8 @@ import torch
 from harness.build import build_architecture
 from harness.errors import Refused
 from harness.evaluate import batches, evaluate, refuse_precision, to_device
+from harness.make import build_task
 from harness.model import Model, Sums
-from harness.run import build_task
 
 CPU = torch.device("cpu")
 

@@ -3,8 +3,8 @@ import torch
 
 from harness.architecture import Architecture
 from harness.build import build_architecture
+from harness.make import build_task
 from harness.model import Model, OneHot, count_parameters, last_steps, state_size
-from harness.run import build_task
 from harness.task import Batch, Classes, Tokens, Vectors
 
 

@@ -8,10 +8,10 @@ from torch import nn
 from harness.build import as_architecture
 from harness.errors import Refused
 from harness.evaluate import batches
+from harness.make import build_task
 from harness.match import why_not
 from harness.model import Model
 from harness.probe import refuse_if_unsound
-from harness.run import build_task
 
 
 class Base(nn.Module):

@@ -215,6 +215,34 @@ def test_cancelling_ends_what_runs_and_what_waits(ray, small, cells):
     assert ray_itself.available_resources().get("CPU") == 2
 
 
+@pytest.mark.parametrize("refused", ["02", "0123"])
+def test_runs_that_others_have_are_dropped(ray, small, refused):
+    engine, listener, ended = ray(), Listener(refused), []
+    for seed in range(4):
+        engine.submit(str(seed), small(seed=seed))
+    while news := engine.collect(listener):
+        ended += news
+    assert sorted(key for key, _ in ended) == sorted(set("0123") - set(refused))
+    assert listener.claimed == list("0123")
+    assert {key for key, _ in listener.heard}.isdisjoint(refused)
+
+
+def test_what_has_ended_unheard_is_kept_when_work_is_broken_off(ray, small, cells):
+    import ray as ray_itself
+
+    engine, listener = ray(), Listener()
+    for seed in range(2):
+        engine.submit(str(seed), small(seed=seed))
+    engine.submit("hangs", small(architecture=f"{cells}:Hangs"))
+    before = dict(engine.collect(listener))
+    assert ray_itself.wait(list(engine.flights), timeout=20)[0]  # the other one ends, unheard
+    engine.cancel()
+    after = dict(engine.collect(listener))
+    assert sorted([*before, *after]) == ["0", "1"]
+    assert {record.status for record in after.values()} == {"ok"}
+    assert engine.collect(listener) == []
+
+
 def test_our_own_cluster_is_on_loopback_only(nodes):
     import ray as ray_itself
 

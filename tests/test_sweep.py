@@ -48,7 +48,7 @@ def test_every_combination_of_options_is_a_variant():
 
 
 def test_lengths_are_the_tasks_own_where_none_are_given():
-    from harness.run import build_task
+    from harness.make import build_task
 
     assert [run.length for run in plan(sweep(architectures=("rnn",), lengths=(), seeds=1))] == list(
         build_task("copy", {}).default_lengths
@@ -56,8 +56,8 @@ def test_lengths_are_the_tasks_own_where_none_are_given():
 
 
 def test_models_of_a_budget_have_as_many_parameters_as_whole_numbers_allow():
+    from harness.make import build_model, build_task
     from harness.model import count_parameters
-    from harness.run import build_model, build_task
 
     runs = plan(sweep(architectures=("rnn", "lstm", "deep:gru"), lengths=(2,), seeds=1, params=20_000, options={}))
     counts = [count_parameters(build_model(run, build_task("copy", {}))) for run in runs]

@@ -159,6 +159,12 @@ def test_tasks_have_tables_of_their_own(shown, record):
     assert "adding: test accuracy" in text
 
 
+def test_an_accuracy_that_is_no_number_counts_as_a_failure(shown, record):
+    text = shown(record(float("nan"), seed=0), record(0.875, seed=1))
+    assert "50.0% [12..88] (1 failed)" in row(text, "lstm")
+    assert "lstm at 3: error: its accuracy is not a number" in text
+
+
 def test_an_interrupted_run_counts_for_nothing(shown, record):
     text = shown(record(0.9, seed=0), record(status="interrupted", seed=1))
     assert "90.0%" in row(text, "lstm")

@@ -10,8 +10,8 @@ from torch import nn
 from harness.build import as_architecture, build_architecture
 from harness.device import computing
 from harness.errors import Refused
+from harness.make import build_task
 from harness.model import Model
-from harness.run import build_task
 from harness.train import Diverged, Training, make_optimizer, train
 
 CPU = torch.device("cpu")

@@ -108,7 +108,7 @@ def _show(changes: Sequence[Change], with_baseline: bool) -> None:
 
     console = Console()
     for change in changes:
-        console.print(_sentence(change, with_baseline), markup=False, highlight=False)
+        console.print(_sentence(change, with_baseline), markup=False, highlight=False, soft_wrap=True)
         if not with_baseline:
             console.print(_table(change))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -26,6 +27,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("formatter_class", Help)
+        kwargs["description"] = textwrap.fill(kwargs.get("description") or "", 79)
         super().__init__(allow_abbrev=False, **kwargs)
         self._typed: list[str] = []
 

@@ -28,7 +28,8 @@ def show(previews: Sequence[Preview], jobs: int) -> None:
     seconds = sum(row.seconds for row in previews) / jobs
     jobs_text = f"{jobs} run{'s' if jobs > 1 else ''} at once"
     console.print(
-        f"{planned} runs planned, {done} finished before; the rest takes at most {duration(seconds)}, {jobs_text}"
+        f"{planned} run{'s' if planned != 1 else ''} planned, {done} finished before; "
+        f"the rest takes at most {duration(seconds)}, {jobs_text}"
     )
 
 

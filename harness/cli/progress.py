@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
 
 from harness.driver import Display
+from harness.record import Progress as Look
 from harness.record import Record
 from harness.spec import RunSpec
-from harness.train import Progress as Look
 
 _SECONDS_BETWEEN_LINES = 10
 

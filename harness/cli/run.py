@@ -38,8 +38,8 @@ def add(verbs: Any) -> None:
         "run",
         help="train and compare architectures",
         usage="harness run --arch NAME ... --task NAME ... [flags]",
-        description="Trains every combination of architecture, task, length and seed, and\n"
-        "shows accuracy against length.",
+        description="Trains every combination of architecture, task, length and seed, and shows "
+        "accuracy against length.",
         epilog=_EPILOG,
     )
     flags.add_grid(parser)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # an engine starts its workers before the driver imports torch
-    from harness.record import Record
+    from harness.record import Progress, Record
     from harness.spec import RunSpec
-    from harness.train import Progress
 
 
 class Listener(Protocol):

@@ -118,7 +118,7 @@ class Ray:
             self.flights[self.execute.remote(job, self.mailbox)] = flight
 
     def _hear(self, listener: Listener) -> None:
-        from harness.train import Progress
+        from harness.record import Progress
 
         news: dict[tuple[str, int], tuple[Any, ...] | None] = {}
         with contextlib.suppress(exceptions.RayActorError):  # it is started anew
