@@ -1,13 +1,14 @@
 """Short runs as a sweep in worker processes, against the same runs one after another in a bare torch loop.
 
-The bare loop is what a person would write with the same models, batches, optimizer, clipping, validations and test: one
-process, one thread, denormals flushed, nothing recorded, nothing shown, no Lightning. The sweep trains, records all of it
-in an MLflow store on sqlite and draws the curves. Both are timed without imports, and on steps that none of the runs
-would end before. Rounds alternate, so that a change of the machine's speed meets both alike.
+The bare loop is what a person would write for the same models, batches, clipping, validations and test: torch's Adam as
+it comes but for its rate and `beta2`, one process, one thread (two with `--threads 2`), denormals flushed, nothing
+recorded, nothing shown. The sweep trains by Lightning, records everything in an MLflow store on sqlite and draws the
+curves. Both are timed without imports, over steps too few for a run to be solved and end early. Rounds alternate, so
+that a change of the machine's speed meets both alike; on a machine with other work no such ratio means much.
 
-Printed are the ratio of throughputs, the CPU time that the driver takes for one run, and how much of the time workers
-were idle: asleep, neither computing nor waiting for a core, while runs were left (so without the last ones, at whose end
-one worker has nothing to do). Linux only: the system's own count is read.
+Printed are the ratio of throughputs; the CPU time of one run, bare and in a worker; the CPU time that the driver takes
+for one run; and how much of the time workers were idle: asleep, neither computing nor waiting for a core, while runs
+were left (so without the last ones, at whose end one worker has nothing to do). Linux only: the system's count is read.
 
     python benchmarks/sweep_throughput.py              # 40 runs of about 2 s, 2 workers, 2 rounds
     python benchmarks/sweep_throughput.py --runs 8 --rounds 1
@@ -28,30 +29,30 @@ from harness.cli.progress import Quiet
 from harness.device import computing
 from harness.engines.local import Local
 from harness.evaluate import batches, evaluate
+from harness.make import build_model, build_task
 from harness.record import Record
-from harness.run import build_model, build_task
 from harness.spec import RunSpec, SweepSpec
 from harness.sweep import execute, plan
 from harness.track import Store
-from harness.train import make_optimizer
 
 CPU = torch.device("cpu")
 ARCHITECTURES = ("lstm", "gru")
 
 
-def bare(runs: list[RunSpec]) -> float:
-    """Seconds of the loop that a person would write, over the same runs."""
-    begun = time.perf_counter()
+def bare(runs: list[RunSpec], threads: int = 1) -> tuple[float, float]:
+    """Seconds, and seconds of CPU, of the loop that a person would write, over the same runs."""
+    begun, own = time.perf_counter(), time.process_time()
     with computing(CPU):
+        torch.set_num_threads(threads)
         for spec in runs:
             _train_barely(spec)
-    return time.perf_counter() - begun
+    return time.perf_counter() - begun, time.process_time() - own
 
 
 def _train_barely(spec: RunSpec) -> None:
     task = build_task(spec.task, spec.task_options)
     model = build_model(spec, task)
-    optimizer = make_optimizer(model, spec)
+    optimizer = torch.optim.Adam(model.parameters(), spec.lr, betas=(0.9, spec.beta2))
     sizes = [spec.batch_size] * spec.steps
     for step, batch in enumerate(batches(task, spec.seed, "train", spec.length, sizes), 1):
         optimizer.zero_grad()
@@ -69,15 +70,19 @@ class Watch(Quiet):
 
     engine: Local
     begun: float = field(default_factory=time.perf_counter)
-    busy: dict[int, float] = field(default_factory=dict)  # by process: seconds of computing and of waiting for a core
+    computed: dict[int, float] = field(default_factory=dict)  # by process: seconds
+    waited: dict[int, float] = field(
+        default_factory=dict
+    )  # by process: seconds without a core, though it could compute
     seen: list[tuple[float, float]] = field(default_factory=list)  # seconds gone by, and those of all workers
 
     def ended(self, key: str, record: Record) -> None:
         assert record.status == "ok", record.reason
-        for worker in self.engine.workers.values():
-            computed, waited, _ = Path(f"/proc/{worker.process.pid}/schedstat").read_text().split()
-            self.busy[worker.process.pid or 0] = (int(computed) + int(waited)) / 1e9
-        self.seen.append((time.perf_counter() - self.begun, sum(self.busy.values())))
+        for pid in (worker.process.pid or 0 for worker in self.engine.workers.values()):
+            computed, waited, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
+            self.computed[pid], self.waited[pid] = int(computed) / 1e9, int(waited) / 1e9
+        busy = sum(self.computed.values()) + sum(self.waited.values())
+        self.seen.append((time.perf_counter() - self.begun, busy))
 
     def idle_share(self) -> float:
         """Of the workers' time until the first of them found nothing left to do."""
@@ -85,15 +90,24 @@ class Watch(Quiet):
         return 1 - busy / seconds / self.engine.jobs
 
 
-def sweep(asked: SweepSpec, runs: list[RunSpec], jobs: int) -> tuple[float, float, float]:
-    """Seconds; milliseconds of the driver's CPU for one run; share of the time that workers were idle."""
+@dataclass
+class Swept:
+    """What a sweep took."""
+
+    seconds: float
+    computed: float  # seconds of CPU of all workers
+    driver: float  # seconds of CPU of the driver
+    idle: float  # share of the workers' time
+
+
+def sweep(asked: SweepSpec, runs: list[RunSpec], jobs: int) -> Swept:
     with tempfile.TemporaryDirectory() as folder:
         store, engine = Store(f"sqlite:///{folder}/mlflow.db"), Local("cpu", jobs)
         watch = Watch(engine)
         own, begun = time.process_time(), time.perf_counter()
         execute(asked, runs, engine, store, watch)
         seconds, own = time.perf_counter() - begun, time.process_time() - own
-    return seconds, 1000 * own / len(runs), watch.idle_share()
+    return Swept(seconds, sum(watch.computed.values()), own, watch.idle_share())
 
 
 def main() -> None:
@@ -101,8 +115,9 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=40)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=100)
-    parser.add_argument("--length", type=int, default=50)
+    parser.add_argument("--steps", type=int, default=70)
+    parser.add_argument("--length", type=int, default=100)
+    parser.add_argument("--threads", type=int, default=1, help="of the bare loop")
     asked = parser.parse_args()
     settings = {"steps": asked.steps, "validate_every": 50, "validation_sequences": 100, "test_sequences": 500}
     grid = SweepSpec(ARCHITECTURES, ("copy",), (asked.length,), asked.runs // len(ARCHITECTURES), settings=settings)
@@ -111,13 +126,15 @@ def main() -> None:
     runs, ratios = plan(grid), []
     for number in range(asked.rounds):
         if number % 2:
-            (seconds, work, idle), one_by_one = sweep(grid, runs, asked.jobs), bare(runs)
+            swept, (seconds, computed) = sweep(grid, runs, asked.jobs), bare(runs, asked.threads)
         else:
-            one_by_one, (seconds, work, idle) = bare(runs), sweep(grid, runs, asked.jobs)
-        ratios.append(one_by_one / seconds)
+            (seconds, computed), swept = bare(runs, asked.threads), sweep(grid, runs, asked.jobs)
+        ratios.append(seconds / swept.seconds)
         print(
-            f"bare {one_by_one / len(runs):.2f} s a run, sweep {seconds / len(runs):.2f}, ratio {ratios[-1]:.2f}; "
-            f"driver {work:.0f} ms a run, workers idle {idle:.1%}",
+            f"bare {seconds / len(runs):.2f} s a run ({computed / len(runs):.2f} of CPU), sweep "
+            f"{swept.seconds / len(runs):.2f} ({swept.computed / len(runs):.2f} of CPU in a worker), "
+            f"ratio {ratios[-1]:.2f}; driver {1000 * swept.driver / len(runs):.0f} ms of CPU a run, "
+            f"workers idle {swept.idle:.1%}",
             flush=True,
         )
     print(f"{len(runs)} runs, {asked.jobs} workers: median ratio {statistics.median(ratios):.2f}")

@@ -19,7 +19,7 @@ import torch
 
 from harness.device import computing
 from harness.evaluate import batches
-from harness.run import build_model, build_task
+from harness.make import build_model, build_task
 from harness.spec import RunSpec
 from harness.train import Training, make_optimizer, train
 

@@ -46,7 +46,7 @@ class Change:
         said = f"{self.paired.difference:+.3f} of the score, {seeds}, {p_value(self.p)}"
         if self.tested:
             return said
-        found = "every one goes that way" if self.verdict != "same" else f"no seed-by-seed change over {MARGIN}"
+        found = "every one goes that way" if self.verdict != "same" else f"no change over {MARGIN} that all share"
         return f"{said}; too few for a test: {found}" if self.paired.difference else f"{said}"
 
 

@@ -17,16 +17,19 @@ from harness.journal import Journal
 from harness.make import build_task, know_task
 from harness.record import Progress, Record
 from harness.spec import RunSpec
+from harness.store import sqlite_path
 from harness.track import Store
 
 RETRIED = ("error", "timeout", "out_of_memory")  # what may go better another time
-_SECONDS_BETWEEN_TRIES = 5.0
+_SECONDS_BETWEEN_TRIES = 2.0
+_PATIENCE_WITH_A_FILE, _PATIENCE_WITH_A_SERVER = 10.0, 600.0  # seconds
 _T = TypeVar("_T")
 
 
 class Display(Protocol):
     """Shows a sweep while it goes on."""
 
+    def looking(self, runs: int) -> None: ...
     def planned(self, runs: dict[str, RunSpec], done: int) -> None: ...
     def started(self, key: str) -> None: ...
     def progressed(self, key: str, progress: Progress) -> None: ...
@@ -42,7 +45,7 @@ class Rules:
     retry: int = 0  # times that a run which failed is tried again
     max_failures: int | None = None  # the sweep ends when so many runs failed
     shared: bool = True  # leave runs to other drivers that have begun or finished them
-    patience: float = 600.0  # seconds to wait for a store that does not answer
+    patience: float | None = None  # seconds to wait for a store that does not answer; None: as long as that may help
 
 
 class Driver:
@@ -57,6 +60,7 @@ class Driver:
         self.cells: dict[str, tuple[str, Record]] = {}  # by identity: MLflow id and record, without its learning curve
         self.elsewhere: set[str] = set()  # identities that other drivers have
         self.attempts: Counter[str] = Counter()
+        self.pressed: list[int] = []
         self.stopped = ""  # why it ended before its time
         self.revision = git_revision()
 
@@ -66,7 +70,7 @@ class Driver:
             engine.submit(key, self.planned[key])
         try:
             while ended := engine.collect(self):
-                with held_back():
+                with held_back() as self.pressed:
                     for key, record in ended:
                         self._end(key, record, engine)
                 if any(record.status == "interrupted" for _, record in ended):
@@ -87,7 +91,7 @@ class Driver:
         if key in self.running:
             return True
         begin = self.store.claim if self.rules.shared else self.store.start
-        with held_back():
+        with held_back() as self.pressed:
             run_id = self._patiently(lambda: begin(self.planned[key], self.sweep))
             if run_id is None:
                 self.elsewhere.add(key)
@@ -142,12 +146,15 @@ class Driver:
 
     def _patiently(self, call: Callable[[], _T]) -> _T:
         """Does it as soon as the store answers; nothing that was trained is given up for a server that restarts."""
-        deadline = time.monotonic() + self.rules.patience
+        patience = self.rules.patience
+        if patience is None:
+            patience = _PATIENCE_WITH_A_FILE if sqlite_path(self.store.uri) else _PATIENCE_WITH_A_SERVER
+        deadline = time.monotonic() + patience
         while True:
             try:
                 return call()
             except StoreFailed as error:
-                if time.monotonic() >= deadline:
+                if self.pressed or time.monotonic() >= deadline:
                     raise
                 self.display.waiting(str(error).splitlines()[0])
                 time.sleep(_SECONDS_BETWEEN_TRIES)

@@ -22,6 +22,10 @@ class StoreFailed(HarnessError):  # noqa: N818
     """A store that could be opened failed later on; what it holds already is kept. Exit code 1."""
 
 
+class NoRecords(HarnessError):  # noqa: N818
+    """Nothing is recorded yet. Exit code 1."""
+
+
 class Refused(HarnessError):  # noqa: N818
     """An architecture and a task that do not fit: the run is skipped, with this reason on record."""
 

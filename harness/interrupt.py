@@ -27,8 +27,11 @@ def as_exception() -> None:
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
-    """Raises KeyboardInterrupt, but only at the end of the block; a second press is not held back."""
+def held_back() -> Iterator[list[int]]:
+    """Raises KeyboardInterrupt, but only at the end of the block; a second press is not held back.
+
+    Yields what was pressed so far: whoever waits within the block should look.
+    """
     pressed: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -37,7 +40,7 @@ def held_back() -> Iterator[None]:
             raise KeyboardInterrupt
 
     with _handled(note):
-        yield
+        yield pressed
     if pressed:
         raise KeyboardInterrupt
 

@@ -13,7 +13,7 @@ from dataclasses import astuple, dataclass
 from mlflow.entities import Run, RunTag
 
 from harness import alive
-from harness.errors import HarnessError, StoreFailed, UsageError
+from harness.errors import HarnessError, NoRecords, StoreFailed, UsageError
 from harness.spec import Planned, SweepSpec
 from harness.store import failures_told
 from harness.track import Store
@@ -82,7 +82,7 @@ def read(store: Store, name: str | None = None) -> RecordedSweep:
         if known[-1].startswith(name or ""):
             return _sweep(run)
     if not known:
-        raise HarnessError(f"{store.uri} holds no sweep yet: harness run --arch lstm --task copy")
+        raise NoRecords(f"{store.uri} holds no sweep yet: harness run --arch lstm --task copy")
     raise UsageError(f"No sweep {name!r}. Newest first: {', '.join(dict.fromkeys(known))}.")
 
 

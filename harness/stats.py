@@ -10,7 +10,8 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
+from statistics import fmean
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -135,11 +136,31 @@ def _median(rows: Array) -> Array:
 class Paired:
     """Two sets of scores compared seed by seed: first minus second."""
 
-    seeds: int
-    difference: float  # mean over seeds
-    interval: Interval | None  # bootstrap interval of it
-    p: float | None  # two-sided permutation test; None for one seed
-    better: float  # probability of improvement: share of seeds in which the first is higher, ties counted half
+    differences: tuple[float, ...]  # by seed
+
+    @property
+    def seeds(self) -> int:
+        return len(self.differences)
+
+    @cached_property
+    def difference(self) -> float:
+        """Mean over seeds."""
+        return fmean(self.differences)
+
+    @cached_property
+    def interval(self) -> Interval | None:
+        """Bootstrap interval of the mean."""
+        return bootstrap(self.differences)
+
+    @cached_property
+    def p(self) -> float | None:
+        """Two-sided permutation test; None for one seed."""
+        return sign_flip(self.differences)
+
+    @cached_property
+    def better(self) -> float:
+        """Probability of improvement: share of seeds in which the first is higher, ties counted half."""
+        return fmean(0.5 if difference == 0 else difference > 0 for difference in self.differences)
 
 
 def paired(first: Mapping[int, float], second: Mapping[int, float]) -> Paired | None:
@@ -147,10 +168,7 @@ def paired(first: Mapping[int, float], second: Mapping[int, float]) -> Paired | 
     shared = sorted(first.keys() & second.keys())
     if not shared:
         return None
-    differences = np.asarray([first[seed] - second[seed] for seed in shared])
-    better = float(np.mean(np.where(differences == 0, 0.5, differences > 0)))
-    mean = float(differences.mean())
-    return Paired(len(shared), mean, bootstrap(differences.tolist()), sign_flip(differences.tolist()), better)
+    return Paired(tuple(first[seed] - second[seed] for seed in shared))
 
 
 def sign_flip(differences: Sequence[float]) -> float | None:

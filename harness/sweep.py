@@ -50,7 +50,8 @@ class Outcome:
 
     name: str
     records: list[Record]  # of every planned run that ended, now or before, in the order of the plan
-    reused: int = 0
+    reused: int = 0  # runs that were finished before
+    helped: int = 0  # runs that another driver finished meanwhile
     stale: int = 0  # finished runs that are not reused: their plugin's code has changed since
     elsewhere: int = 0  # runs that another driver is at work on
     stopped: str = ""  # why it ended before its time
@@ -110,6 +111,7 @@ def execute(
     """
     planned = {spec.identity: spec for spec in runs}
     name = _name(planned)
+    display.looking(len(planned))
     found = finished(store, planned, reuse)
     reused = {key: record.identity for key, (_, record) in found.done.items()}  # of older code, with reuse "any"
     listed = [replace(Planned.of(spec), identity=reused.get(key, key)) for key, spec in planned.items()]
@@ -124,15 +126,15 @@ def execute(
             write_curves(store, [record for _, record in cells.values()], name)
     if curves:
         cells = {key: (run_id, replace(r, curve=store.learning_curve(run_id))) for key, (run_id, r) in cells.items()}
-    records = [cells[key][1] for key in planned if key in cells]
     return Outcome(
         name,
-        records,
-        len(found.done.keys() - driver.cells),
-        len(found.stale),
-        len(driver.elsewhere),
-        driver.stopped,
-        interrupted,
+        [cells[key][1] for key in planned if key in cells],
+        reused=len(reused.keys() - driver.cells.keys()),
+        helped=len(found.done.keys() - reused.keys() - driver.cells.keys()),
+        stale=len(found.stale),
+        elsewhere=len(driver.elsewhere),
+        stopped=driver.stopped,
+        interrupted=interrupted,
     )
 
 

@@ -15,14 +15,16 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # a line for each run on a server
 
 from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from harness import alive
 from harness.cell import LEARNING, metrics_of, params_of, record_of, tags_of
 from harness.colours import colour
-from harness.errors import HarnessError, UsageError, unknown
+from harness.errors import NoRecords, UsageError, unknown
 from harness.record import FINAL, CurvePoint, Record
 from harness.spec import RunSpec
 from harness.store import artifact_location, exists, failures_told, opened, resolve_uri
@@ -30,6 +32,8 @@ from harness.store import artifact_location, exists, failures_told, opened, reso
 _MLFLOW_STATUS = {"ok": "FINISHED", "skipped": "FINISHED", "interrupted": "KILLED"}  # else FAILED
 _AT_ONCE = 1000  # metrics in one call
 _PAGE = 500  # runs read at once: each is some fifty rows, and as many objects
+_CLAIMED = "harness.claimed"
+_SECONDS_BETWEEN_LOOKS = 0.05
 _LOST = "lost: the command that ran it ended without recording it"
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -46,6 +50,10 @@ def _told(method: Callable[Concatenate[Store, _P], _T]) -> Callable[Concatenate[
     return telling
 
 
+def _experiment_name(task_label: str) -> str:
+    return f"harness-{task_label}".rstrip("-")
+
+
 @contextmanager
 def _collecting_later() -> Iterator[None]:
     """Keeps Python from looking for garbage among the many objects that a page is made of: a third of the time."""
@@ -58,9 +66,9 @@ def _collecting_later() -> Iterator[None]:
 
 
 def existing(uri: str | None) -> Store:
-    """The store to look into, the default one if none is given; HarnessError, and nothing is made, where none is."""
+    """The store to look into, the default one if none is given; NoRecords, and nothing is made, where none is."""
     if not exists(resolve_uri(uri)):
-        raise HarnessError(f"{resolve_uri(uri)} holds no records yet: harness run --arch lstm --task copy")
+        raise NoRecords(f"{resolve_uri(uri)} holds no records yet: harness run --arch lstm --task copy")
     return Store(resolve_uri(uri))
 
 
@@ -76,18 +84,14 @@ class Store:
     @_told
     def experiment(self, task_label: str) -> str:
         """The id of a task's experiment, made where there is none; '' is that of the sweeps."""
-        if task_label not in self._experiments:
-            name = f"harness-{task_label}".rstrip("-")
-            found = self.client.get_experiment_by_name(name)
-            self._experiments[task_label] = found.experiment_id if found else self._create(name)
-        return self._experiments[task_label]
+        return self._found(task_label) or self._create(task_label)
 
     @_told
     def newest_experiment(self, task_label: str | None = None) -> str:
-        """The id of a task's experiment, or of the one that was written last; HarnessError if there is none."""
+        """The id of a task's experiment, or of the one that was written last; NoRecords if there is none."""
         names = self.task_labels()
         if not names:
-            raise HarnessError(f"{self.uri} holds no records yet: harness run --arch lstm --task copy")
+            raise NoRecords(f"{self.uri} holds no records yet: harness run --arch lstm --task copy")
         if task_label is not None and task_label not in names:
             raise UsageError(unknown("recorded task", task_label, names))
         found = [self.client.get_experiment(self.experiment(name)) for name in names if task_label in (None, name)]
@@ -116,12 +120,16 @@ class Store:
     def claim(self, spec: RunSpec, sweep: str) -> str | None:
         """Starts a training, unless another driver has finished it meanwhile or is at work on it: None.
 
-        Each of two drivers writes before it looks, so at least one of them sees the other and steps back.
+        Each of two drivers writes before it looks, so at least one of them sees the other. It steps back from a claim
+        that was confirmed, or whose id is the lower; another it waits for, since that one will step back.
         """
         run_id = self.start(spec, sweep)
-        if any(self._stands(other) for other in self._of(spec) if other.info.run_id != run_id):
-            self.client.delete_run(run_id)
-            return None
+        while others := [other for other in self._of(spec) if other.info.run_id != run_id and self._stands(other)]:
+            if any(_CLAIMED in other.data.tags or other.info.run_id < run_id for other in others):
+                self.client.delete_run(run_id)
+                return None
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        self.client.set_tag(run_id, _CLAIMED, "true")
         return run_id
 
     @_told
@@ -182,8 +190,9 @@ class Store:
 
     def search(self, task_label: str, query: str) -> Iterator[Run]:
         """MLflow's runs in a task's experiment, newest first."""
-        experiment, token = self.experiment(task_label), None
-        while True:
+        with failures_told(self.uri):
+            experiment, token = self._found(task_label), None
+        while experiment:
             with failures_told(self.uri), _collecting_later():
                 page = self.client.search_runs([experiment], query, max_results=_PAGE, page_token=token)
             yield from page
@@ -204,8 +213,21 @@ class Store:
         for begin in range(_AT_ONCE, len(metrics), _AT_ONCE):
             self.client.log_batch(run_id, metrics=metrics[begin : begin + _AT_ONCE])
 
-    def _create(self, name: str) -> str:
-        return str(self.client.create_experiment(name, artifact_location=artifact_location(self.uri)))
+    def _found(self, task_label: str) -> str | None:
+        if task_label not in self._experiments:
+            found = self.client.get_experiment_by_name(_experiment_name(task_label))
+            if found:
+                self._experiments[task_label] = found.experiment_id
+        return self._experiments.get(task_label)
+
+    def _create(self, task_label: str) -> str:
+        try:
+            place = artifact_location(self.uri)
+            return str(self.client.create_experiment(_experiment_name(task_label), artifact_location=place))
+        except MlflowException:
+            if found := self._found(task_label):  # another driver was faster
+                return found
+            raise
 
     def _of(self, spec: RunSpec) -> Iterator[Run]:
         return self.search(spec.task_label, f"tags.`harness.identity` = '{spec.identity}'")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -13,150 +13,187 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from harness.colours import CHANCE, PALETTE, colour
 from harness.record import CLOSE, Record
 from harness.report import Results
+from harness.summary import sound
 
-_COLOURS = ("blue", "orange", "green", "magenta", "cyan", "red")
 _MARKERS = "ox+*#@%&"  # a line is told from another without colour too
+_CHANCE_MARKER = "·"
 
 
 def show(results: Results, folder: Path) -> list[Path]:
-    """Prints one table and one chart a task; accuracies are on test data, means over seeds. Writes no file."""
+    """Prints tables and a chart a task; accuracies are on test data, means over seeds. Writes no file."""
     console = Console()
     by_task: dict[str, list[Record]] = defaultdict(list)
-    records = [record for record in results.records if record.status != "interrupted"]  # nothing was found out
-    for record in records:
-        by_task[record.spec.task_label].append(record)
-    for task, members in by_task.items():
-        seeds = len({record.spec.seed for record in members})
-        title = f"{task}: test accuracy by length, {seeds} seed{'s' if seeds > 1 else ''}"
-        console.print(Text(title, style="bold"))
-        console.print(_table(members))
-        console.print(_notes(members))
-        if chart := _chart(members, console):
+    for record in map(sound, results.records):
+        if record.status != "interrupted":  # nothing was found out
+            by_task[record.spec.task_label].append(record)
+    for task, records in by_task.items():
+        console.print(Text(f"{task}: test accuracy by length, {_seeds(records)}", style="bold"))
+        console.print(_table(records))
+        console.print(_notes(records, coloured=console.color_system is not None))
+        if chart := _chart(records, console):
             console.print(chart)
-    if any(record.scores.keys() - {record.spec.length} for record in records):
-        console.print(Text("length generalisation: test accuracy at lengths not trained at", style="bold"))
-        console.print(_generalisation(records))
+        if any(record.spec.test_lengths for record in records):
+            console.print(Text(f"{task}: length generalisation, {_seeds(records)}", style="bold"))
+            console.print(_generalisation(records))
+            console.print(Text("* at the length trained at; elsewhere at lengths not trained at", style="dim"))
     return []
 
 
-def _table(records: list[Record]) -> Table:
+def _seeds(records: Sequence[Record]) -> str:
+    count = len({record.spec.seed for record in records})
+    return f"mean over {count} seeds [lowest..highest]" if count > 1 else "1 seed"
+
+
+def _table(records: Sequence[Record]) -> Table:
+    """At the length trained at: a row for each architecture and variant, chance below."""
     lengths = sorted({record.spec.length for record in records})
-    table = Table()
-    table.add_column("length")
-    for length in lengths:
-        table.add_column(f"{length}", justify="right")
-    for label in dict.fromkeys(record.spec.label for record in records):
+    seeds = len({record.spec.seed for record in records})
+    table = _columns(["length"], lengths)
+    for label in _labels(records):
         row = [[r for r in records if (r.spec.label, r.spec.length) == (label, length)] for length in lengths]
-        table.add_row(Text(label), *map(_cell, row))
-    table.add_section()
-    table.add_row(Text("chance", style="dim"), *(Text(_chance(records, length), style="dim") for length in lengths))
+        table.add_row(Text(label), *(_cell(*cell, seeds) for cell in zip(row, lengths, strict=True)))
+    return _with_chance(table, ["chance"], records, lengths)
+
+
+def _generalisation(records: Sequence[Record]) -> Table:
+    """At every length tested at: a row for each architecture, variant and length trained at, chance below."""
+    lengths = sorted({length for record in records for length in _tested(record)})
+    seeds = len({record.spec.seed for record in records})
+    groups: dict[tuple[str, int], list[Record]] = defaultdict(list)
+    for record in records:
+        groups[record.spec.label, record.spec.length].append(record)
+    table = _columns(["", "trained at"], lengths)
+    labels = _labels(records)
+    for label, trained in sorted(groups, key=lambda group: (labels.index(group[0]), group[1])):
+        cells = [_cell(groups[label, trained], length, seeds) for length in lengths]
+        cells[lengths.index(trained)] = Text("*") + cells[lengths.index(trained)]
+        table.add_row(Text(label), str(trained), *cells)
+    return _with_chance(table, ["chance", ""], records, lengths)
+
+
+def _columns(names: Sequence[str], lengths: Sequence[int]) -> Table:
+    table = Table(padding=(0, 1) if len(lengths) < 6 else (0, 0, 0, 1))  # 80 columns hold six ranges so
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for length in lengths:
+        table.add_column(f"{length}", justify="right", overflow="fold")
     return table
 
 
-def _cell(records: list[Record]) -> Text:
-    """Mean and range over seeds; a failed run counts as chance and is named."""
-    if not records:
+def _with_chance(table: Table, names: Sequence[str], records: Sequence[Record], lengths: Sequence[int]) -> Table:
+    chances = (_chance(records, length) for length in lengths)
+    table.add_section()
+    table.add_row(*names, *("-" if chance is None else f"{chance:.1%}" for chance in chances), style="dim")
+    return table
+
+
+def _cell(records: Sequence[Record], length: int, seeds: int) -> Text:
+    """Mean and range over seeds at a length tested at; a failed run counts as chance and is named."""
+    tested = [record for record in records if length in _tested(record)]
+    if not tested:
         return Text("-", style="dim")
-    failed = [record for record in records if record.status != "ok"]
-    if len(failed) == len(records):
-        return Text(failed[0].status, style="red")
-    values = _values(records)
-    text = f"{fmean(values):.1%}"
+    failed = [record for record in tested if record.status != "ok"]
+    if len(failed) == len(tested):
+        return Text(", ".join(dict.fromkeys(record.status for record in failed)), style="red")
+    values = _values(tested, length)
+    words = [f"{fmean(values):.1%}"]
     if len(values) > 1:
-        text += f" [{min(values):.0%}..{max(values):.0%}]"
-    solved = sum(record.solved for record in records) > len(records) / 2
-    return Text(text + (f" ({len(failed)} failed)" if failed else ""), style="bold green" if solved else "")
+        words.append(f"[{100 * min(values):.0f}..{100 * max(values):.0f}]")
+    if failed:
+        words.append(f"({len(failed)} failed)")
+    if len(tested) < seeds:
+        words.append(f"({len(tested)} of {seeds} seeds)")
+    solved = sum(value >= tested[0].solved_at for value in values) > len(values) / 2
+    return Text(" ".join(words), style="bold green" if solved else "")
 
 
-def _values(records: list[Record]) -> list[float]:
-    """Accuracies, chance for a failed run; empty where chance is not known because all failed."""
-    chance = next((record.chance for record in records if record.chance is not None), None)
-    if chance is None:
-        return []
-    return [chance if record.accuracy is None else record.accuracy for record in records]
+def _values(records: Sequence[Record], length: int) -> list[float]:
+    """Accuracies at a length tested at, chance for a failed run; empty where neither is known."""
+    chance = _chance(records, length)
+    found = (record.scores[length].accuracy if record.status == "ok" else chance for record in records)
+    return [value for value in found if value is not None]
 
 
-def _chance(records: list[Record], length: int) -> str:
-    known = [record.chance for record in records if record.spec.length == length and record.chance is not None]
-    return f"{known[0]:.1%}" if known else "-"
+def _chance(records: Sequence[Record], length: int) -> float | None:
+    return next((record.chances[length] for record in records if length in record.chances), None)
 
 
-def _notes(records: list[Record]) -> Group:
-    """What a reader must know to read the table, and why runs failed."""
-    thresholds = [record.solved_at for record in records if record.status == "ok"]
+def _tested(record: Record) -> set[int]:
+    return {record.spec.length, *record.spec.test_lengths}
+
+
+def _labels(records: Sequence[Record]) -> list[str]:
+    return list(dict.fromkeys(record.spec.label for record in records))
+
+
+def _notes(records: Sequence[Record], coloured: bool) -> Group:
+    """What a reader must know to read the table."""
     notes: list[RenderableType] = []
-    if thresholds:
-        solved = f"green: most seeds solved it (accuracy of at least {thresholds[0]:.0%}); [lowest..highest seed]"
-        notes.append(Text(solved, style="dim"))
+    if coloured and any(record.solved for record in records):
+        notes.append(
+            Text(f"green: solved by most seeds (at least {records[0].solved_at:.0%} on test data)", style="dim")
+        )
     if len({record.spec.seed for record in records}) == 1:
         notes.append(Text("one seed shows no spread: --seeds 5 says how sure this is", style="dim"))
     for record in {record.spec.label: record for record in records if record.parameters}.values():
         asked, have = record.spec.asked.get("params"), sum(record.parameters.values())
         if asked and abs(have - asked) / asked > CLOSE:
             notes.append(Text(f"{record.spec.label} has {have:,} parameters where {asked:,} were asked", style="red"))
-    reasons = dict.fromkeys((r.spec.label, r.spec.length, r.status, r.reason) for r in records if r.status != "ok")
-    for label, length, status, reason in reasons:
-        notes.append(Text(f"{label} at {length}: {status}: {reason}", style="red"))
-    return Group(*notes)
+    return Group(*notes, *_failures(records))
 
 
-def _chart(records: list[Record], console: Console) -> Text | None:
+def _failures(records: Sequence[Record]) -> Iterator[Text]:
+    """Why runs failed; a reason that came more than once is told once."""
+    lengths: dict[tuple[str, str, str], set[int]] = defaultdict(set)
+    for record in records:
+        if record.status != "ok":
+            lengths[record.spec.label, record.status, record.reason].add(record.spec.length)
+    for (label, status, reason), at in lengths.items():
+        yield Text(f"{label} at {', '.join(map(str, sorted(at)))}: {status}: {reason}", style="red")
+
+
+def _chart(records: Sequence[Record], console: Console) -> Group | None:
     """Accuracy against length, lengths equally spaced where they grow geometrically; None with a single length."""
     lengths = sorted({record.spec.length for record in records if record.accuracy is not None})
     if len(lengths) < 2:
         return None
-    plotext.clear_figure()
-    _use_the_terminals_own_colours()
-    plotext.plotsize(min(console.width, 80), 16)
-    plotext.ylim(0, 1)
     position = {length: math.log(length) for length in lengths}
+    _axes(position, min(console.width, 80))
+    lines = [("chance", CHANCE, _CHANCE_MARKER), *_looks(_labels(records))]
+    for label, hue, marker in lines:
+        points = ((position[length], _point(records, label, length)) for length in lengths)
+        if known := [point for point in points if point[1] is not None]:
+            plotext.plot(*zip(*known, strict=True), color=tuple(bytes.fromhex(hue[1:])), marker=marker)
+    legend = Text("   ").join(Text(f"{marker * 2} {label}", style=hue) for label, hue, marker in [*lines[1:], lines[0]])
+    return Group(Text.from_ansi(plotext.build().rstrip()), Text("     ") + legend)
+
+
+def _axes(position: dict[int, float], width: int) -> None:
+    plotext.clear_figure()
+    for setting in (plotext.canvas_color, plotext.axes_color, plotext.ticks_color):
+        setting("default")  # the terminal's own
+    plotext.plotsize(width, 16)
+    plotext.ylim(0, 1)
     plotext.yticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
-    plotext.xticks([position[length] for length in lengths], [str(length) for length in lengths])
-    for index, label in enumerate(dict.fromkeys(record.spec.label for record in records)):
-        points = [_point(records, label, length) for length in lengths]
-        known = [(position[length], value) for length, value in zip(lengths, points, strict=True) if value is not None]
-        if not known:
-            continue
-        plotext.plot(
-            *zip(*known, strict=True),
-            label=label,
-            color=_COLOURS[index % len(_COLOURS)],
-            marker=_MARKERS[index % len(_MARKERS)],
-        )
-    floor = {record.spec.length: record.chance for record in records if record.chance is not None}
-    plotext.plot([position[length] for length in lengths], [floor[n] for n in lengths], label="chance", marker="·")
+    plotext.xticks(list(position.values()), [str(length) for length in position])
     plotext.xlabel("sequence length")
     plotext.title("test accuracy")
-    return Text.from_ansi(plotext.build())
 
 
-def _use_the_terminals_own_colours() -> None:
-    for setting in (plotext.canvas_color, plotext.axes_color, plotext.ticks_color):
-        setting("default")
+def _looks(labels: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Label, colour and marker; the colours are the dashboard's, but for two labels that share one there."""
+    taken: list[str] = []
+    for label in labels:
+        free = [hue for hue in PALETTE.values() if hue not in taken]
+        taken.append(colour(label) if colour(label) in free or not free else free[0])
+    return [(label, hue, _MARKERS[i % len(_MARKERS)]) for i, (label, hue) in enumerate(zip(labels, taken, strict=True))]
 
 
-def _point(records: list[Record], label: str, length: int) -> float | None:
-    members = [record for record in records if (record.spec.label, record.spec.length) == (label, length)]
-    values = _values(members)
+def _point(records: Sequence[Record], label: str, length: int) -> float | None:
+    if label == "chance":
+        return _chance(records, length)
+    values = _values([r for r in records if (r.spec.label, r.spec.length) == (label, length)], length)
     return fmean(values) if values else None
-
-
-def _generalisation(records: Sequence[Record]) -> Table:
-    """Accuracy of each model at lengths it was not trained at."""
-    table = Table()
-    tested = sorted({length for record in records for length in record.scores})
-    for name in ("task", "architecture", "trained at", *map(str, tested)):
-        table.add_column(name, justify="right" if name.isdigit() else "left")
-    groups: dict[tuple[str, str, int], list[Record]] = defaultdict(list)
-    for record in records:
-        groups[record.spec.task_label, record.spec.label, record.spec.length].append(record)
-    for (task, label, length), members in groups.items():
-        table.add_row(Text(task), Text(label), str(length), *(_tested(members, other) for other in tested))
-    return table
-
-
-def _tested(records: list[Record], length: int) -> str:
-    values = [record.scores[length].accuracy for record in records if length in record.scores]
-    return f"{fmean(values):.1%}" if values else "-"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
 
 import pytest
 
 from harness.errors import HarnessError
-from harness.exchange import VERSION, document, read
+from harness.exchange import VERSION, document, dumps, read
 from harness.record import Scores, as_json
 from harness.spec import Planned
 from harness.summary import summarise
@@ -23,7 +22,7 @@ def kept(tmp_path):
 
     def keep(content):
         path = tmp_path / "main.json"
-        path.write_text(content if isinstance(content, str) else json.dumps(content, allow_nan=False))
+        path.write_text(content if isinstance(content, str) else dumps(content))
         return read(path)
 
     return keep

@@ -72,6 +72,7 @@ def test_installed_packages_are_listed_without_being_imported(installed, python,
         ("architecture", "disputed", "harness-stranger 1.2"),
         ("architecture", "disputed", "harness-twin 0.3"),
         ("task", "echo", "harness-stranger 1.2"),
+        ("report", "tally", "harness-stranger 1.2"),
     }
     about = {row["name"]: row["about"] for row in rows}
     assert about["echo"] == "Echo: say again what was said `length` steps ago."
@@ -118,7 +119,7 @@ def test_a_strangers_task_is_described_with_its_chance(answers):
     assert "33.33% at 10" in out
 
 
-def test_a_strangers_architectures_run_on_a_strangers_task_from_command_to_record(harness, tmp_path):
+def test_a_strangers_architectures_run_on_a_strangers_task_from_command_to_record_to_report(harness, tmp_path):
     store = tmp_path / "mlflow.db"
     done = harness(
         *("run", "--arch", "leaky,deep:leaky,mgu", "--task", "echo", "--length", "5", "--steps", "5"),
@@ -130,6 +131,10 @@ def test_a_strangers_architectures_run_on_a_strangers_task_from_command_to_recor
     assert records["leaky leak=0.25"]["steps_per_sequence"] == 10
     with sqlite3.connect(store) as database:
         assert database.execute("select distinct status from runs").fetchall() == [("FINISHED",)]
+    told = harness("report", "--format", "tally", "--out", "made", "--tracking-uri", f"sqlite:///{store}")
+    assert told.stdout == "made/tally.txt\n"
+    tally = (tmp_path / "made" / "tally.txt").read_text()
+    assert tally == "echo deep:leaky leak=0.25 ok 1\necho leaky leak=0.25 ok 1\necho mgu ok 1\n"
 
 
 @pytest.mark.parametrize("line", ["describe broken", "run --engine inline --arch leaky,broken --task echo --quiet"])

@@ -42,9 +42,7 @@ def add(verbs: Any) -> None:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="two architectures, as the tables name them")
     many(parser, "--task", metavar="NAME", help="tasks to compare on (default: all of the sweep)")
-    parser.add_argument(
-        "--baseline", type=Path, metavar="FILE", help="an older sweep: harness report --format json"
-    )
+    parser.add_argument("--baseline", type=Path, metavar="FILE", help="an older sweep: harness report --format json")
     parser.add_argument("--fail-on", choices=["regression"], help="exit code 3 where something got worse")
     add_source(parser)
     parser.set_defaults(call=call)
@@ -124,8 +122,12 @@ def _sentence(change: Change, with_baseline: bool) -> str:
 
 
 def _horizons(change: Change) -> str:
-    old, new = (curve.horizon or 0 for curve in (change.old, change.new))
-    return f"; solved up to T={old} before, T={new} now" if old != new else ""
+    old, new = change.old.horizon, change.new.horizon
+    return f"; solved up to {_length(old)} before, {_length(new)} now" if old != new else ""
+
+
+def _length(horizon: int | None) -> str:
+    return "no length" if horizon is None else f"T={horizon}"
 
 
 def _table(change: Change) -> Table:

@@ -128,13 +128,24 @@ def _show(outcome: Outcome, arguments: argparse.Namespace, uri: str, planned: in
         registry.find("report", "terminal").load()(Results(outcome.records), Path.cwd())
     if arguments.quiet:
         return
-    if outcome.reused:
-        print(f"{outcome.reused} of {planned} runs were finished before and were not run again.", file=sys.stderr)
-    missing = planned - sum(record.status != "interrupted" for record in outcome.records)
-    if missing:
-        print(f"{missing} of {planned} runs are missing: the same command runs the rest.", file=sys.stderr)
+    for line in _told(outcome, planned):
+        print(line, file=sys.stderr)
     where = f" --tracking-uri {uri}" if arguments.tracking_uri else ""
     print(f"records: {uri}\nnext: harness dashboard{where}", file=sys.stderr)
+
+
+def _told(outcome: Outcome, planned: int) -> list[str]:
+    """What the table does not say of a sweep."""
+    missing = planned - sum(record.status != "interrupted" for record in outcome.records)
+    lines = {
+        f"{outcome.reused} of {planned} runs were finished before and were not run again.": outcome.reused,
+        f"{outcome.helped} of {planned} runs were finished by another command meanwhile.": outcome.helped,
+        f"{outcome.stale} of {planned} runs were finished before with older plugin code.": outcome.stale,
+        f"{outcome.elsewhere} of {planned} runs are another command's, which is at work on them.": outcome.elsewhere,
+        f"The sweep was ended: {outcome.stopped}.": outcome.stopped,
+        f"{missing} of {planned} runs are missing: the same command runs the rest.": missing,
+    }
+    return [line for line, counts in lines.items() if counts]
 
 
 def _exit_code(outcome: Outcome) -> int:

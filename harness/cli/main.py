@@ -16,7 +16,7 @@ from harness import interrupt
 from harness.cli import compare, completion, dashboard, describe, report, retry, run, show, status
 from harness.cli import list as list_verb
 from harness.cli.parse import Parser
-from harness.errors import HarnessError, StoreFailed
+from harness.errors import HarnessError, NoRecords, StoreFailed
 
 _EPILOG = """examples:
   harness run --arch lstm --task copy
@@ -51,7 +51,7 @@ def _call(parsed: argparse.Namespace) -> int:
         sys.stdout.flush()
     except HarnessError as error:
         print("harness:", "\n".join(str(error).splitlines()[:3]), file=sys.stderr)
-        return 1 if isinstance(error, StoreFailed) else 2
+        return 1 if isinstance(error, (NoRecords, StoreFailed)) else 2
     except KeyboardInterrupt:
         print("\nharness: interrupted", file=sys.stderr)
         return interrupt.EXIT_CODE

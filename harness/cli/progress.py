@@ -16,6 +16,7 @@ from harness.record import Record
 from harness.spec import RunSpec
 
 _SECONDS_BETWEEN_LINES = 10
+_MANY = 500  # runs: looking for finished ones takes more than a second
 
 
 class Quiet:
@@ -25,6 +26,7 @@ class Quiet:
         return self
 
     def __exit__(self, *error: object) -> None: ...
+    def looking(self, runs: int) -> None: ...
     def planned(self, runs: dict[str, RunSpec], done: int) -> None: ...
     def started(self, key: str) -> None: ...
     def progressed(self, key: str, progress: Look) -> None: ...
@@ -35,6 +37,10 @@ class Quiet:
 
 class Lines:
     """A line when a run begins and ends, and one every ten seconds between."""
+
+    def looking(self, runs: int) -> None:
+        if runs >= _MANY:
+            _say(_looking(runs))
 
     def planned(self, runs: dict[str, RunSpec], done: int) -> None:
         self.runs, self.total, self.ended_runs = runs, len(runs), done
@@ -72,6 +78,10 @@ class Bars:
     def __init__(self, bars: Progress) -> None:
         self.bars = bars
         self.tasks: dict[str, object] = {}
+
+    def looking(self, runs: int) -> None:
+        if runs >= _MANY:
+            self.bars.console.print(_looking(runs), highlight=False)
 
     def planned(self, runs: dict[str, RunSpec], done: int) -> None:
         self.runs = runs
@@ -184,8 +194,12 @@ def _solved(record: Record) -> str:
     return f"solved after {record.steps_to_solve} steps (validation)"
 
 
+def _looking(runs: int) -> str:
+    return f"{runs:,} runs planned; looking for those that are finished ..."
+
+
 def _waiting(reason: str) -> str:
-    return f"{reason}\n  what has ended is kept here until it can be written; Ctrl-C twice gives up"
+    return f"{reason}\n  what has ended is kept here until it can be written; Ctrl-C gives up"
 
 
 def _work(spec: RunSpec) -> float:

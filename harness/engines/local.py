@@ -17,6 +17,7 @@ from multiprocessing.connection import wait
 
 from harness.engines import Listener
 from harness.engines.handle import Handle
+from harness.engines.parent import DRIVER
 from harness.interrupt import held_back
 from harness.record import Record
 from harness.spec import RunSpec
@@ -36,12 +37,15 @@ def warm_up() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when a process first starts threads: ours and the workers'
     resource_tracker.ensure_running()  # the fork server would start it, and it would unblock the signal
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited: the driver alone hears Ctrl-C
-    safe = os.environ.get(_SAFE_PATH)
-    os.environ[_SAFE_PATH] = "1"  # or a `random.py` in the working folder would shadow the library's
+    theirs = {_SAFE_PATH: "1"}  # or a `random.py` in the working folder would shadow the library's
+    theirs |= {DRIVER: str(os.getpid())} if bound else {}
+    ours = {name: os.environ.get(name) for name in theirs}
+    os.environ.update(theirs)
     try:
         forkserver.ensure_running()
     finally:
-        os.environ.pop(_SAFE_PATH) if safe is None else os.environ.update({_SAFE_PATH: safe})
+        for name, value in ours.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 

@@ -6,6 +6,9 @@ import contextlib
 import ctypes
 import signal
 
+DRIVER = "HARNESS_DRIVER"
+"""The environment variable that tells the fork server the driver's process id."""
+
 _PR_SET_PDEATHSIG = 1
 
 

@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import sys
+from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 
 import torch
@@ -59,6 +60,9 @@ def _resident() -> int:
 def _separate(log: str, memory: int | None) -> None:
     """Keeps this process from disturbing others: own process group, own output, first to go when memory runs out."""
     end_with_parent()
+    driver = parent_process()
+    if driver and not driver.is_alive():
+        os._exit(1)  # and with it the fork server, our parent, before this process could ask to be ended with that
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver hears Ctrl-C and tells us
     signal.signal(signal.SIGTERM, signal.default_int_handler)

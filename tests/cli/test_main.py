@@ -21,13 +21,13 @@ def test_without_a_verb_the_help_is_shown_and_it_counts_as_wrong_usage(harness):
     assert "harness run --arch lstm --task copy" in said.err
 
 
-@pytest.mark.parametrize("verb", ["", "run", "list", "describe", "dashboard", "completion"])
-def test_every_help_has_examples_and_fits_a_terminal(harness, verb, monkeypatch):
+@pytest.mark.parametrize("verb", ["", "run", "status", "show", "retry", "list", "describe", "dashboard", "completion"])
+def test_a_help_has_examples_and_fits_a_terminal(harness, verb, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     said = harness(f"{verb} --help")
     assert said.code == 0
     assert "examples:\n  " in said.out
-    assert max(len(line) for line in said.out.splitlines()) <= 80
+    assert [line for line in said.out.splitlines() if len(line) > 80] == []
 
 
 @pytest.mark.parametrize(

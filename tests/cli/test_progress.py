@@ -8,8 +8,7 @@ from rich.progress import Progress as Rich
 from rich.progress import TextColumn
 
 from harness.cli import progress
-from harness.record import Record, Scores
-from harness.train import Progress
+from harness.record import Progress, Record, Scores
 
 
 @pytest.fixture

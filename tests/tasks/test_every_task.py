@@ -3,7 +3,7 @@
 import pytest
 
 from harness import registry
-from harness.run import build_task
+from harness.make import build_task
 from harness.testing import TaskContract
 
 BUILT_IN = [plugin.name for plugin in registry.plugins("task") if plugin.module.startswith("harness.tasks.")]

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
-
-import pytest
 
 from harness.record import CurvePoint, Record, Scores
 from harness.report import Results
@@ -80,15 +78,3 @@ def as_results(records: list[Record], **more: Any) -> Results:
         "gru": "Cho et al. 2014, Learning Phrase Representations using RNN Encoder-Decoder, arXiv:1406.1078",
     }
     return Results(records, **{**told, "report_command": "harness report --sweep demo", "store": "mlflow.db", **more})
-
-
-@pytest.fixture
-def sweep() -> Callable[..., Results]:
-    """Makes the results of a sweep: `sweep(seeds=1)`; names as in `made_up`."""
-    return lambda **arguments: as_results(made_up(**arguments))
-
-
-@pytest.fixture
-def results() -> Callable[..., Results]:
-    """Wraps records as results: `results(records, missing=...)`."""
-    return as_results

@@ -1,0 +1,29 @@
+"""The minimal gated unit: one gate both forgets and decides what is seen of the past (Zhou et al. 2016)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from harness.architecture import CellArchitecture, State
+
+
+class MGU(CellArchitecture):
+    """h' = (1 - f) * h + f * tanh(W x + U (f * h) + b), with the gate f = sigmoid(W_f x + U_f h + b_f).
+
+    A GRU whose reset and update gates are one, and two thirds of its size.
+    """
+
+    reference = "Zhou, Wu, Zhang & Zhou 2016, Minimal Gated Unit for Recurrent Neural Networks, arXiv:1603.09420"
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.enter = nn.Linear(input_size, 2 * hidden_size)
+        self.recur_gate = nn.Linear(hidden_size, hidden_size, bias=False)
+        self.recur = nn.Linear(hidden_size, hidden_size, bias=False)
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        gate, candidate = self.enter(x).chunk(2, dim=1)
+        gate = torch.sigmoid(gate + self.recur_gate(state))
+        state = state + gate * (torch.tanh(candidate + self.recur(gate * state)) - state)
+        return state, state

@@ -1,0 +1,59 @@
+"""CSV: tidy, one row for each run, length tested at and metric.
+
+Columns, in this order:
+
+- `sweep`; `identity` of the run, 16 hexadecimal digits
+- `task` and `architecture`, with their variants as in every table; `seed`; `trained_at`: the length trained at
+- `status`: ok, diverged, timeout, out_of_memory, error, skipped, interrupted
+- `tested_at`: the length tested at; empty for what holds for the run as a whole
+- `metric`, `value`: see below; numbers in full precision, `nan` for what is not a number
+
+Metrics at a length: `accuracy` (0 to 1, over the steps that need memory), `loss`, `exact_match`, `chance`, and, at the
+length trained at, `score`: the accuracy, and chance for a run that failed. It is what every mean over seeds is made of.
+Metrics of a run: `solved` (0 or 1), `solved_at` (accuracy), `steps_to_solve` (no row: not within the budget), `steps`,
+`seconds`, `tokens_per_second`, `parameters`, `state_size`, `steps_per_sequence`. What is not known has no row.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from harness.record import Record
+from harness.report import Results
+from harness.summary import sound
+
+from ._files import write as write_file
+
+COLUMNS = ("sweep", "identity", "task", "architecture", "seed", "trained_at", "status", "tested_at", "metric", "value")
+_OF_A_RUN = ("solved_at", "steps_to_solve", "steps", "seconds", "tokens_per_second", "state_size", "steps_per_sequence")
+_MEASURED = ("seconds", "tokens_per_second", "steps_per_sequence")  # zero: it never came to that
+
+
+def write(results: Results, folder: Path) -> list[Path]:
+    """Writes the rows of every run that ended, in the order of the plan."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for record in results.records:
+        spec = record.spec
+        run = (results.title, record.identity or spec.identity, spec.task_label, spec.label, spec.seed, spec.length)
+        for tested_at, metric, value in _metrics(sound(record)):
+            table.writerow((*run, record.status, tested_at, metric, value))
+    return [write_file(results, folder, "csv", text.getvalue())]
+
+
+def _metrics(record: Record) -> Iterator[tuple[int | str, str, float]]:
+    for length in sorted(record.chances.keys() | record.scores.keys()):
+        if length in record.scores:
+            yield from ((length, name, value) for name, value in asdict(record.scores[length]).items())
+        if length in record.chances:
+            yield length, "chance", record.chances[length]
+        if length == record.spec.length and record.score is not None and record.status != "interrupted":
+            yield length, "score", record.score
+    values = {name: getattr(record, name) for name in _OF_A_RUN} | {"solved": int(record.solved)}
+    values["parameters"] = sum(record.parameters.values()) or None
+    yield from (("", k, v) for k, v in values.items() if v is not None and not (k in _MEASURED and not v))

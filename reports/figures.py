@@ -1,0 +1,19 @@
+"""Figures for a paper: every figure of the page as SVG and as PDF, the same bytes each time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.report import Results
+from harness.summary import summarise
+
+from . import _figures, _svg
+from ._learning import learning_curves
+
+
+def write(results: Results, folder: Path) -> list[Path]:
+    """Writes `horizon.svg`, `horizon.pdf`, `copy-accuracy.svg` and so on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with _svg.style():
+        drawn = _figures.figures(summarise(results), learning_curves(results.records))
+        return [path for one in drawn for path in _svg.save(one, folder)]

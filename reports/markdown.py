@@ -1,0 +1,69 @@
+"""Markdown: the verdict and a table a task, short enough to paste into an issue or a README."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness import verdict
+from harness.report import Results
+from harness.summary import Summary, summarise
+
+from . import _tables
+from ._files import write as write_file
+from ._tables import Cell, Table
+
+
+def write(results: Results, folder: Path) -> list[Path]:
+    """Writes verdicts, tables and failures."""
+    text = "\n".join(_lines(results, summarise(results)))
+    return [write_file(results, folder, "md", text)]
+
+
+def _lines(results: Results, summary: Summary) -> Iterator[str]:
+    yield f"# Which one remembers longer? {_escaped(results.title)}\n"
+    if not summary.tasks:
+        yield "There is no finished run to report on.\n"
+    for task in summary.tasks:
+        yield f"- **{_escaped(verdict.headline(task))}** {_escaped(verdict.certainty(task))}"
+    missing = len(results.missing) or sum(task.missing for task in summary.tasks)
+    if missing:
+        rest = f" The rest: `{_code(results.command)}`" if results.command else ""
+        yield f"\n**Not finished:** {missing:,} runs are missing.{rest}"
+    for task in summary.tasks:
+        yield from _table(_tables.overview(task))
+    if len(summary.tasks) > 1:
+        yield from _table(_tables.horizons(summary))
+    failures = _tables.failures([*summary.failures, *summary.refusals])
+    if failures.rows:
+        yield from _table(failures)
+    if results.report_command:
+        yield f"\nMade by `{_code(results.report_command)}`."
+    yield ""
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield f"\n### {_escaped(table.caption)}\n"
+    yield _row(map(_escaped, table.columns))
+    yield _row("---:" if numeric else "---" for numeric in table.numeric)
+    yield from (_row(map(_cell, row)) for row in table.rows)
+    if table.note:
+        yield f"\n{_escaped(table.note)}"
+
+
+def _row(cells: Iterator[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(cell: Cell) -> str:
+    return _escaped(f"{cell.text} {cell.more}".strip())
+
+
+def _escaped(text: str) -> str:
+    """The text as it is, whatever Markdown or HTML would make of it."""
+    return re.sub(r"[\\`*<>|#~&]|\](?=[(\[:])|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", " ".join(text.split()))
+
+
+def _code(text: str) -> str:
+    return " ".join(text.replace("`", "'").split())

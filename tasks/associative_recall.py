@@ -1,0 +1,63 @@
+"""Associative recall: a key met long ago decides the answer."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+
+from harness.task import Batch, Classes, Task, Tokens
+
+
+class AssociativeRecall(Task):
+    """Pairs of a key and its value among distractors; at the end a key is shown again, and its value is the answer.
+
+    "I grew up in France ... I speak fluent _." Each of the `pairs` is a key and, right after it, its value; they come
+    anywhere among `length` distractors, and then follow a question mark and the key that is asked for. All keys of a
+    sequence differ. In the literature it is the number of pairs that grows (Ba et al. have nothing else, 'c9k8j3f1??c'
+    is answered by 9; Arora et al. ask for many keys). Here it is fixed, and what grows is how long all of them must be
+    held.
+
+    Inputs: first the `keys`, then the `values`, the distractors, and the question mark. Targets: values from 0.
+    """
+
+    reference = (
+        "Ba et al. 2016, Using Fast Weights to Attend to the Recent Past, arXiv:1610.06258; many keys: Arora et al. "
+        "2023, Zoology, arXiv:2312.04927; the name: Graves, Wayne & Danihelka 2014, Neural Turing Machines, "
+        "arXiv:1410.5401, where an item is answered by the one that followed it"
+    )
+    solved_at = 0.95
+    default_lengths = (1, 5, 20, 50)
+    readout = "last"
+
+    def __init__(self, *, pairs: int = 3, keys: int = 8, values: int = 8, distractors: int = 4) -> None:
+        if not 1 <= pairs <= keys:
+            raise ValueError(f"each pair needs a key of its own: 1 <= pairs <= keys, got pairs={pairs}, keys={keys}")
+        if values < 2 or distractors < 1:
+            found = f"values={values}, distractors={distractors}"
+            raise ValueError(f"associative recall needs values >= 2 and distractors >= 1, got {found}")
+        self.pairs, self.keys, self.values, self.distractors = pairs, keys, values, distractors
+        self.inputs = Tokens(keys + values + distractors + 1)
+        self.targets = Classes(values)
+
+    def sample(self, generator: Generator, batch_size: int, length: int) -> Batch:
+        keys = torch.rand(batch_size, self.keys, generator=generator).argsort(dim=1)[:, : self.pairs]
+        values = torch.randint(self.values, keys.shape, generator=generator)
+        inputs = torch.randint(self.distractors, (batch_size, length + 2 * self.pairs + 2), generator=generator)
+        inputs += self.keys + self.values
+        places = self._places(generator, batch_size, length)
+        inputs.scatter_(1, places, keys)
+        inputs.scatter_(1, places + 1, self.keys + values)
+        asked = torch.randint(self.pairs, (batch_size, 1), generator=generator)
+        inputs[:, -2] = self.inputs.size - 1
+        inputs[:, -1:] = keys.gather(1, asked)
+        return Batch(inputs, values.gather(1, asked), torch.ones_like(asked, dtype=torch.bool))
+
+    def _places(self, generator: Generator, batch_size: int, length: int) -> Tensor:
+        """The steps of the keys, in order, with room for a value after each: every such choice is as likely."""
+        things = length + self.pairs
+        chosen = torch.rand(batch_size, things, generator=generator).topk(self.pairs, dim=1).indices
+        return chosen.sort(dim=1).values + torch.arange(self.pairs)
+
+    def chance(self, length: int) -> float:
+        """One of the values: the key alone, which the last step shows, says nothing of it."""
+        return 1 / self.values

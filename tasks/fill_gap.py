@@ -1,0 +1,54 @@
+"""Fill the gap: what is missing is told by what stands on either side of it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator
+
+from harness.task import Batch, Classes, Task, Tokens
+
+
+class FillGap(Task):
+    """Symbols, a gap of `length` blanks, symbols; each blank is to be filled with the symbol at its nearer end.
+
+    The first half of the gap repeats the symbol before it, which is memory; the second half the symbol after it, which
+    lies in the future. A causal model knows nothing of that one, and its best is (1 + 1 / `alphabet`) / 2 of the steps;
+    one that reads both ways can be right always. Not scored are the outermost blanks, whose answer stands beside them,
+    and at an odd length the one in the middle, which has two nearest ends. Of the `context` symbols on each side the
+    ones at the gap matter, the others are distractors.
+
+    Inputs: 0 .. alphabet-1 the symbols, `alphabet` the blank.
+    """
+
+    reference = (
+        "nearest-neighbour imputation as a task, of this package; the need of both directions: Schuster & Paliwal "
+        "1997, Bidirectional Recurrent Neural Networks; filling gaps by them: Cao et al. 2018, BRITS, arXiv:1805.10572"
+    )
+    solved_at = 0.95
+    min_length = 4
+
+    def __init__(self, *, alphabet: int = 8, context: int = 5) -> None:
+        if alphabet < 2:
+            raise ValueError(f"one symbol alone needs no memory: alphabet >= 2, got alphabet={alphabet}")
+        if context < 1:
+            raise ValueError(f"a gap is filled from its ends: context >= 1, got context={context}")
+        self.alphabet, self.context = alphabet, context
+        self.inputs = Tokens(alphabet + 1)
+        self.targets = Classes(alphabet)
+
+    def sample(self, generator: Generator, batch_size: int, length: int) -> Batch:
+        start, end = self.context, self.context + length
+        inputs = torch.randint(self.alphabet, (batch_size, end + self.context), generator=generator)
+        half = length // 2
+        targets = inputs.clone()
+        targets[:, start : start + half] = inputs[:, start - 1 : start]
+        targets[:, start + half : end] = inputs[:, end : end + 1]
+        inputs[:, start:end] = self.alphabet
+        mask = torch.zeros_like(inputs, dtype=torch.bool)
+        mask[:, start + 1 : start + half] = True
+        mask[:, end - half : end - 1] = True
+        return Batch(inputs, targets, mask)
+
+    def chance(self, length: int) -> float:
+        """One of the alphabet: where the accuracy is taken, every input is a blank."""
+        return 1 / self.alphabet

@@ -1,0 +1,45 @@
+"""First token: what was shown first is asked for after a stretch of distractors."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator
+
+from harness.task import Batch, Classes, Task, Tokens
+
+
+class FirstToken(Task):
+    """One of `classes` symbols, then `length` distractors; at the end, which symbol it was: many-to-one.
+
+    With two classes one bit is to be latched. Inputs: 0 .. classes-1 the symbols, the others distractors, drawn anew at
+    every step, so that a state must hold against noise. The published latching and two-sequence problems ask the same
+    of real numbers: a class told by the first few inputs, and Gaussian noise after them. Here it is told by a symbol.
+    """
+
+    reference = (
+        "after the latching problem of Bengio, Simard & Frasconi 1994, Learning Long-Term Dependencies with Gradient "
+        "Descent Is Difficult, and experiment 3 (two-sequence problem) of Hochreiter & Schmidhuber 1997"
+    )
+    solved_at = 0.95
+
+    targets: Classes
+    readout = "last"
+
+    def __init__(self, *, classes: int = 2, distractors: int = 8) -> None:
+        if classes < 2:
+            raise ValueError(f"one symbol alone needs no memory: classes >= 2, got classes={classes}")
+        if distractors < 1:
+            raise ValueError(f"later steps need a symbol to show: distractors >= 1, got distractors={distractors}")
+        self.distractors = distractors
+        self.inputs = Tokens(classes + distractors)
+        self.targets = Classes(classes)
+
+    def sample(self, generator: Generator, batch_size: int, length: int) -> Batch:
+        first = torch.randint(self.targets.size, (batch_size, 1), generator=generator)
+        noise = torch.randint(self.distractors, (batch_size, length), generator=generator)
+        inputs = torch.cat([first, self.targets.size + noise], dim=1)
+        return Batch(inputs, first, torch.ones(batch_size, 1, dtype=torch.bool))
+
+    def chance(self, length: int) -> float:
+        """One of the classes: the last step shows a distractor."""
+        return 1 / self.targets.size

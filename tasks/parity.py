@@ -1,0 +1,50 @@
+"""Parity: is the number of ones so far odd?"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+from torch import Generator
+
+from harness.errors import unknown
+from harness.task import Batch, Classes, Task, Tokens
+
+Asked = Literal["each", "last"]
+
+
+class Parity(Task):
+    """`length` random bits; after each of them, whether the ones so far are odd: many-to-many, synchronous.
+
+    One bit of memory is enough, and every input may change it: nothing can be skipped or averaged. The first answer is
+    its own input and is not scored. With `asked`="last", as published, the question comes once, after all bits, which
+    is much harder to learn, as there is nothing to be had on the way.
+    """
+
+    reference = (
+        "parity check of Deletang et al. 2023, Neural Networks and the Chomsky Hierarchy, arXiv:2207.02098, there "
+        "asked at the end only"
+    )
+    solved_at = 0.95
+    min_length = 2
+
+    inputs = Tokens(2)
+    targets = Classes(2)
+
+    def __init__(self, *, asked: Asked = "each") -> None:
+        if asked not in get_args(Asked):
+            raise ValueError(unknown("moment at which parity is asked", asked, get_args(Asked)))
+        self.readout = asked
+
+    def sample(self, generator: Generator, batch_size: int, length: int) -> Batch:
+        bits = torch.randint(2, (batch_size, length), generator=generator)
+        odd = bits.cumsum(dim=1) % 2
+        mask = torch.ones_like(odd, dtype=torch.bool)
+        if self.readout == "last":
+            return Batch(bits, odd[:, -1:], mask[:, -1:])
+        mask[:, 0] = False
+        return Batch(bits, odd, mask, loss_mask=torch.ones_like(mask))
+
+    def chance(self, length: int) -> float:
+        """Half: whatever the bit of the step, those before it are odd as often as even."""
+        return 0.5

@@ -1,0 +1,39 @@
+"""Pointwise: which number of this step is the largest? No step has to do with another."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator
+
+from harness.task import Batch, Classes, Task, Vectors
+
+
+class Pointwise(Task):
+    """At each of `length` steps `size` random numbers, and the question which of them is the largest: one-to-one.
+
+    At length 1 there is no time at all; at longer ones a memory must not get in the way. There is nothing to remember
+    and every architecture must solve it: a check that a model and its training work, no measure of memory. So `chance`
+    is here what is right without a look at the input; whoever looks, and remembers nothing, can be right always.
+    """
+
+    reference = (
+        "the shape one-to-one of Karpathy 2015, The Unreasonable Effectiveness of Recurrent Neural Networks; the "
+        "question itself is of this package"
+    )
+    solved_at = 0.9  # two nearly equal numbers are told apart only after longer training
+    default_lengths = (1, 10)
+
+    def __init__(self, *, size: int = 4) -> None:
+        if size < 2:
+            raise ValueError(f"the largest of one number is no question: size >= 2, got size={size}")
+        self.inputs = Vectors(size)
+        self.targets = Classes(size)
+
+    def sample(self, generator: Generator, batch_size: int, length: int) -> Batch:
+        inputs = torch.randn(batch_size, length, self.inputs.size, generator=generator)
+        targets = inputs.argmax(dim=2)
+        return Batch(inputs, targets, torch.ones_like(targets, dtype=torch.bool))
+
+    def chance(self, length: int) -> float:
+        """Each of the numbers is the largest equally often."""
+        return 1 / self.inputs.size

@@ -1,0 +1,49 @@
+"""Recite: a list of symbols is shown in one step, and is said symbol by symbol."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Generator
+
+from harness.task import Batch, Classes, Task, Vectors
+
+
+class Recite(Task):
+    """The first step shows a whole list; at each of `length` steps its next symbol is said, over and over: one-to-many.
+
+    The first input holds a one-hot block for each of the `symbols`, all others are zero. After the last symbol the
+    first one follows again, so that any length can be asked for. The first answer stands in the input of its own step
+    and is not scored. What is to be remembered is what the copy task has by default, 10 symbols of 8, but it is met at
+    once and said at once: what is hard is to keep all of it, and the place in it.
+    """
+
+    reference = (
+        "the shape one-to-many of Karpathy 2015, The Unreasonable Effectiveness of Recurrent Neural Networks (one "
+        "picture, a caption of many words); the synthetic list is of this package"
+    )
+    solved_at = 0.95
+    min_length = 2
+    default_lengths = (5, 10, 20, 50)
+
+    def __init__(self, *, symbols: int = 10, alphabet: int = 8) -> None:
+        if symbols < 1:
+            raise ValueError(f"recite needs symbols to say: symbols >= 1, got symbols={symbols}")
+        if alphabet < 2:
+            raise ValueError(f"one symbol alone needs no memory: alphabet >= 2, got alphabet={alphabet}")
+        self.symbols, self.alphabet = symbols, alphabet
+        self.inputs = Vectors(symbols * alphabet)
+        self.targets = Classes(alphabet)
+
+    def sample(self, generator: Generator, batch_size: int, length: int) -> Batch:
+        answer = torch.randint(self.alphabet, (batch_size, self.symbols), generator=generator)
+        inputs = torch.zeros(batch_size, length, self.inputs.size)
+        inputs[:, 0] = F.one_hot(answer, self.alphabet).flatten(1).float()
+        targets = answer[:, torch.arange(length) % self.symbols]
+        mask = torch.ones_like(targets, dtype=torch.bool)
+        mask[:, 0] = False
+        return Batch(inputs, targets, mask, loss_mask=torch.ones_like(mask))
+
+    def chance(self, length: int) -> float:
+        """One of the alphabet: where the accuracy is taken, every input is zero."""
+        return 1 / self.alphabet
