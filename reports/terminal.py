@@ -13,10 +13,11 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from harness import verdict
 from harness.colours import CHANCE, PALETTE, colour
 from harness.record import CLOSE, Record
 from harness.report import Results
-from harness.summary import sound
+from harness.summary import sound, summarise
 
 _MARKERS = "ox+*#@%&"  # a line is told from another without colour too
 _CHANCE_MARKER = "·"
@@ -29,8 +30,11 @@ def show(results: Results, folder: Path) -> list[Path]:
     for record in map(sound, results.records):
         if record.status != "interrupted":  # nothing was found out
             by_task[record.spec.task_label].append(record)
+    summaries = {task.label: task for task in summarise(results).tasks}
     for task, records in by_task.items():
         console.print(Text(f"{task}: test accuracy by length, {_seeds(records)}", style="bold"))
+        console.print(Text(verdict.headline(summaries[task])))
+        console.print(Text(verdict.certainty(summaries[task])))
         console.print(_table(records))
         console.print(_notes(records, coloured=console.color_system is not None))
         if chart := _chart(records, console):

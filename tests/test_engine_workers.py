@@ -1,5 +1,6 @@
 """Worker processes: whose fault a death is, when a process is used again, and what is kept when work is broken off."""
 
+import os
 import time
 
 import pytest
@@ -207,3 +208,9 @@ def test_a_worker_that_was_idle_is_not_overdue_with_its_next_run(small):
     engine.collect(Listener(engine))
     time.sleep(2.1)
     assert statuses(collected(engine, Listener(engine), {"second": small(seed=1)}), ["second"]) == ["ok"]
+
+
+@pytest.mark.parametrize(("driver", "code"), [("ours", 0), ("1", 1)], ids=["at work", "dead"])
+def test_a_fork_server_whose_driver_died_before_it_was_up_ends_at_once(python, tmp_path, monkeypatch, driver, code):
+    monkeypatch.setenv("HARNESS_DRIVER", str(os.getpid()) if driver == "ours" else driver)
+    assert python("-c", "import harness.engines.server", cwd=tmp_path, check=False).returncode == code

@@ -52,7 +52,7 @@ def harness(installed: Path, python: Callable[..., Any], tmp_path: Path) -> Call
 @pytest.fixture(scope="module")
 def answers(installed: Path, python: Callable[..., Any], tmp_path_factory: Any) -> dict[str, Any]:
     """What a few commands answer, by command line: exit code, output, errors."""
-    lines = [f"describe {name}" for name in ("leaky", "mgu", "echo", "broken", "disputed", "deep:disputed", "lstm")]
+    lines = [f"describe {name}" for name in ("leaky", "light", "echo", "broken", "disputed", "deep:disputed", "lstm")]
     lines += [f"run --engine inline --arch {name} --task echo --quiet" for name in ("leaky,broken", "lstm,disputed")]
     done = python("-c", SESSION, *lines, cwd=tmp_path_factory.mktemp("answers"), path=installed)
     return json.loads(done.stdout)
@@ -67,7 +67,7 @@ def test_installed_packages_are_listed_without_being_imported(installed, python,
     theirs = {(row["kind"], row["name"], row["from"]) for row in rows if not row["from"].startswith("rnn-harness")}
     assert theirs == {
         ("architecture", "leaky", "harness-stranger 1.2"),
-        ("architecture", "mgu", "harness-stranger 1.2"),
+        ("architecture", "light", "harness-stranger 1.2"),
         ("architecture", "broken", "harness-stranger 1.2"),
         ("architecture", "disputed", "harness-stranger 1.2"),
         ("architecture", "disputed", "harness-twin 0.3"),
@@ -81,9 +81,9 @@ def test_installed_packages_are_listed_without_being_imported(installed, python,
 
 def test_the_list_says_where_a_strangers_plugin_comes_from(harness):
     lines = harness("list").stdout.splitlines()
-    (mgu,) = (line for line in lines if line.startswith("  mgu "))
+    (light,) = (line for line in lines if line.startswith("  light "))
     (lstm,) = (line for line in lines if line.startswith("  lstm "))
-    assert mgu.endswith("[harness-stranger 1.2]")
+    assert light.endswith("[harness-stranger 1.2]")
     assert "rnn-harness" not in lstm
 
 
@@ -104,7 +104,7 @@ def test_a_plain_module_is_described_with_its_keyword_only_argument(answers):
 
 
 def test_a_cell_architecture_is_described_with_its_paper_and_size(answers):
-    code, out, _ = answers["describe mgu"]
+    code, out, _ = answers["describe light"]
     assert code == 0
     assert "Zhou et al. 2016" in out
     (found,) = re.findall(r"parameters: ([\d,]+) at input_size (\d+), hidden_size (\d+)", out)
@@ -122,11 +122,11 @@ def test_a_strangers_task_is_described_with_its_chance(answers):
 def test_a_strangers_architectures_run_on_a_strangers_task_from_command_to_record_to_report(harness, tmp_path):
     store = tmp_path / "mlflow.db"
     done = harness(
-        *("run", "--arch", "leaky,deep:leaky,mgu", "--task", "echo", "--length", "5", "--steps", "5"),
+        *("run", "--arch", "leaky,deep:leaky,light", "--task", "echo", "--length", "5", "--steps", "5"),
         *("--set", "leaky.leak=0.25", "--json", "--tracking-uri", f"sqlite:///{store}"),
     )
     records = {record["spec"]["label"]: record for record in json.loads(done.stdout)}
-    assert sorted(records) == ["deep:leaky leak=0.25", "leaky leak=0.25", "mgu"]
+    assert sorted(records) == ["deep:leaky leak=0.25", "leaky leak=0.25", "light"]
     assert {record["status"] for record in records.values()} == {"ok"}
     assert records["leaky leak=0.25"]["steps_per_sequence"] == 10
     with sqlite3.connect(store) as database:
@@ -134,7 +134,7 @@ def test_a_strangers_architectures_run_on_a_strangers_task_from_command_to_recor
     told = harness("report", "--format", "tally", "--out", "made", "--tracking-uri", f"sqlite:///{store}")
     assert told.stdout == "made/tally.txt\n"
     tally = (tmp_path / "made" / "tally.txt").read_text()
-    assert tally == "echo deep:leaky leak=0.25 ok 1\necho leaky leak=0.25 ok 1\necho mgu ok 1\n"
+    assert tally == "echo deep:leaky leak=0.25 ok 1\necho leaky leak=0.25 ok 1\necho light ok 1\n"
 
 
 @pytest.mark.parametrize("line", ["describe broken", "run --engine inline --arch leaky,broken --task echo --quiet"])

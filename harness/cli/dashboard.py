@@ -32,17 +32,13 @@ def add(verbs: Any) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     from harness import dashboard
-    from harness.store import exists, resolve_uri
-    from harness.track import Store
+    from harness.track import existing
 
-    uri = resolve_uri(arguments.tracking_uri)
-    if not exists(uri):
-        print(f"harness: {uri} holds no records yet: harness run --arch lstm --task copy", file=sys.stderr)
-        return 1
+    store = existing(arguments.tracking_uri)
     print("starting MLflow's page, about 15 seconds ...", file=sys.stderr, flush=True)
-    experiment = Store(uri).newest_experiment(arguments.task)
+    experiment = store.newest_experiment(arguments.task)
     interrupt.as_exception()
-    with dashboard.serving(uri, arguments.port) as (server, process):
+    with dashboard.serving(store.uri, arguments.port) as (server, process):
         address = dashboard.address(server, experiment)
         print(address, flush=True)
         print("Ctrl-C ends it.", file=sys.stderr)

@@ -12,6 +12,8 @@ import signal
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
 
@@ -24,7 +26,6 @@ from harness.spec import RunSpec
 
 _PRELOADED = ["harness.engines.worker"]
 _ENDING_WITH_THE_DRIVER = ["harness.engines.server"]
-_SAFE_PATH = "PYTHONSAFEPATH"
 _SECONDS_TO_END = 3.0
 _FALSE_STARTS = 3  # workers that may die over a run before it has begun: the third time it is to blame
 
@@ -37,16 +38,22 @@ def warm_up() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when a process first starts threads: ours and the workers'
     resource_tracker.ensure_running()  # the fork server would start it, and it would unblock the signal
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited: the driver alone hears Ctrl-C
-    theirs = {_SAFE_PATH: "1"}  # or a `random.py` in the working folder would shadow the library's
-    theirs |= {DRIVER: str(os.getpid())} if bound else {}
-    ours = {name: os.environ.get(name) for name in theirs}
-    os.environ.update(theirs)
     try:
-        forkserver.ensure_running()
+        with _environment(PYTHONSAFEPATH="1", **({DRIVER: str(os.getpid())} if bound else {})):
+            forkserver.ensure_running()  # by safe path: a `random.py` in the working folder would shadow the library's
     finally:
-        for name, value in ours.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+@contextmanager
+def _environment(**changes: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 class Local:

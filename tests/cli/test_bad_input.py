@@ -161,7 +161,6 @@ def statuses(said):
         ("rnu", "invalid choice: 'rnu'"),
         ("describe lstmm", "No architecture or task 'lstmm'. Did you mean 'lstm'?"),
         ("describe ./none.py", "There is no file "),
-        ("dashboard", "holds no records yet: harness run --arch lstm --task copy"),
         ("dashboard --port 70000", "--port: must be from 1 to 65,535, got 70000"),
     ],
 )

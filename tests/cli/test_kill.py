@@ -45,26 +45,23 @@ def test_thirty_deaths_leave_one_good_record_of_every_run_and_change_no_number(s
 
 
 def disturb(running, chance, deaths):
-    """Kills workers, until the driver is killed, or has nothing left to do."""
-    at_start = chance.random() < 0.2
-    while running.process.poll() is None and deaths.total() < DEATHS:
-        if not at_start:
-            wait_for_workers(running)
+    """Kills workers, until the driver is killed; now and then before there are workers."""
+    early, victim = chance.random() < 0.2, "worker"
+    while victim == "worker" and running.process.poll() is None and deaths.total() < DEATHS:
+        wait_for_workers(running, at_most=chance.uniform(0, 8) if early else 60)
         time.sleep(chance.uniform(0, LONGEST))
         workers = grandchildren(running)
-        victim, pid = chance.choice([("driver", running.process.pid), *[("worker", pid) for pid in workers[:1]]])
-        if running.process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-                deaths[victim] += 1
-        if victim == "driver":
-            break
+        victim = "worker" if workers and chance.random() < 0.5 else "driver"
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(chance.choice(workers) if victim == "worker" else running.process.pid, signal.SIGKILL)
+            deaths[victim] += running.process.poll() in (None, -signal.SIGKILL)
     running.process.wait(timeout=120)
     assert not running.said.read_text()  # as where a store cannot be opened any more
 
 
-def wait_for_workers(running):
-    while running.process.poll() is None and not grandchildren(running):
+def wait_for_workers(running, at_most):
+    deadline = time.monotonic() + at_most
+    while running.process.poll() is None and not grandchildren(running) and time.monotonic() < deadline:
         time.sleep(0.05)
 
 
