@@ -64,3 +64,24 @@ SearchSpace = Mapping[str, Space]
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def as_range(text: str) -> Space:
+    """What `low:high`, `low:high:log` or `value,value` stands for; numbers where they are some, a ValueError else."""
+    if ":" not in text:
+        return Choice(*(_number(word) for word in text.split(",")))
+    low, high, *scale = text.split(":")
+    bounds = _number(low), _number(high)
+    if scale not in ([], ["log"]) or any(not _is_number(bound) for bound in bounds):
+        raise ValueError(f"a range is written low:high or low:high:log, got {text!r}")
+    whole = all(isinstance(bound, int) for bound in bounds)
+    return (Int if whole else Float)(*bounds, log=bool(scale))  # type: ignore[arg-type]
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text.strip()

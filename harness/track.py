@@ -50,6 +50,11 @@ def _told(method: Callable[Concatenate[Store, _P], _T]) -> Callable[Concatenate[
     return telling
 
 
+def _precedes(one: str, other: str) -> bool:
+    """Of two claims made at once, which one stays: any rule will do that both drivers keep."""
+    return one < other
+
+
 def _experiment_name(task_label: str) -> str:
     return f"harness-{task_label}".rstrip("-")
 
@@ -103,10 +108,14 @@ class Store:
         names = [experiment.name for experiment in self.client.search_experiments()]
         return [name.removeprefix("harness-") for name in names if name.startswith("harness-")]
 
-    @_told
     def start(self, spec: RunSpec, sweep: str) -> str:
         """Makes the cell run of a training that begins now (status RUNNING); returns its MLflow id."""
+        return self._start(spec, sweep, {_CLAIMED: "true"})
+
+    @_told
+    def _start(self, spec: RunSpec, sweep: str, more: dict[str, str]) -> str:
         tags = {
+            **more,
             "harness.kind": "cell",
             "harness.sweep": sweep,
             "harness.driver": self.driver,
@@ -123,9 +132,9 @@ class Store:
         Each of two drivers writes before it looks, so at least one of them sees the other. It steps back from a claim
         that was confirmed, or whose id is the lower; another it waits for, since that one will step back.
         """
-        run_id = self.start(spec, sweep)
+        run_id = self._start(spec, sweep, {})
         while others := [other for other in self._of(spec) if other.info.run_id != run_id and self._stands(other)]:
-            if any(_CLAIMED in other.data.tags or other.info.run_id < run_id for other in others):
+            if any(_CLAIMED in other.data.tags or _precedes(other.info.run_id, run_id) for other in others):
                 self.client.delete_run(run_id)
                 return None
             time.sleep(_SECONDS_BETWEEN_LOOKS)

@@ -140,8 +140,6 @@ def _notes(records: Sequence[Record], coloured: bool) -> Group:
         notes.append(
             Text(f"green: solved by most seeds (at least {records[0].solved_at:.0%} on test data)", style="dim")
         )
-    if len({record.spec.seed for record in records}) == 1:
-        notes.append(Text("one seed shows no spread: --seeds 5 says how sure this is", style="dim"))
     for record in {record.spec.label: record for record in records if record.parameters}.values():
         asked, have = record.spec.asked.get("params"), sum(record.parameters.values())
         if asked and abs(have - asked) / asked > CLOSE:

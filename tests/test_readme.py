@@ -15,6 +15,9 @@ ELSEWHERE = (  # what needs more than a folder: these run in tests of their own
     DASHBOARD,  # test_dashboard.py
     *("harness status", "harness status --watch", "harness show 1f3a5c7e"),  # cli/test_sweeps.py
     "harness retry --status error,timeout",
+    *("harness report", "harness report --format md,csv,json --out results"),  # cli/test_report.py
+    "harness report --figures figures",
+    *("harness compare lstm gru --task adding", "harness compare --baseline main.json --fail-on regression"),
 )
 
 

@@ -66,8 +66,8 @@ def test_a_mean_over_fewer_seeds_than_the_others_says_so(shown, record):
 
 
 def test_a_single_seed_is_marked_as_such(shown, record):
-    assert "one seed shows no spread" in shown(record())
-    assert "one seed shows no spread" not in shown(record(seed=0), record(seed=1))
+    assert "One seed: this says nothing about differences" in shown(record())
+    assert "One seed" not in shown(record(seed=0), record(seed=1))
 
 
 def test_failures_are_shown_with_their_reason_and_count_as_chance(shown, record):

@@ -60,6 +60,20 @@ def test_a_run_is_claimed_once(store, small):
         assert other.claim(small(seed=1), "s")
 
 
+@pytest.mark.parametrize("theirs", ["0" * 32, "f" * 32])
+def test_two_claims_at_once_leave_one(store, small, monkeypatch, theirs):
+    """The other's claim is there but not confirmed yet: the lower id stays, and the higher is withdrawn meanwhile."""
+    other = Store(store.uri)
+    with working(store), working(other):
+        claim = other._start(small(), "s", {})
+        monkeypatch.setattr("harness.track._precedes", lambda one, two: theirs < "8")
+        monkeypatch.setattr("harness.track.time.sleep", lambda _: other.client.delete_run(claim))
+        mine = store.claim(small(), "s")
+    assert (mine is None) == (theirs < "8")
+    running = store.client.search_runs([store.experiment("copy")])
+    assert len(running) == 1
+
+
 def test_a_finished_run_is_not_claimed_again_and_a_failed_one_is(store, finished):
     written(store, [finished(), finished(seed=1, status="error")])
     other = Store(store.uri)

@@ -33,6 +33,9 @@ exit codes: 0 all well; 2 wrong usage; 3 with --fail-on regression: something is
 """
 
 
+_PLACE = {"better": "ahead of", "worse": "behind"}
+
+
 def add(verbs: Any) -> None:
     parser = verbs.add_parser(
         "compare",
@@ -118,6 +121,8 @@ def _sentence(change: Change, with_baseline: bool) -> str:
     new, old = change.new.label, change.old.label
     if change.verdict == "same":
         return f"{change.task}: {new} and {old} cannot be told apart ({change.reason})"
+    if not change.tested:  # every seed goes that way, which is no test
+        return f"{change.task}: {new} is {_PLACE[change.verdict]} {old} in every seed ({change.reason})"
     return f"{change.task}: {new} is {change.verdict} than {old} ({change.reason})"
 
 

@@ -137,7 +137,7 @@ def test_without_records_the_way_to_begin_is_said_and_no_store_is_made(harness, 
 def test_two_architectures_are_compared_with_a_verdict_and_a_table(harness, there):
     done = harness("compare gru rnn --task copy")
     assert done.code == 0
-    assert done.out.startswith("copy: rnn is worse than gru (-0.")
+    assert done.out.startswith("copy: rnn is behind gru in every seed (-0.")
     assert "too few for a test" in done.out
     assert "chance" in done.out
     assert harness("compare gru rnn --fail-on regression").code == 3

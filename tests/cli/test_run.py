@@ -167,10 +167,10 @@ def test_completion_prints_code_for_the_shell(harness, shell):
 @pytest.mark.parametrize(
     ("typed", "expected"),
     [
-        ("harness run --arch l", {"lstm"}),
+        ("harness run --arch ls", {"lstm"}),
         ("harness run --arch lstm,g", {"lstm,gru"}),
         ("harness run --arch deep:bi", {"deep:bidirectional"}),
-        ("harness run --task pa", {"parentheses"}),
+        ("harness run --task pare", {"parentheses"}),
         ("harness describe gr", {"gru"}),
         ("harness describe add", {"adding"}),
         ("harness da", {"dashboard"}),

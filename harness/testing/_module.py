@@ -1,0 +1,100 @@
+"""What an architecture promises as a module: seeds, size, options, copies, and other devices and number types."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+
+import pytest
+import torch
+
+from harness.testing._probes import Make, build, gap, require, run
+from harness.testing._subject import Subject
+
+
+class ModulePromises(Subject):
+    """The checks of how it is made, kept and moved."""
+
+    def test_same_seed_gives_the_same_outputs(self, make: Make) -> None:
+        """Built anew from the same seed it is the same, in training mode too; in evaluation mode nothing is random.
+
+        Way out: draw from torch's global generator, and add noise or dropout only while `self.training`.
+        """
+        first, second = self._build(make), self._build(make)
+        x = self._x(first)
+        seen = gap(run(first, x)[0], run(second, x)[0])
+        require(seen == 0, f"two models built from one seed must be equal, their outputs differ by {seen:.2g}")
+        seen = gap(run(first, x, seed=1)[0], run(first, x, seed=2)[0])
+        require(seen == 0, f"outputs in evaluation mode must not be random, two passes differ by {seen:.2g}")
+        seen = gap(run(first.train(), x)[0], run(second.train(), x)[0])
+        require(seen == 0, f"two training passes from one seed must be equal, their outputs differ by {seen:.2g}")
+
+    def test_state_dict_holds_all_that_matters(self, make: Make) -> None:
+        """Another model that loads its state_dict gives the same outputs.
+
+        Way out: register what matters as a parameter or as a persistent buffer, not as a plain attribute.
+        """
+        first, second = self._build(make), self._build(make, seed=1)
+        second.load_state_dict(first.state_dict())
+        seen = gap(run(second, self._x(first))[0], run(first, self._x(first))[0])
+        require(seen <= self.tolerance, f"a loaded state_dict must give the same outputs, they differ by {seen:.2g}")
+
+    def test_pickling_keeps_it(self, make: Make) -> None:
+        """It can be pickled, as on its way to a worker, and the copy gives the same outputs.
+
+        Way out: keep no lambda, open file, generator or class defined inside a function as an attribute.
+        """
+        model = self._build(make)
+        try:
+            copy = pickle.loads(pickle.dumps(model))
+        except Exception as error:
+            raise AssertionError(f"it must be picklable, got {type(error).__name__}: {error}") from error
+        seen = gap(run(copy, self._x(model))[0], run(model, self._x(model))[0])
+        require(seen <= self.tolerance, f"a pickled copy must give the same outputs, they differ by {seen:.2g}")
+
+    def test_size_grows_with_hidden_size(self, make: Make) -> None:
+        """A larger `hidden_size` means more parameters, so that sizes can be matched.
+
+        Way out: make the layers as wide as `hidden_size` says.
+        """
+        sizes = [self.hidden_size, 2 * self.hidden_size, 4 * self.hidden_size]
+        counts = [sum(p.numel() for p in build(make, self.input_size, size).parameters()) for size in sizes]
+        grows = counts[0] < counts[1] < counts[2]
+        require(grows, f"parameters must grow with hidden_size, got {counts} parameters for sizes {sizes}")
+
+    def test_search_space_names_real_options(self, make: Make) -> None:
+        """`search_space` names keyword-only arguments of the constructor, whose defaults lie inside their ranges.
+
+        Way out: correct the name, put the argument behind the `*`, or widen the range.
+        """
+        declared = {type(m): getattr(m, "search_space", {}) for m in self._build(make).modules()}
+        if not any(declared.values()):
+            pytest.skip("declares no search space")
+        for cls, name, space in [(cls, *entry) for cls, spaces in declared.items() for entry in spaces.items()]:
+            found = inspect.signature(cls).parameters.get(name)
+            keyword = found is not None and found.kind is found.KEYWORD_ONLY
+            require(keyword, f"search_space names {name!r}, which is no keyword-only argument of {cls.__name__}")
+            default = found.default if found else None
+            require(default in space, f"the default of {name!r}, {default!r}, lies outside its range {space}")
+
+    def test_parameter_groups_hold_every_parameter_once(self, make: Make) -> None:
+        """`parameter_groups()` holds every parameter exactly once.
+
+        Way out: begin with `list(self.parameters())` and take out what has a group of its own.
+        """
+        model = self._build(make)
+        grouped = [id(p) for group in model.parameter_groups() for p in group["params"]]
+        for name, p in model.named_parameters():
+            times = grouped.count(id(p))
+            once = times == 1 or (times == 0 and not p.requires_grad)
+            require(once, f"parameter_groups() must hold every parameter once, {name} is there {times} times")
+
+    def test_runs_in_bfloat16(self, make: Make) -> None:
+        """Moved to bfloat16 it gives finite outputs in bfloat16.
+
+        Way out: make new tensors with `x.new_zeros(...)`, which takes the type of x, and convert nothing to float32 for good.
+        """
+        model = self._build(make).to(torch.bfloat16)
+        out, _ = run(model, self._x(model).to(torch.bfloat16))
+        right = out.dtype == torch.bfloat16 and bool(out.isfinite().all())
+        require(right, f"a model moved to bfloat16 must give finite bfloat16 outputs, got {out.dtype}")
