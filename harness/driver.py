@@ -92,7 +92,7 @@ class Driver:
             return True
         begin = self.store.claim if self.rules.shared else self.store.start
         with held_back() as self.pressed:
-            run_id = self._patiently(lambda: begin(self.planned[key], self.sweep))
+            run_id = self.patiently(lambda: begin(self.planned[key], self.sweep))
             if run_id is None:
                 self.elsewhere.add(key)
                 return False
@@ -116,7 +116,7 @@ class Driver:
                 know_task(record, build_task(record.spec.task, record.spec.task_options))
         if self.revision:
             record.environment["git"] = self.revision
-        run_id = self._patiently(lambda: self._written(key, record))
+        run_id = self.patiently(lambda: self._written(key, record))
         self.running.pop(key, None)
         if engine and record.status in RETRIED and self.attempts[key] <= self.rules.retry:
             self.display.again(key, record)
@@ -144,7 +144,7 @@ class Driver:
             self.stopped = f"{failed} run{'s' if failed > 1 else ''} failed, as many as --max-failures allows"
         return bool(self.stopped)
 
-    def _patiently(self, call: Callable[[], _T]) -> _T:
+    def patiently(self, call: Callable[[], _T]) -> _T:
         """Does it as soon as the store answers; nothing that was trained is given up for a server that restarts."""
         patience = self.rules.patience
         if patience is None:

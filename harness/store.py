@@ -42,8 +42,8 @@ def opened(uri: str) -> MlflowClient:
     try:
         if path is None:
             _check_address(uri)
-            with _few_retries():
-                return _answering(uri)
+            os.environ.setdefault(_RETRIES, "2")  # MLflow is silent for four minutes otherwise; a driver waits aloud
+            return _answering(uri)
         _check_file(path)
         with FileLock(f"{path}.lock", timeout=_SECONDS_FOR_THE_LOCK):
             if _is_empty(path):
@@ -96,18 +96,6 @@ def _check_address(uri: str) -> None:
     if urlsplit(uri).scheme in ("", "file") and not uri.startswith("databricks"):
         file = uri.removeprefix("file:")
         raise UsageError(f"{uri!r} is no address of a store: a file is sqlite:///{file}, a server http://host:port.")
-
-
-@contextmanager
-def _few_retries() -> Iterator[None]:
-    """Lets a server that is not there be told of in seconds: MLflow tries for four minutes unless told otherwise."""
-    asked = os.environ.get(_RETRIES)
-    os.environ[_RETRIES] = asked or "2"
-    try:
-        yield
-    finally:
-        if asked is None:
-            del os.environ[_RETRIES]
 
 
 def _create(path: Path) -> None:

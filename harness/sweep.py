@@ -123,7 +123,7 @@ def execute(
         interrupted = _work(driver, engine, missing, found, reuse)
         cells = found.done | driver.cells
         with held_back():
-            write_curves(store, [record for _, record in cells.values()], name)
+            driver.patiently(lambda: write_curves(store, [record for _, record in cells.values()], name))
     if curves:
         cells = {key: (run_id, replace(r, curve=store.learning_curve(run_id))) for key, (run_id, r) in cells.items()}
     return Outcome(
