@@ -97,12 +97,14 @@ def engine_of(arguments: argparse.Namespace) -> Engine:
         return _ray(arguments)
 
     from harness import device as devices
-    from harness.engines.inline import Inline
-    from harness.engines.local import Local
 
     device = devices.pick(arguments.device)
     if arguments.engine == "inline":
+        from harness.engines.inline import Inline
+
         return Inline(device)
+    from harness.engines.local import Local
+
     slots = devices.slots(device, arguments.slots_per_gpu)
     jobs = arguments.jobs or (len(slots) if slots else devices.cores())
     visible = [slots[index % len(slots)] for index in range(jobs)] if slots else None
