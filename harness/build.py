@@ -100,7 +100,8 @@ def as_architecture(module: nn.Module, input_size: int, hidden_size: int) -> Arc
 class PlainModule(Architecture):
     """A stranger's `nn.Module` that returns `out` or `(out, anything)`: no state is carried for it.
 
-    Declarations (`causal`, `max_length`, `output_size`, `parameter_groups`) are taken from the module if it has them.
+    Declarations (`causal`, `max_length`, `output_size`, `parameter_groups`) are taken from the module if it has them. A
+    class that declares `batch_first = False` is given (time, batch, input_size), and gives its outputs so.
     """
 
     stateful = False
@@ -113,8 +114,10 @@ class PlainModule(Architecture):
         self.output_size = getattr(module, "output_size", None) or self._dry_run()
 
     def forward(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        out = self.module(x)
-        return (out[0] if isinstance(out, tuple) else out), None
+        turned = _declares_time_first(self.module)
+        out = self.module(x.transpose(0, 1) if turned else x)
+        out = out[0] if isinstance(out, tuple) else out
+        return (out.transpose(0, 1) if turned and isinstance(out, Tensor) and out.dim() > 1 else out), None
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         groups = getattr(self.module, "parameter_groups", None)
@@ -144,8 +147,15 @@ def wrong_shape(name: str, given: tuple[int, ...], out: Any) -> str:
 
 def time_first(module: nn.Module) -> str:
     """A hint to add to a refusal where a part of the module takes time first, as torch's layers do by default."""
+    if any(_declares_time_first(part) for part in module.modules()):
+        return ""
     parts = {type(part).__name__ for part in module.modules() if getattr(part, "batch_first", None) is False}
     return f" {' and '.join(sorted(parts))}: batch_first=False; pass batch_first=True." if parts else ""
+
+
+def _declares_time_first(module: nn.Module) -> bool:
+    """Whether its class says so; torch's layers have an attribute of that name in each of them, not in the class."""
+    return getattr(type(module), "batch_first", None) is False
 
 
 def _load(name: str) -> Part:

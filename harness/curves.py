@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Metric, Param
 
 from harness import dashboard
 from harness.cell import SCORES, params_of
@@ -22,6 +22,7 @@ from harness.colours import colour
 from harness.record import Record
 from harness.report import Results
 from harness.spec import RunSpec
+from harness.store import failures_told
 from harness.summary import Curve, summarise
 from harness.track import Store
 
@@ -52,7 +53,8 @@ def write_curves(store: Store, records: Iterable[Record], sweep: str) -> None:
         if record.status != "interrupted":
             by_task[record.spec.task_label].append(record)
     for label, members in by_task.items():
-        _bring_up_to_date(store, label, sweep, list(_wanted(members)))
+        with failures_told(store.uri):
+            _bring_up_to_date(store, label, sweep, list(_wanted(members)))
 
 
 def _bring_up_to_date(store: Store, task_label: str, sweep: str, wanted: list[_Drawn]) -> None:
@@ -80,8 +82,9 @@ def _draw(store: Store, task_label: str, sweep: str, drawn: _Drawn) -> None:
     metrics = [
         Metric(name, value, now, step) for name, points in drawn.points.items() for step, value in points.items()
     ]
-    store.log(run_id, metrics, _params(drawn), [RunTag("harness.drawn", drawn.digest)])
+    store.log(run_id, metrics, _params(drawn), [])
     store.client.set_terminated(run_id, "FINISHED")
+    store.client.set_tag(run_id, "harness.drawn", drawn.digest)
 
 
 def _params(drawn: _Drawn) -> list[Param]:

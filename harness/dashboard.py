@@ -13,7 +13,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any
 from urllib.parse import quote
@@ -32,15 +32,31 @@ CHARTS = {
 }
 
 
+SEARCH_CHARTS = {
+    "best_by_trial": "Best validation score so far, by trial",
+    "score_by_trial": "Validation score, by trial",
+    "expected_best_by_trials": "Expected best validation score, by number of trials",
+}
+
+
 def view_state(sweep: str) -> str:
     """What to store as the experiment tag `mlflow.sharedViewState.harness`.
 
-    The curve runs of a sweep by architecture, mean over seeds, length on a logarithmic axis. MLflow documents no format
-    for this; a test holds it against the installed version in a real browser.
+    The curve runs of a sweep by architecture, mean over seeds, length on a logarithmic axis.
     """
+    return _state(f"{_CURVES} and tags.`harness.sweep` = '{sweep}'", "Which one remembers longer?", CHARTS, "log")
+
+
+def search_state() -> str:
+    """The same for searches: what each of them found, by trial."""
+    return _state("tags.`harness.kind` = 'search'", "What did tuning find?", SEARCH_CHARTS, "linear")
+
+
+def _state(searched: str, title: str, charts: Mapping[str, str], scale: str) -> str:
+    """MLflow documents no format for this; a test holds it against the installed version in a real browser."""
     return json.dumps(
         {
-            "searchFilter": f"{_CURVES} and tags.`harness.sweep` = '{sweep}'",
+            "searchFilter": searched,
             "orderByKey": "attributes.start_time",
             "orderByAsc": False,
             "startTime": "ALL",
@@ -52,8 +68,8 @@ def view_state(sweep: str) -> str:
             "runsHiddenMode": "FIRST_20_RUNS",
             "isAccordionReordered": False,
             "hideEmptyCharts": True,
-            "compareRunSections": [_section()],
-            "compareRunCharts": [_chart(metric, title) for metric, title in CHARTS.items()],
+            "compareRunSections": [_section(title)],
+            "compareRunCharts": [_chart(metric, title, scale) for metric, title in charts.items()],
         }
     )
 
@@ -86,10 +102,10 @@ def serving(uri: str, port: int = 0) -> Iterator[tuple[str, subprocess.Popen[byt
             _stop(server)
 
 
-def _section() -> dict[str, Any]:
+def _section(title: str) -> dict[str, Any]:
     return {
         "uuid": "harness",
-        "name": "Which one remembers longer?",
+        "name": title,
         "display": True,
         "isReordered": False,
         "deleted": False,
@@ -99,7 +115,7 @@ def _section() -> dict[str, Any]:
     }
 
 
-def _chart(metric: str, title: str) -> dict[str, Any]:
+def _chart(metric: str, title: str, scale: str) -> dict[str, Any]:
     return {
         "uuid": metric,
         "type": "LINE",
@@ -110,7 +126,7 @@ def _chart(metric: str, title: str) -> dict[str, Any]:
         "selectedMetricKeys": [metric],
         "scaleType": "linear",
         "xAxisKey": "step",
-        "xAxisScaleType": "log",
+        "xAxisScaleType": scale,
         "yAxisKey": "metric",
         "yAxisExpressions": [],
         "selectedXAxisMetricKey": "",

@@ -13,7 +13,6 @@ from harness.device import git_revision
 from harness.engines import Engine
 from harness.errors import StoreFailed
 from harness.interrupt import held_back
-from harness.journal import Journal
 from harness.make import build_task, know_task
 from harness.record import Progress, Record
 from harness.spec import RunSpec
@@ -38,6 +37,12 @@ class Display(Protocol):
     def waiting(self, reason: str) -> None: ...
 
 
+class Beating(Protocol):
+    """Where a driver tells that it is alive."""
+
+    def beat(self) -> None: ...
+
+
 @dataclass(frozen=True)
 class Rules:
     """How a sweep is carried out; nothing of it changes a result."""
@@ -52,7 +57,7 @@ class Driver:
     """One sweep on one engine."""
 
     def __init__(
-        self, store: Store, display: Display, journal: Journal, planned: dict[str, RunSpec], sweep: str, rules: Rules
+        self, store: Store, display: Display, journal: Beating, planned: dict[str, RunSpec], sweep: str, rules: Rules
     ) -> None:
         self.store, self.display, self.journal = store, display, journal
         self.planned, self.sweep, self.rules = planned, sweep, rules
@@ -90,9 +95,8 @@ class Driver:
         """Whether this run is ours to execute; it has a RUNNING cell from now on."""
         if key in self.running:
             return True
-        begin = self.store.claim if self.rules.shared else self.store.start
         with held_back() as self.pressed:
-            run_id = self.patiently(lambda: begin(self.planned[key], self.sweep))
+            run_id = self.patiently(lambda: self._begin(key))
             if run_id is None:
                 self.elsewhere.add(key)
                 return False
@@ -125,8 +129,15 @@ class Driver:
             self.cells[key] = run_id, replace(record, curve=[])
             self.display.ended(key, record)
 
+    def _begin(self, key: str) -> str | None:
+        """Makes the RUNNING cell; None where another driver has the run."""
+        return self.store.claim(self.planned[key], self.sweep) if self.rules.shared else self._start(key)
+
+    def _start(self, key: str) -> str:
+        return self.store.start(self.planned[key], self.sweep)
+
     def _written(self, key: str, record: Record) -> str:
-        run_id = self.running.get(key) or self.store.start(self.planned[key], self.sweep)
+        run_id = self.running.get(key) or self._start(key)
         self.store.finish(run_id, record)
         return run_id
 
@@ -139,7 +150,7 @@ class Driver:
             self._end(key, Record(self.planned[key], reason="interrupted"))
 
     def _too_many_failures(self) -> bool:
-        failed = sum(record.status not in ("ok", "skipped") for _, record in self.cells.values())
+        failed = sum(record.status not in ("ok", "skipped", "pruned") for _, record in self.cells.values())
         if self.rules.max_failures is not None and failed >= self.rules.max_failures:
             self.stopped = f"{failed} run{'s' if failed > 1 else ''} failed, as many as --max-failures allows"
         return bool(self.stopped)

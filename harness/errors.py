@@ -26,6 +26,10 @@ class NoRecords(HarnessError):  # noqa: N818
     """Nothing is recorded yet. Exit code 1."""
 
 
+class Stopped(Exception):  # noqa: N818
+    """Whoever watches a run has seen enough of it."""
+
+
 class Refused(HarnessError):  # noqa: N818
     """An architecture and a task that do not fit: the run is skipped, with this reason on record."""
 

@@ -50,7 +50,8 @@ class Journal:
         """Tells drivers on other machines, now and then, that this one is alive."""
         if time.time() - self.last_beat >= alive.SECONDS_BETWEEN_BEATS:
             self.last_beat = time.time()
-            self.store.client.set_tag(self.run_id, "harness.beat", str(self.last_beat))
+            with failures_told(self.store.uri):
+                self.store.client.set_tag(self.run_id, "harness.beat", str(self.last_beat))
 
 
 @contextmanager
@@ -68,7 +69,8 @@ def written(store: Store, name: str, sweep: SweepSpec, command: str, planned: Se
     for key, text in long.items():
         store.log(run_id, [], [], [RunTag(f"harness.{key}.{i:03}", part) for i, part in enumerate(_parts(text))])
     try:
-        yield Journal(store, run_id)
+        with alive.at_work(store.driver):
+            yield Journal(store, run_id)
     finally:
         with suppress(StoreFailed), failures_told(store.uri):  # else the next driver closes it
             store.client.set_terminated(run_id, "FINISHED")
@@ -90,7 +92,8 @@ def _close_the_dead(store: Store) -> None:
     at_work = store.drivers()
     for run in store.search("", f"{_SWEEPS} and attributes.status = 'RUNNING'"):
         if run.data.tags["harness.driver"] not in at_work:
-            store.client.set_terminated(run.info.run_id, "KILLED")
+            with failures_told(store.uri):
+                store.client.set_terminated(run.info.run_id, "KILLED")
 
 
 def _sweep(run: Run) -> RecordedSweep:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from harness.spec import RunSpec
 
-Status = Literal["ok", "diverged", "timeout", "out_of_memory", "error", "skipped", "interrupted"]
+Status = Literal["ok", "diverged", "timeout", "out_of_memory", "error", "skipped", "pruned", "interrupted"]
 CLOSE = 0.02  # of a number of parameters asked: a model further off is warned of
 FINAL: tuple[Status, ...] = ("ok", "diverged", "skipped")  # running it again would give the same
 
@@ -39,6 +39,7 @@ class Progress:
     loss: float
     accuracy: float | None  # on validation data, the latest
     tokens_per_second: float
+    validations: tuple[tuple[int, float], ...] = ()  # step and accuracy of each so far
 
 
 @dataclass

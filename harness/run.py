@@ -10,7 +10,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from harness import registry
 from harness.build import refuse_other_code
 from harness.device import computing, environment
-from harness.errors import HarnessError, Refused
+from harness.errors import HarnessError, Refused, Stopped
 from harness.evaluate import batches, evaluate, refuse_precision, to_device
 from harness.make import build_model, build_task, know_task, time_steps
 from harness.match import why_not
@@ -52,7 +52,9 @@ def _run(spec: RunSpec, device: torch.device, watch: Watcher, record: Record) ->
         train(model, task, spec, device, training, watch)
     finally:
         _keep(training, record)
-    for length in spec.tested:
+    for length in (
+        spec.tested if spec.test_sequences else ()
+    ):  # none: a trial of a search, which is not to see test data
         record.scores[length] = evaluate(
             model, task, spec.seed, "test", length, spec.test_sequences, device, spec.precision
         )
@@ -62,6 +64,8 @@ def outcome(error: BaseException) -> tuple[Status, str]:
     """The status and the one-line reason that an exception stands for."""
     if isinstance(error, (KeyboardInterrupt, SIGTERMException)):
         return "interrupted", "interrupted"
+    if isinstance(error, Stopped):
+        return "pruned", "stopped: the search had seen enough of it"
     if isinstance(error, Refused):
         return "skipped", str(error)
     if isinstance(error, Diverged):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -72,7 +73,7 @@ def as_range(text: str) -> Space:
         return Choice(*(_number(word) for word in text.split(",")))
     low, high, *scale = text.split(":")
     bounds = _number(low), _number(high)
-    if scale not in ([], ["log"]) or any(not _is_number(bound) for bound in bounds):
+    if scale not in ([], ["log"]) or any(isinstance(bound, str) or not math.isfinite(bound) for bound in bounds):
         raise ValueError(f"a range is written low:high or low:high:log, got {text!r}")
     whole = all(isinstance(bound, int) for bound in bounds)
     return (Int if whole else Float)(*bounds, log=bool(scale))  # type: ignore[arg-type]

@@ -40,7 +40,7 @@ class RunSpec:
     precision: str = "32"
     validate_every: int = 100  # steps
     validation_sequences: int = 500
-    test_sequences: int = 2000
+    test_sequences: int = 2000  # 0: test data is not touched, as in a search
     test_lengths: tuple[int, ...] = ()  # evaluated beside `length`
     architecture_code: str = ""  # fingerprints of the plugins' source
     task_code: str = ""
@@ -65,6 +65,17 @@ class RunSpec:
     def curve(self) -> str:
         """The identity of the curve this run is a point of: that of the run without its length, under its label."""
         return _digest({"curve_of": replace(self, length=0).identity, "label": self.label})
+
+    def value_of(self, name: str) -> Any:
+        """The value of a setting (`lr`), or of an option of the architecture (`lstm.forget_bias`)."""
+        return self.architecture_options[name] if "." in name else getattr(self, name)
+
+    def with_values(self, values: Mapping[str, Any]) -> RunSpec:
+        """The same training with other settings and options of the architecture, named as in `value_of`."""
+        options = {name: value for name, value in values.items() if "." in name}
+        settings = {name: value for name, value in values.items() if "." not in name}
+        options, asked = {**self.architecture_options, **options}, {**self.asked, **values}
+        return replace(self, **settings, architecture_options=options, asked=asked)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
@@ -93,6 +104,9 @@ class SweepSpec:
     match: Match = "params"  # "hidden": solved for the first architecture, and the same for all others
     settings: Mapping[str, Any] = field(default_factory=dict)  # of RunSpec: steps, batch_size, lr, test_lengths, ...
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # from --set: name and values, as typed
+    tuned: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=dict
+    )  # by 'lstm on adding': values found by a search
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)

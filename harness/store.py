@@ -126,7 +126,8 @@ def _check_file(path: Path) -> None:
 
 def _check_tables(path: Path) -> None:
     try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
+        # not read-only: what was being written when a command was killed must be rolled back first
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as database:
             tables = {row[0] for row in database.execute("select name from sqlite_master where type = 'table'")}
     except sqlite3.DatabaseError as error:
         raise HarnessError(f"{path} is not a readable database ({error}). {_WAY_OUT}") from None

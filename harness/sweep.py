@@ -85,7 +85,8 @@ def plan(sweep: SweepSpec) -> list[RunSpec]:
         refuse_endless(len(variants) * len(lengths) * sweep.seeds)
         for name, variant in variants:
             _try_out(name, variant, made.inputs.size)
-        sized = _sized(sweep, variants, made, max(lengths))
+        tuned = [(name, _tuned(sweep, name, variant, task_variant)) for name, variant in variants]
+        sized = _sized(sweep, tuned, made, max(lengths))
         seeds = range(sweep.first_seed, sweep.first_seed + sweep.seeds)
         for seed, length, architecture in itertools.product(seeds, lengths, sized):
             runs.append(_run(sweep, architecture, (task, task_variant), seed, length))
@@ -210,6 +211,14 @@ def _sized(sweep: SweepSpec, variants: _Named, task: Task, longest: int) -> _Nam
     ]
 
 
+def _tuned(sweep: SweepSpec, name: str, variant: Variant, task: Variant) -> Variant:
+    """The variant with the options that a search found for it on this task."""
+    values = sweep.tuned.get(f"{name} on {task.label}", {})
+    options = {key: value for key, value in values.items() if "." in key}
+    size = values.get(HIDDEN_SIZE, variant.hidden_size)
+    return replace(variant, options={**variant.options, **options}, hidden_size=size)
+
+
 def _to_solve(sweep: SweepSpec, variants: _Named) -> _Named:
     return variants[:1] if sweep.match == "hidden" else variants
 
@@ -224,6 +233,8 @@ def _run(
 ) -> RunSpec:
     name, variant = architecture
     task_name, task_variant = task
+    tuned = sweep.tuned.get(f"{name} on {task_variant.label}", {})
+    settings = {key: value for key, value in tuned.items() if "." not in key and key not in (HIDDEN_SIZE, "tuned")}
     return RunSpec(
         architecture=name,
         task=task_name,
@@ -236,8 +247,8 @@ def _run(
         task_code=task_variant.code,
         label=variant.label,
         task_label=task_variant.label,
-        asked={**variant.asked, **task_variant.asked, **sweep.settings},
-        **sweep.settings,
+        asked={**variant.asked, **task_variant.asked, **tuned, **sweep.settings},
+        **{**settings, **sweep.settings},
     )
 
 

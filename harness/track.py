@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -29,12 +29,13 @@ from harness.record import FINAL, CurvePoint, Record
 from harness.spec import RunSpec
 from harness.store import artifact_location, exists, failures_told, opened, resolve_uri
 
-_MLFLOW_STATUS = {"ok": "FINISHED", "skipped": "FINISHED", "interrupted": "KILLED"}  # else FAILED
+_MLFLOW_STATUS = {"ok": "FINISHED", "skipped": "FINISHED", "pruned": "KILLED", "interrupted": "KILLED"}  # else FAILED
 _AT_ONCE = 1000  # metrics in one call
 _PAGE = 500  # runs read at once: each is some fifty rows, and as many objects
 _CLAIMED = "harness.claimed"
-_SECONDS_BETWEEN_LOOKS = 0.05
+_LOOKS, _SECONDS_BETWEEN_LOOKS = 100, 0.05  # for a claim to be confirmed or withdrawn
 _LOST = "lost: the command that ran it ended without recording it"
+_PLAIN: Mapping[str, str] = {}
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -108,22 +109,26 @@ class Store:
         names = [experiment.name for experiment in self.client.search_experiments()]
         return [name.removeprefix("harness-") for name in names if name.startswith("harness-")]
 
-    def start(self, spec: RunSpec, sweep: str) -> str:
-        """Makes the cell run of a training that begins now (status RUNNING); returns its MLflow id."""
-        return self._start(spec, sweep, {_CLAIMED: "true"})
+    def start(self, spec: RunSpec, sweep: str, tags: Mapping[str, str] = _PLAIN) -> str:
+        """Makes the cell run of a training that begins now (status RUNNING); returns its MLflow id.
+
+        `tags` make it a run of another kind, as a trial is.
+        """
+        return self._start(spec, sweep, {_CLAIMED: "true", **tags})
 
     @_told
     def _start(self, spec: RunSpec, sweep: str, more: dict[str, str]) -> str:
         tags = {
-            **more,
             "harness.kind": "cell",
             "harness.sweep": sweep,
             "harness.driver": self.driver,
             "harness.identity": spec.identity,
             "harness.spec": spec.to_json(),
             "mlflow.runColor": colour(spec.label),
+            **more,
         }
-        return self.create(spec.task_label, f"{spec.label} T={spec.length} seed={spec.seed}", tags)
+        name = tags.pop("mlflow.runName", f"{spec.label} T={spec.length} seed={spec.seed}")
+        return self.create(spec.task_label, name, tags)
 
     @_told
     def claim(self, spec: RunSpec, sweep: str) -> str | None:
@@ -133,13 +138,16 @@ class Store:
         that was confirmed, or whose id is the lower; another it waits for, since that one will step back.
         """
         run_id = self._start(spec, sweep, {})
-        while others := [other for other in self._of(spec) if other.info.run_id != run_id and self._stands(other)]:
+        for _ in range(_LOOKS):
+            others = [other for other in self._of(spec) if self._is_anothers(other)]
+            if not others:
+                self.client.set_tag(run_id, _CLAIMED, "true")
+                return run_id
             if any(_CLAIMED in other.data.tags or _precedes(other.info.run_id, run_id) for other in others):
-                self.client.delete_run(run_id)
-                return None
+                break
             time.sleep(_SECONDS_BETWEEN_LOOKS)
-        self.client.set_tag(run_id, _CLAIMED, "true")
-        return run_id
+        self.client.delete_run(run_id)
+        return None
 
     @_told
     def finish(self, run_id: str, record: Record) -> None:
@@ -176,12 +184,21 @@ class Store:
         at_work = self.drivers()
         query = "tags.`harness.kind` = 'cell' and attributes.status = 'RUNNING'"
         running = [run for label in task_labels for run in self.search(label, query)]
-        lost = [run.info.run_id for run in running if run.data.tags.get("harness.driver") not in at_work]
-        for run_id in lost:
+        lost = [run for run in running if run.data.tags.get("harness.driver") not in at_work]
+        written = {run.info.run_id: run.data.tags.get("harness.status") for run in lost}
+        self.bury(run_id for run_id, status in written.items() if status is None)
+        for run_id, status in written.items():
+            if status is not None:  # its driver ended between the last two lines of `finish`
+                self.client.set_terminated(run_id, _MLFLOW_STATUS.get(status, "FAILED"))
+        return len(lost)
+
+    @_told
+    def bury(self, run_ids: Iterable[str]) -> None:
+        """Marks runs as interrupted."""
+        for run_id in run_ids:
             self.client.set_tag(run_id, "harness.reason", _LOST)
             self.client.set_tag(run_id, "harness.status", "interrupted")
             self.client.set_terminated(run_id, "KILLED")
-        return len(lost)
 
     def drivers(self) -> set[str]:
         """Those that are at work, on any sweep."""
@@ -239,11 +256,12 @@ class Store:
             raise
 
     def _of(self, spec: RunSpec) -> Iterator[Run]:
-        return self.search(spec.task_label, f"tags.`harness.identity` = '{spec.identity}'")
+        cells = "tags.`harness.kind` = 'cell'"
+        return self.search(spec.task_label, f"{cells} and tags.`harness.identity` = '{spec.identity}'")
 
-    def _stands(self, run: Run) -> bool:
-        """Whether a cell run is finished, or going to be."""
+    def _is_anothers(self, run: Run) -> bool:
+        """Whether a cell run is finished, or going to be by another driver."""
         tags: dict[str, Any] = run.data.tags
         if run.info.status == "RUNNING":
-            return tags.get("harness.driver") in self.drivers()
+            return tags.get("harness.driver") in self.drivers() - {self.driver}
         return tags.get("harness.status") in FINAL

@@ -53,7 +53,7 @@ class Training:
 
 
 def train(model: Model, task: Task, spec: RunSpec, device: torch.device, result: Training, watch: Watcher) -> None:
-    """Trains until solved or until the step budget is spent; raises Diverged, or KeyboardInterrupt."""
+    """Trains until solved or until the step budget is spent; raises Diverged, KeyboardInterrupt, what `watch` does."""
     keeper = _Keeper(model, task, spec, device, result, watch)
     trainer = pl.Trainer(
         accelerator="gpu" if device.type == "cuda" else device.type,
@@ -216,7 +216,8 @@ class _Keeper(pl.Callback):
         self._measure()
         loss = self.losses[-1].item() if self.losses else self.result.curve[-1].train_loss
         accuracy = self.result.curve[-1].validation_accuracy if self.result.curve else None
-        self.watch(Progress(self.result.steps, loss, accuracy, self.result.tokens_per_second))
+        validations = tuple((point.step, point.validation_accuracy) for point in self.result.curve)
+        self.watch(Progress(self.result.steps, loss, accuracy, self.result.tokens_per_second, validations))
 
     def _measure(self) -> None:
         self.result.seconds = time.perf_counter() - self.started

@@ -12,6 +12,7 @@ from harness.budget import match
 from harness.build import build_architecture
 from harness.model import state_size
 from harness.run import build_model, build_task, run
+from harness.testing import check_architecture
 from harness.train import make_optimizer
 
 KINDS = Path(__file__).parent / "third_party" / "kinds.py"
@@ -31,8 +32,15 @@ WELCOME = [
     "LooksAhead",
     "SaysItLooksAhead",
     "Window",
+    "SaysItTakesTimeFirst",
 ]
 CPU = torch.device("cpu")
+LEARNS = "learns to recall the first symbol"
+UNKEPT = {  # what a kind cannot keep, each for the reason that makes it that kind
+    "LooksAhead": {"is causal exactly when it says so", "padding changes nothing", LEARNS},
+    "SaysItLooksAhead": {"padding changes nothing", LEARNS},  # reads padding, and the first step last
+    "Window": {LEARNS},  # of three steps
+}
 
 
 def named(kind: str) -> str:
@@ -62,6 +70,20 @@ def test_its_size_can_be_matched(kind):
 
 def test_an_output_as_wide_as_the_input_is_found_to_be():
     assert build_architecture(named("SameWidth"), 7, 20).output_size == 7
+
+
+def test_a_module_that_declares_time_first_computes_what_it_would_batch_first():
+    torch.manual_seed(0)
+    model = build_architecture(named("SaysItTakesTimeFirst"), 3, 8)
+    x, kernel = torch.randn(2, 5, 3), model.module.kernel
+    alone = [kernel(row[:, None])[0][:, 0] for row in x]
+    torch.testing.assert_close(model(x)[0], torch.stack(alone))
+
+
+@pytest.mark.parametrize("kind", WELCOME)
+def test_it_keeps_the_contract(kind):
+    found = check_architecture(lambda i, h: build_architecture(named(kind), i, h, max_length=16))
+    assert {finding.promise for finding in found if finding.status == "broken"} == UNKEPT.get(kind, set())
 
 
 def test_the_longest_sequence_is_known_at_construction(small):

@@ -52,6 +52,21 @@ def test_a_long_learning_curve_is_kept_whole_and_read_thinned(store, finished):
     assert set(read.curve) <= set(points)
 
 
+def test_a_claim_that_was_cut_short_is_no_others(store, small, monkeypatch):
+    with working(store):
+        store._start(small(), "s", {})
+        assert store.claim(small(), "s")
+
+
+def test_a_claim_that_is_never_confirmed_is_not_waited_for_for_ever(store, small, monkeypatch):
+    other = Store(store.uri)
+    monkeypatch.setattr("harness.track._precedes", lambda one, two: False)
+    monkeypatch.setattr("harness.track._SECONDS_BETWEEN_LOOKS", 0)
+    with working(store), working(other):
+        other._start(small(), "s", {})
+        assert store.claim(small(), "s") is None
+
+
 def test_a_run_is_claimed_once(store, small):
     other = Store(store.uri)
     with working(store), working(other):
@@ -94,6 +109,17 @@ def test_a_run_whose_driver_is_gone_is_lost_and_can_be_claimed(store, small):
     ((_, record),) = store.records(["copy"])
     assert record.status == "interrupted"
     assert "lost" in record.reason
+
+
+def test_a_run_whose_driver_ended_after_the_last_word_is_not_lost(store, finished, monkeypatch):
+    """The status is written, MLflow's own is not yet: what is finished stays so."""
+    with monkeypatch.context() as killed:
+        killed.setattr(store.client, "set_terminated", lambda *_: None)
+        written(store, [finished()])
+    Store(store.uri).bury_lost(["copy"])
+    ((run_id, record),) = store.records(["copy"])
+    assert record.status == "ok"
+    assert store.client.get_run(run_id).info.status == "FINISHED"
 
 
 def test_a_run_that_is_not_finished_is_no_record(store, small):

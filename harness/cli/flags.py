@@ -45,7 +45,7 @@ def add_grid(parser: Any) -> None:
     )
 
 
-def add_training(group: Any) -> None:
+def add_training(group: Any, tested: bool = True) -> None:
     """How every model is trained and tested; dest is the name of the setting in RunSpec."""
     d = RunSpec
     group.add_argument("--steps", type=whole(1), metavar="N", help=f"most optimizer steps (default: {d.steps})")
@@ -69,10 +69,11 @@ def add_training(group: Any) -> None:
         ("--validation-sequences", d.validation_sequences, "at each of them"),
         ("--test-sequences", d.test_sequences, "at the end"),
     ):
-        group.add_argument(flag, type=whole(1), metavar="N", help=f"{text} (default: {default})")
+        if tested or flag != "--test-sequences":
+            group.add_argument(flag, type=whole(1), metavar="N", help=f"{text} (default: {default})")
 
 
-def add_where(group: Any) -> None:
+def add_where(group: Any, reuse: bool = True, retry: int = 0) -> None:
     """Where the runs are executed, where their records go, what is shown."""
     group.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="(default: auto)")
     group.add_argument(
@@ -81,7 +82,11 @@ def add_where(group: Any) -> None:
     group.add_argument("--slots-per-gpu", type=whole(1), default=1, metavar="N", help="runs at once on one GPU")
     group.add_argument("--timeout", type=positive(), metavar="SECONDS", help="end a run that takes longer")
     group.add_argument(
-        "--retry", type=whole(0), default=0, metavar="N", help="try a run that failed up to N times more (default: 0)"
+        "--retry",
+        type=whole(0),
+        default=retry,
+        metavar="N",
+        help=f"try a run that failed up to N times more (default: {retry})",
     )
     group.add_argument("--max-failures", type=whole(1), metavar="N", help="end the sweep when N runs have failed")
     group.add_argument(
@@ -105,11 +110,12 @@ def add_where(group: Any) -> None:
     group.add_argument(
         "--tracking-uri", metavar="URI", help="MLflow store (default: MLFLOW_TRACKING_URI, else ./mlflow.db)"
     )
-    group.add_argument(
-        "--reuse",
-        choices=["fresh", "any", "none"],
-        default="fresh",
-        help="finished runs that are not run again: those of today's plugin code (default), of older code too, none",
-    )
+    if reuse:
+        group.add_argument(
+            "--reuse",
+            choices=["fresh", "any", "none"],
+            default="fresh",
+            help="finished runs that are not run again: of today's plugin code (default), of older code too, none",
+        )
     group.add_argument("--quiet", action="store_true", help="no progress display")
     group.add_argument("--json", action="store_true", help="print the records as JSON instead of the table")

@@ -13,7 +13,7 @@ from importlib.metadata import version
 import argcomplete
 
 from harness import interrupt
-from harness.cli import compare, completion, dashboard, describe, report, retry, run, show, status
+from harness.cli import check, compare, completion, dashboard, describe, new, report, retry, run, show, status, tune
 from harness.cli import list as list_verb
 from harness.cli.parse import Parser
 from harness.errors import HarnessError, NoRecords, StoreFailed
@@ -69,7 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"harness {version('rnn-harness')}")
     verbs = parser.add_subparsers(dest="verb", metavar="verb", parser_class=Parser)
-    for verb in (run, status, show, retry, report, compare, list_verb, describe, dashboard, completion):
+    known = (run, tune, status, show, retry, report, compare, list_verb, describe, check, new, dashboard, completion)
+    for verb in known:
         verb.add(verbs)
     return parser
 

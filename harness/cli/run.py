@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ _EPILOG = """examples:
   harness run --arch lstm --task copy --set forget_bias=0,1     # two variants
   harness run --arch rnn,lstm,gru --task copy --params 50k   # at matched size
   harness run --arch ./my_cell.py --task adding                 # a loose file
+  harness run --arch rnn,lstm,gru --task copy --tuned     # see harness tune
   harness run --config sweep.toml           # task = "copy", length = [10, 20]
   harness run --arch lstm --task copy --engine ray --ray-address auto
 
@@ -43,20 +45,28 @@ def add(verbs: Any) -> None:
         epilog=_EPILOG,
     )
     flags.add_grid(parser)
+    parser.add_argument(
+        "--tuned",
+        nargs="?",
+        const="alike",
+        choices=["alike", "any"],
+        metavar="any",
+        help="at the best settings that harness tune found, on fresh seeds; any: tuned with unlike budgets too",
+    )
     flags.add_training(parser.add_argument_group("training"))
     flags.add_where(parser.add_argument_group("where and how"))
     parser.set_defaults(call=call)
 
 
 def call(arguments: argparse.Namespace) -> int:
-    _check(arguments)
+    check_names(arguments)
     begin(arguments)
     if arguments.dry_run:
         return _dry_run(arguments)
-    return carry_out(arguments, lambda: Work(_sweep(arguments), arguments.typed))
+    return carry_out(arguments, lambda: Work(_asked(arguments), arguments.typed))
 
 
-def _check(arguments: argparse.Namespace) -> None:
+def check_names(arguments: argparse.Namespace) -> None:
     """Says which name is unknown, before imports that take seconds."""
     for name in arguments.arch:
         for part in registry.split_parts(name):
@@ -73,7 +83,7 @@ def _dry_run(arguments: argparse.Namespace) -> int:
     from harness.sweep import finished, plan
     from harness.track import Store
 
-    runs = plan(_sweep(arguments))
+    runs = plan(_asked(arguments))
     planned = {spec.identity: spec for spec in runs}
     uri = resolve_uri(arguments.tracking_uri)
     done = set(finished(Store(uri), planned, arguments.reuse).done) if exists(uri) else set()
@@ -83,7 +93,24 @@ def _dry_run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _sweep(arguments: argparse.Namespace) -> SweepSpec:
+def _asked(arguments: argparse.Namespace) -> SweepSpec:
+    """The sweep, at tuned settings where those are asked for."""
+    sweep = sweep_of(arguments)
+    if not arguments.tuned:
+        return sweep
+    from harness.track import existing
+    from harness.tuning.kept import with_tuned
+
+    tuned, searches = with_tuned(sweep, existing(arguments.tracking_uri), arguments.tuned == "any")
+    for name, one in searches.items() if not arguments.quiet else ():
+        values = ", ".join(f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"
+                           for key, value in one.values.items())  # fmt: skip
+        print(f"{name}: {one.told_budget} at length {','.join(map(str, one.lengths))}: {values}", file=sys.stderr)
+    return tuned
+
+
+def sweep_of(arguments: argparse.Namespace) -> SweepSpec:
+    """The sweep that the flags ask for."""
     from harness.spec import SweepSpec
 
     names = [field.name for field in fields(RunSpec) if field.name in vars(arguments) and field.name not in _OTHERWISE]

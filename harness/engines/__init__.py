@@ -23,6 +23,11 @@ class Listener(Protocol):
 class Engine(Protocol):
     """Executes runs: submit any number, collect until all are back."""
 
+    @property
+    def room(self) -> int:
+        """Runs that it executes at once."""
+        ...
+
     def submit(self, key: str, spec: RunSpec) -> None: ...
 
     def collect(self, listener: Listener) -> list[tuple[str, Record]]:
@@ -30,6 +35,10 @@ class Engine(Protocol):
 
         An exception of the listener, or Ctrl-C, loses none that had ended: the next call hands them back.
         """
+        ...
+
+    def stop(self, key: str) -> None:
+        """Has one run that is under way end when it next tells of itself, as 'pruned'; it may end by itself before."""
         ...
 
     def cancel(self) -> None:

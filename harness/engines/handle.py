@@ -59,6 +59,11 @@ class Handle:
         with contextlib.suppress(ConnectionError):
             self.pipe.send((key, spec))
 
+    def stop(self, key: str) -> None:
+        """Asks for the end of a run that it was given."""
+        with contextlib.suppress(ConnectionError):
+            self.pipe.send((key, None))
+
     def news(self) -> Iterator[tuple[str, str, Any]]:
         """Messages that have come, as ('started' | 'progress' | 'ended', key, what); none of a torn one."""
         with contextlib.suppress(EOFError, OSError, UnpicklingError):

@@ -7,7 +7,8 @@ from collections import deque
 import torch
 
 from harness.engines import Listener
-from harness.record import Record
+from harness.errors import Stopped
+from harness.record import Progress, Record
 from harness.run import run
 from harness.spec import RunSpec
 
@@ -18,6 +19,11 @@ class Inline:
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self.waiting: deque[tuple[str, RunSpec]] = deque()
+        self.stopped: set[str] = set()
+
+    @property
+    def room(self) -> int:
+        return 1
 
     def submit(self, key: str, spec: RunSpec) -> None:
         self.waiting.append((key, spec))
@@ -29,9 +35,18 @@ class Inline:
                 return [(key, self._run(key, spec, listener))]
         return []
 
+    def stop(self, key: str) -> None:
+        self.stopped.add(key)
+
     def cancel(self) -> None:
         self.waiting.clear()
 
     def _run(self, key: str, spec: RunSpec, listener: Listener) -> Record:
         listener.started(key)
-        return run(spec, self.device, lambda progress: listener.progressed(key, progress))
+
+        def watch(progress: Progress) -> None:
+            listener.progressed(key, progress)
+            if key in self.stopped:
+                raise Stopped
+
+        return run(spec, self.device, watch)

@@ -75,6 +75,10 @@ class Local:
         self.ended: list[tuple[str, Record]] = []  # not handed back yet
         self.false_starts: Counter[str] = Counter()
 
+    @property
+    def room(self) -> int:
+        return self.jobs
+
     def submit(self, key: str, spec: RunSpec) -> None:
         self.specs[key] = spec
         self.waiting.append(key)
@@ -89,6 +93,11 @@ class Local:
         self._assign(listener)  # before the driver writes: a worker should not wait for that
         ended, self.ended = self.ended, []
         return ended
+
+    def stop(self, key: str) -> None:
+        for worker in self.workers.values():
+            if key in worker.assigned:
+                worker.stop(key)
 
     def cancel(self) -> None:
         self.waiting.clear()

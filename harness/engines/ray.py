@@ -21,7 +21,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from harness.engines import Listener
 from harness.engines.parcel import Parcels, pack
-from harness.errors import HarnessError, UsageError, one_line
+from harness.errors import HarnessError, Stopped, UsageError, one_line
 from harness.interrupt import held_back
 from harness.record import Record, Status
 from harness.spec import RunSpec
@@ -74,6 +74,10 @@ class Ray:
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         self.mailbox = ray.remote(num_cpus=0, max_restarts=-1)(_Mailbox).options(scheduling_strategy=here).remote()
 
+    @property
+    def room(self) -> int:
+        return min(self.jobs or sys.maxsize, _slots(self.device, self.gpus))
+
     def submit(self, key: str, spec: RunSpec) -> None:
         names = spec.architecture, spec.task
         if names not in self.parcels:
@@ -92,6 +96,9 @@ class Ray:
         self._launch(listener)  # before the driver writes: a node should not wait for that
         ended, self.ended = self.ended, []
         return ended
+
+    def stop(self, key: str) -> None:
+        self.mailbox.stop.remote(key)
 
     def cancel(self) -> None:
         if self.flights:
@@ -227,13 +234,20 @@ def _nodes() -> list[dict[str, float]]:
 
 
 class _Mailbox:
-    """Holds what runs tell until the driver asks: the latest progress, None where one has only started."""
+    """Holds what runs tell until the driver asks (the latest progress, None where one has only started), and whom to
+    stop."""
 
     def __init__(self) -> None:
+        self.stopped: set[str] = set()
         self.news: dict[tuple[str, int], tuple[Any, ...] | None] = {}
 
-    def tell(self, key: str, attempt: int, progress: tuple[Any, ...] | None) -> None:
+    def tell(self, key: str, attempt: int, progress: tuple[Any, ...] | None) -> bool:
+        """Whether the run is to stop."""
         self.news[key, attempt] = progress
+        return key in self.stopped
+
+    def stop(self, key: str) -> None:
+        self.stopped.add(key)
 
     def empty(self) -> dict[tuple[str, int], tuple[Any, ...] | None]:
         news, self.news = self.news, {}
@@ -256,8 +270,11 @@ def _execute(job: _Job, mailbox: Any) -> Record:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a node that is shut down: 'interrupted', no error
     spec = unpack(RunSpec.from_json(job.spec), job.parcels)
     refuse_other_code(spec)
-    return run(
-        spec,
-        devices.pick(job.device),
-        lambda progress: mailbox.tell.remote(job.key, job.attempt, astuple(progress)),
-    )
+
+    def watch(progress: Any) -> None:
+        told = mailbox.tell.remote(job.key, job.attempt, astuple(progress))
+        with contextlib.suppress(exceptions.RayError):  # it is away: no reason to stop
+            if ray.get(told, timeout=_SECONDS_BETWEEN_LOOKS):
+                raise Stopped
+
+    return run(spec, devices.pick(job.device), watch)

@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import sys
+from collections import deque
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 
@@ -15,7 +16,8 @@ import torch
 
 from harness import device as devices
 from harness.engines.parent import end_with_parent
-from harness.record import FINAL, Record
+from harness.errors import Stopped
+from harness.record import FINAL, Progress, Record
 from harness.run import run
 from harness.spec import RunSpec
 
@@ -33,19 +35,50 @@ def work(pipe: Connection, device: str, visible: str | None, log: str, memory: i
         os.environ["CUDA_VISIBLE_DEVICES"] = visible
     with contextlib.suppress(EOFError, OSError, KeyboardInterrupt):
         where = devices.pick(device)
+        inbox = _Inbox(pipe)
         bound, last = 0, False
         while not last:
-            key, spec = pipe.recv()
+            key, spec = inbox.next_run()
             os.truncate(log, 0)  # what is read there of a run that dies is to be its own
-            record = _one(pipe, key, spec, where)
+            record = _one(pipe, inbox, key, spec, where)
             bound = bound or _resident() + room
-            last = record.status not in FINAL or _resident() > bound  # a failure may leave threads, or a broken GPU
+            last = (
+                record.status not in (*FINAL, "pruned") or _resident() > bound
+            )  # a failure may leave threads, or a broken GPU
             pipe.send(("ended", key, record, last))
 
 
-def _one(pipe: Connection, key: str, spec: str, device: torch.device) -> Record:
+class _Inbox:
+    """What the driver sends: runs, and the keys of runs that are to stop (without a spec)."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self.pipe = pipe
+        self.waiting: deque[tuple[str, str]] = deque()
+        self.stopped: set[str] = set()
+
+    def next_run(self) -> tuple[str, str]:
+        while not self.waiting:
+            self._take()
+        return self.waiting.popleft()
+
+    def wants_stopped(self, key: str) -> bool:
+        while self.pipe.poll():
+            self._take()
+        return key in self.stopped
+
+    def _take(self) -> None:
+        key, spec = self.pipe.recv()
+        self.stopped.add(key) if spec is None else self.waiting.append((key, spec))
+
+
+def _one(pipe: Connection, inbox: _Inbox, key: str, spec: str, device: torch.device) -> Record:
+    def watch(progress: Progress) -> None:
+        pipe.send(("progress", key, progress))
+        if inbox.wants_stopped(key):
+            raise Stopped
+
     pipe.send(("started", key))
-    record = run(RunSpec.from_json(spec), device, lambda progress: pipe.send(("progress", key, progress)))
+    record = run(RunSpec.from_json(spec), device, watch)
     gc.collect()  # a Trainer and its model are a ring
     return record
 

@@ -9,6 +9,7 @@ _PUBLIC = {
     "ArchitectureContract": "architectures",
     "check_architecture": "architectures",
     "TaskContract": "tasks",
+    "check_task": "tasks",
 }
 __all__ = sorted(_PUBLIC)
 

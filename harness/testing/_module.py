@@ -7,8 +7,10 @@ import pickle
 
 import pytest
 import torch
+from torch.nn.utils.parametrize import is_parametrized
 
-from harness.testing._probes import Make, build, gap, require, run
+from harness.registry import told
+from harness.testing._probes import Make, another_device, build, ends_of_ranges, gap, require, run, tensors
 from harness.testing._subject import Subject
 
 
@@ -45,6 +47,8 @@ class ModulePromises(Subject):
         Way out: keep no lambda, open file, generator or class defined inside a function as an attribute.
         """
         model = self._build(make)
+        if any(is_parametrized(part) for part in model.modules()):
+            pytest.skip("torch pickles no parametrised weights; they travel as a state_dict, which is checked")
         try:
             copy = pickle.loads(pickle.dumps(model))
         except Exception as error:
@@ -77,6 +81,19 @@ class ModulePromises(Subject):
             default = found.default if found else None
             require(default in space, f"the default of {name!r}, {default!r}, lies outside its range {space}")
 
+    def test_works_at_the_ends_of_its_ranges(self, make: Make) -> None:
+        """At both ends of every range of `search_space`, and with every choice, its outputs are finite.
+
+        Way out: narrow the range to what the architecture can take.
+        """
+        tried = list(ends_of_ranges(self._build(make), make))
+        if not tried:
+            pytest.skip("declares no search space")
+        for said, at_an_end in tried:
+            model = build(at_an_end, self.input_size, self.hidden_size)
+            out, _ = run(model, self._x(model))
+            require(bool(out.isfinite().all()), f"outputs must be finite at the ends of its ranges, not so at {said}")
+
     def test_parameter_groups_hold_every_parameter_once(self, make: Make) -> None:
         """`parameter_groups()` holds every parameter exactly once.
 
@@ -89,12 +106,39 @@ class ModulePromises(Subject):
             once = times == 1 or (times == 0 and not p.requires_grad)
             require(once, f"parameter_groups() must hold every parameter once, {name} is there {times} times")
 
+    def test_moves_to_another_device(self, make: Make) -> None:
+        """Moved to an accelerator it computes there, given lengths that stay on the CPU.
+
+        Where there is no accelerator, torch's device "meta" stands in for one: it has shapes and no numbers.
+
+        Way out: make new tensors with `x.new_zeros(...)` or `device=x.device`, register constants as buffers, and move
+        `lengths` with `lengths.to(x.device)` before they meet other tensors.
+        """
+        device = another_device()
+        model = self._build(make).to(device)
+        x = self._x(model).to(device)
+        for lengths in (None, torch.full((x.shape[0],), x.shape[1])):
+            try:
+                out, state = run(model, x, None, lengths)
+            except RuntimeError as error:
+                if device.type == "meta" and _without_data(error):
+                    continue
+                raise AssertionError(f"moved to {device.type} it must compute there; {told(error)}") from error
+            stayed = {str(tensor.device) for tensor in (out, *tensors(state))} - {str(device), f"{device}:0"}
+            require(not stayed, f"moved to {device.type}, outputs and state must be there, got some on {stayed}")
+
     def test_runs_in_bfloat16(self, make: Make) -> None:
         """Moved to bfloat16 it gives finite outputs in bfloat16.
 
-        Way out: make new tensors with `x.new_zeros(...)`, which takes the type of x, and convert nothing to float32 for good.
+        Way out: make new tensors with `x.new_zeros(...)`, which takes the type of x. What must be computed in float32,
+        as complex numbers must, is turned into it by `.float()`, and the outputs back by `.to(x.dtype)`.
         """
         model = self._build(make).to(torch.bfloat16)
         out, _ = run(model, self._x(model).to(torch.bfloat16))
         right = out.dtype == torch.bfloat16 and bool(out.isfinite().all())
         require(right, f"a model moved to bfloat16 must give finite bfloat16 outputs, got {out.dtype}")
+
+
+def _without_data(error: RuntimeError) -> bool:
+    """Whether an operation failed only because "meta" holds no numbers, as when they are to decide what is next."""
+    return isinstance(error, NotImplementedError) or "meta tensor" in str(error)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.architecture import Architecture, State
+from harness.architecture import Architecture, State, Wrapper
+from harness.space import Choice
 
 Make = Callable[[int, int], nn.Module]
 """Takes (input_size, hidden_size), both positional; gives an `Architecture` or a plain module."""
+
+_STEPS = 16  # what an architecture that must know the longest sequence is told
 
 
 def require(kept: bool, broken: str) -> None:
@@ -31,6 +36,30 @@ def build(make: Make, input_size: int, hidden_size: int, seed: int = 0) -> Archi
 
             module = as_architecture(module, input_size, hidden_size)
     return module.eval()
+
+
+def another_device() -> torch.device:
+    """An accelerator where there is one, else "meta", on which tensors have shapes and no numbers."""
+    return torch.accelerator.current_accelerator(check_available=True) or torch.device("meta")
+
+
+def ends_of_ranges(model: Architecture, make: Make) -> Iterator[tuple[str, Make]]:
+    """For each class in a model that has a search space, each end of each range: what it is, and what makes it there.
+
+    A wrapper gets the whole model to wrap.
+    """
+    for cls in {type(module): None for module in model.modules() if getattr(module, "search_space", {})}:
+        known = inspect.signature(cls).parameters
+        more: dict[str, Any] = {"max_length": _STEPS} if "max_length" in known else {}
+        inner = (lambda i, h: build(make, i, h),) if issubclass(cls, Wrapper) else ()
+        for name, space in getattr(cls, "search_space", {}).items():
+            values = space.values if isinstance(space, Choice) else (space.low, space.high)
+            for value in values if name in known else ():
+                yield f"{name}={value}", partial(_made_with, cls, inner, {**more, name: value})
+
+
+def _made_with(cls: Callable[..., nn.Module], inner: tuple[Any, ...], more: Any, *sizes: int) -> nn.Module:
+    return cls(*sizes, *inner, **more)
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:

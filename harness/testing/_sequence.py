@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from harness.build import time_first
 from harness.testing._probes import Make, future_in_the_past, gap, noise, require, row, run, state_gap, tensors
 from harness.testing._subject import Subject
 
@@ -16,8 +17,8 @@ class SequencePromises(Subject):
     def test_outputs_have_the_promised_shape(self, make: Make) -> None:
         """Inputs of shape (batch, time, input_size) give outputs of shape (batch, time, output_size), batch first.
 
-        Way out: look for a layer of torch's without batch_first=True, for a squeeze that drops an axis of one, or for an
-        `output_size` that is declared and not kept. A plain module that takes time first declares `batch_first = False`.
+        Way out: look for a layer of torch's without batch_first=True, a squeeze that drops an axis of one, or an
+        `output_size` that is declared and not kept. A plain module that takes time first says `batch_first = False`.
         """
         model = self._build(make)
         for rows, steps in self._sizes(model):
@@ -76,7 +77,7 @@ class SequencePromises(Subject):
         return None
 
     def test_state_carries_over_a_cut(self, make: Make) -> None:
-        """A sequence cut after its first, middle or last but one step, the state passed on, gives what the whole one gives.
+        """A sequence cut in two anywhere, the state passed on, gives what the whole one gives.
 
         Way out: begin with the state that is passed in and return all that is carried; or declare `stateful = False`.
         """
@@ -148,5 +149,5 @@ class SequencePromises(Subject):
         for training in (False, True):
             model.train(training)
             seen, mode = gap(run(model, other)[0][1:], run(model, x)[0][1:]), "training" if training else "evaluation"
-            broken = f"rows of a batch must not see each other; in {mode} mode one row moved others by {seen:.2g}"
-            require(seen <= self.tolerance, broken)
+            broken = f"rows of a batch must not see each other; in {mode} mode one row moved others by {seen:.2g}."
+            require(seen <= self.tolerance, broken + time_first(model))

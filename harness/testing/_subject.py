@@ -8,6 +8,8 @@ import pytest
 from torch import Tensor
 
 from harness.architecture import Architecture
+from harness.errors import Refused
+from harness.registry import told
 from harness.testing._probes import Make, build, noise
 
 
@@ -24,13 +26,25 @@ class Subject:
     def make(self) -> Make:
         raise NotImplementedError("override the fixture `make`: return a callable (input_size, hidden_size) -> module")
 
+    def test_is_built_from_an_input_size_and_a_hidden_size(self, make: Make) -> None:
+        """It is built by (input_size, hidden_size), positional; everything else is keyword-only and has a default.
+
+        Way out: write `def __init__(self, input_size: int, hidden_size: int, *, mine: float = 0.1)`.
+        """
+        try:
+            self._build(make)
+        except Refused:
+            return  # it is built, and what it gives is for the other checks
+        except Exception as error:
+            raise AssertionError(f"it must be built by (input_size, hidden_size); {told(error)}") from error
+
     def _build(self, make: Make, seed: int = 0) -> Architecture:
         return build(make, self.input_size, self.hidden_size, seed)
 
     def _stateful(self, make: Make) -> Architecture:
         model = self._build(make)
         if not model.stateful:
-            pytest.skip("declares stateful=False" if type(model).stateful else "carries no state (stateful=False)")
+            pytest.skip("declares stateful=False")
         return model
 
     def _sizes(self, model: Architecture) -> list[tuple[int, int]]:

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import pytest
-
+from harness.errors import HarnessError
 from harness.registry import told
 
 NOT_ALL_SKIPPED = "test_not_everything_is_skipped"
@@ -35,7 +34,10 @@ class Promise:
 def checks(contract: type) -> list[str]:
     """The names of the test methods of a contract, in the order they are written in, a base's first."""
     names = dict.fromkeys(name for cls in reversed(contract.__mro__) for name in vars(cls) if name.startswith("test_"))
-    return [*(name for name in names if name != NOT_ALL_SKIPPED), *([NOT_ALL_SKIPPED] if NOT_ALL_SKIPPED in names else [])]
+    return [
+        *(name for name in names if name != NOT_ALL_SKIPPED),
+        *([NOT_ALL_SKIPPED] if NOT_ALL_SKIPPED in names else []),
+    ]
 
 
 def promise_of(contract: type, check: str) -> Promise:
@@ -51,12 +53,14 @@ def spoken(check: str) -> str:
 
 def examine(contract: Any, check: str, subject: Any) -> Finding:
     """Runs one check on an architecture's `make` or on a task; an error of the plugin's own is a broken promise."""
+    import pytest  # takes a fifth of a second, and `harness --help` reads this file
+
     promise = spoken(check)
     try:
         getattr(contract, check)(subject)
     except pytest.skip.Exception as reason:
         return Finding(promise, "skipped", str(reason))
-    except AssertionError as error:
+    except (AssertionError, HarnessError) as error:
         return Finding(promise, "broken", str(error))
     except (Exception, SystemExit) as error:
         return Finding(promise, "broken", told(error))

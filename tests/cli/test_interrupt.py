@@ -108,18 +108,22 @@ def test_ending_a_training_in_the_same_process_keeps_what_is_finished(sign, wait
     assert (again.code, statuses(again)) == (0, {2: "ok", 3: "ok"})
 
 
-class At:
-    """Does something at one of the calls that write to the store."""
+FINISHING = 7  # the call that writes the first record, after four for the sweep and two for the run's beginning
 
-    def __init__(self, monkeypatch, act):
-        self.calls, self.turn = 0, -1
+
+class At:
+    """Does something at one of the calls that write to the store, or at all from then on."""
+
+    def __init__(self, monkeypatch, act, lasting=False):
+        self.calls, self.turn, self.lasting = 0, -1, lasting
+        monkeypatch.setattr("harness.driver._SECONDS_BETWEEN_TRIES", 0)
         for name in ("create_run", "log_batch", "set_tag", "set_terminated", "delete_run", "set_experiment_tag"):
             monkeypatch.setattr(MlflowClient, name, self.counted(getattr(MlflowClient, name), act))
 
     def counted(self, method, act):
         def call(*args, **kwargs):
             self.calls += 1
-            if self.calls == self.turn:
+            if self.calls == self.turn or (self.lasting and self.calls > self.turn > 0):
                 act()
             return method(*args, **kwargs)
 
@@ -143,15 +147,23 @@ def fail():
 
 
 @pytest.mark.parametrize(
-    ("act", "code"), [(lambda: os.kill(os.getpid(), signal.SIGINT), 130), (fail, 1)], ids=["ctrl-c", "full disk"]
+    ("act", "lasting", "allowed"),
+    [
+        (lambda: os.kill(os.getpid(), signal.SIGINT), False, {130}),
+        (fail, False, {0, 1}),  # what is done patiently is done the second time
+        (fail, True, {0, 1}),  # that the sweep has ended need not be written
+    ],
+    ids=["ctrl-c", "a moment without the store", "full disk"],
 )
 def test_whatever_happens_at_any_write_the_same_command_does_the_rest(
-    act, code, here, harness, empty_store, monkeypatch
+    act, lasting, allowed, here, harness, empty_store, monkeypatch
 ):
     line = f"run --arch rnn --task copy --length 2,3 {TINY} --engine inline"
-    at = At(monkeypatch, act)
+    monkeypatch.setattr("harness.driver._PATIENCE_WITH_A_FILE", 0 if lasting else 10)
+    at = At(monkeypatch, act, lasting)
     codes = []
-    while not codes or codes[-1] == code:
+    acted = True
+    while acted:
         for file in here.glob("mlflow.db*"):
             file.unlink()
         store = f"store{len(codes)}.db"  # connections are kept by address
@@ -159,25 +171,27 @@ def test_whatever_happens_at_any_write_the_same_command_does_the_rest(
         at.calls, at.turn = 0, len(codes) + 1
         said = harness(f"{line} --tracking-uri sqlite:///{store}")
         codes.append(said.code)
-        at.turn = -1
+        acted, at.turn = at.calls >= at.turn, -1
         assert "Traceback" not in said.err
         again = harness(f"{line} --tracking-uri sqlite:///{store}")
         assert again.code == 0, again.err
         os.replace(store, "mlflow.db")
         assert points(here) == [("chance", 2, 1), ("chance", 3, 1), ("rnn seed=0", 2, 1), ("rnn seed=0", 3, 1)]
     assert len(codes) > 12
+    assert set(codes[:-1]) == allowed
     assert codes[-1] == 0
 
 
 def test_a_record_that_is_being_written_is_written_whole(here, harness, monkeypatch):
     at = At(monkeypatch, lambda: os.kill(os.getpid(), signal.SIGINT))
-    at.turn = 2  # the first is the run's beginning
+    at.turn = FINISHING
     said = harness(f"run --arch rnn --task copy --length 2,3 {TINY} --engine inline --json")
     assert (said.code, statuses(said)) == (130, {3: "ok"})
 
 
 def test_no_worker_outlives_a_store_that_fails(here, waits, harness, monkeypatch):
-    At(monkeypatch, fail).turn = 3  # length 3 has ended; length 2 is waiting
+    monkeypatch.setattr("harness.driver._PATIENCE_WITH_A_FILE", 0)
+    At(monkeypatch, fail, lasting=True).turn = FINISHING  # length 3 has ended; length 2 is waiting
     said = harness(f"run --arch {waits} --task copy --length 2,3 {TINY} --jobs 1")
     assert said.code == 1
     assert not multiprocessing.active_children()

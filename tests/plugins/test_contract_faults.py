@@ -10,6 +10,7 @@ from harness.architecture import Architecture
 from harness.space import Float
 from harness.testing import ArchitectureContract, check_architecture
 
+BUILT = "is built from an input size and a hidden size"
 SHAPE = "outputs have the promised shape"
 FINITE = "outputs and gradients are finite"
 GRADIENT = "every parameter and the inputs get a gradient"
@@ -24,6 +25,8 @@ STATE_DICT = "state dict holds all that matters"
 PICKLE = "pickling keeps it"
 SIZE = "size grows with hidden size"
 SPACE = "search space names real options"
+RANGES = "works at the ends of its ranges"
+DEVICE = "moves to another device"
 GROUPS = "parameter groups hold every parameter once"
 BFLOAT16 = "runs in bfloat16"
 LEARNS = "learns to recall the first symbol"
@@ -54,7 +57,7 @@ class Sound(Architecture):
         out = []
         for t, x_t in enumerate(x.unbind(1)):
             new = self.cell(x_t, h)
-            h = new if lengths is None else torch.where((lengths > t).unsqueeze(1), new, h)
+            h = new if lengths is None else torch.where((lengths > t).to(x.device).unsqueeze(1), new, h)
             out.append(h)
         return torch.stack(out, dim=1), h
 
@@ -226,6 +229,35 @@ class HasADefaultOutsideItsRange(Sound):
         super().__init__(input_size, hidden_size)
 
 
+@breaks(RANGES)
+class FailsAtTheEndOfARange(Sound):
+    search_space = {"scale": Float(0.0, 1.0)}  # noqa: RUF012
+
+    def __init__(self, input_size, hidden_size, *, scale=0.5):
+        super().__init__(input_size, hidden_size)
+        self.scale = scale
+
+    def forward(self, x, state=None, lengths=None):
+        out, state = super().forward(x, state, lengths)
+        return out / self.scale, state
+
+
+@breaks(DEVICE)
+class MakesItsStateOnTheCPU(Sound):
+    def forward(self, x, state=None, lengths=None):
+        first = torch.zeros(x.shape[0], self.cell.hidden_size, dtype=x.dtype) if state is None else state
+        return super().forward(x, first, lengths)
+
+
+@breaks(DEVICE)
+class ComparesLengthsWithWhatIsOnTheDevice(Sound):
+    def forward(self, x, state=None, lengths=None):
+        out, state = super().forward(x, state, lengths)
+        if lengths is not None:
+            out = torch.where((torch.arange(x.shape[1]) < lengths[:, None])[..., None], out, 0)
+        return out, state
+
+
 @breaks(GROUPS)
 class ForgetsParametersInItsGroups(Sound):
     def parameter_groups(self):
@@ -246,6 +278,18 @@ class HasNoMemory(Sound):
         return self.cell(x.flatten(0, 1), zero).unflatten(0, x.shape[:2]), None
 
 
+class NeedsNoHiddenSize(Sound):
+    def __init__(self, input_size):
+        super().__init__(input_size, 16)
+
+
+def test_a_constructor_without_hidden_size_breaks_all_and_first_of_all_that_it_is_built():
+    found = check_architecture(NeedsNoHiddenSize)
+    assert (found[0].promise, found[0].status) == (BUILT, "broken")
+    assert "it must be built by (input_size, hidden_size); TypeError" in found[0].detail
+    assert {finding.status for finding in found[:-1]} == {"broken"}
+
+
 def test_the_sound_one_breaks_nothing():
     assert broken(Sound) == {}
 
@@ -257,7 +301,7 @@ def test_a_fault_is_caught_by_the_right_checks(fault, promises):
 
 def test_no_check_lets_every_fault_pass():
     checks = {name.removeprefix("test_").replace("_", " ") for name in dir(ArchitectureContract) if "test_" in name}
-    assert set().union(*(promises for _, promises in FAULTS)) == checks - {SOMETHING}
+    assert set().union(*(promises for _, promises in FAULTS)) == checks - {BUILT, SOMETHING}
 
 
 def test_an_architecture_that_skips_everything_has_failed():
@@ -285,6 +329,8 @@ def test_an_error_in_the_architecture_is_a_broken_promise_with_its_cause():
         (IgnoresHiddenSize, SIZE, "got [1104, 1104, 1104] parameters for sizes [16, 32, 64]"),
         (SearchesAMissingArgument, SPACE, "names 'leak', which is no keyword-only argument"),
         (HasADefaultOutsideItsRange, SPACE, "the default of 'leak', 0.0, lies outside its range 0.1 .. 1"),
+        (FailsAtTheEndOfARange, RANGES, "outputs must be finite at the ends of its ranges, not so at scale=0.0"),
+        (MakesItsStateOnTheCPU, DEVICE, "it must compute there; RuntimeError"),
         (HasNoMemory, LEARNS, "after 300 updates the accuracy is"),
     ],
 )

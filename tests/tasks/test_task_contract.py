@@ -5,8 +5,8 @@ import random
 import pytest
 import torch
 
-from harness import Batch, Classes, Task, Tokens
-from harness.testing import TaskContract
+from harness import Batch, Classes, Task, Tokens, Vectors
+from harness.testing import TaskContract, check_task
 
 
 class First(Task):
@@ -30,6 +30,19 @@ class TestFirst(TaskContract):
     @pytest.fixture
     def task(self):
         return First()
+
+
+class WithOracle(First):
+    min_length = 30
+
+    def oracle(self, inputs, lengths):
+        return inputs[:, :1].expand_as(inputs)
+
+
+class TestTheOracleAndALaterBeginning(TaskContract):
+    @pytest.fixture
+    def task(self):
+        return WithOracle()
 
 
 class GlobalGenerator(First):
@@ -86,6 +99,21 @@ class NextSymbolTells(First):
         return batch._replace(targets=targets, mask=torch.arange(length).expand(batch_size, -1) < length - 1)
 
 
+class NeverRight(First):
+    """Real answers, and no tolerance: nothing is near enough."""
+
+    targets = Vectors(1)
+
+    def sample(self, generator, batch_size, length):
+        batch = super().sample(generator, batch_size, length)
+        return batch._replace(targets=batch.targets[..., None].float())
+
+
+class WrongOracle(First):
+    def oracle(self, inputs, lengths):
+        return inputs
+
+
 class NeedlesslyCausal(First):
     needs_causal = True
 
@@ -136,6 +164,7 @@ FAULTS = {
     "test_splits_share_no_sequence": [FewSequences()],
     "test_chance_is_a_share_below_solved_at": [Chance(1.5), Chance(-0.1), Chance(0.995)],
     "test_chance_is_what_the_best_predictor_without_memory_reaches": [Chance(0.1), Chance(0.2), CurrentSymbolTells()],
+    "test_a_perfect_oracle_scores_one": [NeverRight(), WrongOracle()],
     "test_needs_causal_exactly_when_the_next_input_helps": [NextSymbolTells(), NeedlesslyCausal()],
 }
 
@@ -151,3 +180,12 @@ def test_a_broken_task_is_caught_by_the_check_for_it(check, task):
 
 def test_every_check_catches_some_fault():
     assert set(FAULTS) == {name for name in vars(TaskContract) if name.startswith("test_")}
+
+
+def test_what_samples_something_else_is_told_so():
+    class Pair(First):
+        def sample(self, generator, batch_size, length):
+            return tuple(super().sample(generator, batch_size, length))
+
+    found = {finding.detail for finding in check_task(Pair()) if finding.promise == "targets vary"}
+    assert found == {"sample must return a harness.Batch, got tuple"}

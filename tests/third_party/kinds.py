@@ -103,9 +103,9 @@ class ComplexState(CellArchitecture):
         return torch.zeros(x.shape[0], self.hidden_size, dtype=torch.complex64, device=x.device)
 
     def step(self, x, state):
-        turn = torch.polar(torch.full_like(self.phase, 0.99), self.phase)
-        state = turn * state + self.enter(x)
-        return torch.view_as_real(state).flatten(1), state
+        phase = self.phase.float()  # there are no complex numbers of 16 bits
+        state = torch.polar(torch.full_like(phase, 0.99), phase) * state + self.enter(x)
+        return torch.view_as_real(state).flatten(1).to(x.dtype), state
 
 
 class OrthogonalCell(CellArchitecture):
@@ -171,7 +171,7 @@ class Window(Architecture):
         self.enter = nn.Linear(input_size, hidden_size)
 
     def forward(self, x, state=None, lengths=None):
-        padded = torch.cat([torch.zeros_like(x[:, :2]), x], dim=1) if x.shape[1] > 1 else x.repeat(1, 3, 1)
+        padded = nn.functional.pad(x, (0, 0, 2, 0))
         return self.enter(padded.unfold(1, 3, 1).mean(dim=3)).relu(), None
 
 
@@ -181,3 +181,9 @@ class TimeFirst(Out):
     def __init__(self, input_size, hidden_size):
         super().__init__(input_size, hidden_size)
         self.kernel = nn.RNN(input_size, hidden_size)
+
+
+class SaysItTakesTimeFirst(TimeFirst):
+    """Takes time first, and says so."""
+
+    batch_first = False

@@ -1,0 +1,124 @@
+"""`harness check NAME`: does an architecture or a task keep what the contract promises?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import textwrap
+from collections import Counter
+from dataclasses import asdict
+from typing import Any
+
+from harness.cli.parse import assignment, completes, positive
+from harness.testing.apart import NOT_CHECKED, Examination
+from harness.testing.findings import Finding, Promise
+
+_SECONDS = 30.0
+
+
+def add(verbs: Any) -> None:
+    parser = verbs.add_parser(
+        "check",
+        help="does a plugin keep the contract?",
+        description="Examines an architecture or a task, promise by promise, and says what to do about each that is "
+        "broken. A plugin is a name, a file, or a class in a file; a plain module will do.",
+        epilog="examples:\n  harness check ./my_cell.py\n  harness check ./my_cell.py:MyCell --set leak=0.5\n"
+        "  harness check deep:gru adding\n\n"
+        "exit codes: 0 every promise is kept; 1 one is broken, or all were skipped; 2 wrong usage",
+    )
+    completes(
+        parser.add_argument("names", nargs="+", metavar="NAME", help="architectures or tasks: names or ./file.py"),
+        "architecture",
+        "task",
+    )
+    kind = parser.add_mutually_exclusive_group()
+    for flag, value in (("--arch", "architecture"), ("--task", "task")):
+        kind.add_argument(flag, dest="kind", action="store_const", const=value, help=f"take it as this: {value}")
+    parser.add_argument(
+        "--set", dest="options", action="append", type=assignment, default=[], metavar="NAME=VALUE", help="an option"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=positive(),
+        default=_SECONDS,
+        metavar="SECONDS",
+        help=f"what each promise may take (default: {_SECONDS:g})",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(call=call)
+
+
+def call(arguments: argparse.Namespace) -> int:
+    reports = [_check(name, arguments) for name in arguments.names]
+    if arguments.json:
+        print(json.dumps(reports, indent=2))
+    return 0 if all(report["kept"] for report in reports) else 1
+
+
+def _check(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Examines one plugin; prints what is found as it is found, unless JSON is wanted."""
+    found: list[tuple[Promise, Finding]] = []
+    say = _silent if arguments.json else _say
+    with Examination(name, arguments.kind, dict(arguments.options), arguments.timeout) as examination:
+        say(f"{examination.kind} {name}")
+        for promise, finding in examination:
+            new = finding.status != "broken" or all(finding.detail != other.detail for _, other in found)
+            found.append((promise, finding))
+            if new and not finding.detail.startswith(NOT_CHECKED):
+                say(_told(finding, "" if examination.cut_short else promise.way_out))
+    findings = [finding for _, finding in found]
+    say(_summary(findings))
+    return {
+        "plugin": name,
+        "kind": examination.kind,
+        "kept": _all_well(findings),
+        "promises": [
+            {**asdict(finding), "says": promise.says, "way_out": promise.way_out} for promise, finding in found
+        ],
+    }
+
+
+def _all_well(findings: list[Finding]) -> bool:
+    statuses = {finding.status for finding in findings}
+    return "kept" in statuses and "broken" not in statuses
+
+
+def _told(finding: Finding, way_out: str) -> str:
+    """One finding: a line, and for a broken promise what was seen and what to do."""
+    if finding.status == "kept":
+        return f"  kept     {finding.promise}"
+    if finding.status == "skipped":
+        return _wrapped(f"  skipped  {finding.promise}: {finding.detail}")
+    return "\n".join(
+        [f"  BROKEN   {finding.promise}", *(_wrapped(f"{'':11}{part}") for part in (finding.detail, way_out) if part)]
+    )
+
+
+def _summary(findings: list[Finding]) -> str:
+    """What was not told one by one, and how many there are of each."""
+    counts = Counter(finding.status for finding in findings)
+    said = Counter(finding.detail for finding in findings if finding.status == "broken")
+    lines = []
+    for detail in (detail for detail, times in said.items() if times > 1):
+        first, *others = [finding.promise for finding in findings if finding.detail == detail]
+        lines.append(_wrapped(f"  BROKEN   for the reason given at {first!r}: {'; '.join(others)}"))
+    left_out = [finding.detail for finding in findings if finding.detail.startswith(NOT_CHECKED)]
+    if left_out:
+        lines.append(_wrapped(f"           {len(left_out)} more {left_out[0]}"))
+    numbers = ", ".join(f"{counts[status]} {status}" for status in ("kept", "broken", "skipped") if counts[status])
+    why = "" if counts.keys() - {"skipped"} else ": nothing is known about it, and that is a failure"
+    return "\n".join([*lines, f"{len(findings)} promises: {numbers}{why}\n"])
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _silent(text: str) -> None:
+    pass
+
+
+def _wrapped(text: str) -> str:
+    width = max(40, shutil.get_terminal_size((120, 0)).columns)
+    return textwrap.fill(text, width, subsequent_indent=" " * 11, break_on_hyphens=False, break_long_words=False)

@@ -1,0 +1,168 @@
+"""`harness tune`: searches the settings of each architecture with the same budget, and writes down the best."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness import interrupt
+from harness.cli import flags
+from harness.cli.execution import begin, cluster, engine_of
+from harness.cli.parse import Parser, assignment, completes, count, many, whole
+from harness.cli.run import check_names, sweep_of
+from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from harness.tune import Tuned, Tuning
+
+_EPILOG = """examples:
+  harness tune --arch lstm --task adding --length 100 --trials 50 --jobs 2
+  harness tune --arch rnn,lstm,gru --task copy --length 10 --trials 30 --params 50k   # one study each, equal budgets
+  harness tune --arch lstm --task adding --space lr=1e-4:1e-2:log --space forget_bias=0,1,3
+  harness run --arch rnn,lstm,gru --task copy --tuned          # the best found, on fresh seeds
+
+The same command typed again goes on: --trials is the total wanted. What was set by a flag is not searched.
+exit codes: 0 all well; 1 no trial came to its end; 2 wrong usage; 130 interrupted
+"""
+
+
+def add(verbs: Any) -> None:
+    parser: Parser = verbs.add_parser(
+        "tune",
+        help="search settings, with equal budgets",
+        usage="harness tune --arch NAME ... --task NAME ... [flags]",
+        description="Searches the settings of every architecture with the same number of trials, judged on validation "
+        "data, and confirms the best on fresh seeds.",
+        epilog=_EPILOG,
+    )
+    _add_what(parser)
+    _add_search(parser.add_argument_group("search"))
+    flags.add_training(parser.add_argument_group("training (what is set here is not searched)"), tested=False)
+    flags.add_where(parser.add_argument_group("where and how"), reuse=False, retry=1)
+    parser.set_defaults(call=call, seeds=1, match="params", test_length=None)
+
+
+def call(arguments: argparse.Namespace) -> int:
+    check_names(arguments)
+    typed = _space(arguments.space)
+    begin(arguments)
+    with contextlib.redirect_stdout(sys.stderr), cluster(arguments):  # whatever a plugin prints is not the result
+        tuning, tuned = _execute(arguments, typed)
+    _show(tuning, tuned, arguments)
+    if tuned.interrupted:
+        return interrupt.EXIT_CODE
+    return 0 if len(tuned.found) == len(tuned.studies) else 1
+
+
+def _add_what(parser: Any) -> None:
+    completes(many(parser, "--arch", required=True, metavar="NAME", help="architectures"), "architecture")
+    completes(many(parser, "--task", required=True, metavar="NAME", help="tasks"), "task")
+    many(
+        parser, "--length", kind=whole(1), metavar="T", help="lengths, a trial is all of them (default: the task's own)"
+    )
+    parser.add_argument("--params", type=count, metavar="N", help="parameters of every model: solves hidden_size")
+    parser.add_argument(
+        "--set",
+        dest="options",
+        action="append",
+        type=assignment,
+        default=[],
+        metavar="NAME=VALUE",
+        help="an option of the architectures or tasks, fixed in all trials",
+    )
+
+
+def _add_search(group: Any) -> None:
+    group.add_argument("--trials", type=whole(1), default=50, metavar="N", help="in all, of each study (default: 50)")
+    group.add_argument(
+        "--space",
+        action="append",
+        default=[],
+        metavar="NAME=RANGE",
+        help="what to search: low:high, low:high:log, or value,value; narrows what plugins declare, or adds to it",
+    )
+    group.add_argument(
+        "--objective", choices=["accuracy", "steps_to_solve", "loss"], default="accuracy", help="(default: accuracy)"
+    )
+    group.add_argument("--prune", choices=["median", "halving", "none"], default="median", help="(default: median)")
+    group.add_argument("--no-prune", dest="prune", action="store_const", const="none", help="train every trial whole")
+    group.add_argument(
+        "--seed", dest="first_seed", type=whole(0), default=0, metavar="S", help="of search and trials (default: 0)"
+    )
+    group.add_argument(
+        "--confirm-seeds", type=whole(0), default=3, metavar="N", help="fresh seeds for the best (default: 3; 0: none)"
+    )
+    group.add_argument("--top", type=whole(1), default=3, metavar="K", help="settings to confirm (default: 3)")
+    group.add_argument(
+        "--storage",
+        metavar="PLACE",
+        help="a journal file, or a database that Optuna knows, such as postgresql://... (default: "
+        "harness-tuning.journal beside the store)",
+    )
+    group.add_argument("--out", type=Path, default=Path("tuned"), metavar="DIR", help="for the files (default: tuned)")
+
+
+def _space(assignments: list[str]) -> dict[str, str]:
+    typed: dict[str, str] = {}
+    for text in assignments:
+        name, equals, values = (part.strip() for part in text.partition("="))
+        if not (name and equals and values):
+            raise UsageError(f"--space takes name=low:high, name=low:high:log or name=value,value; got {text!r}.")
+        if name in typed:
+            raise UsageError(f"--space {name} is given twice.")
+        typed[name] = values
+    return typed
+
+
+def _execute(arguments: argparse.Namespace, typed: dict[str, str]) -> tuple[Tuning, Tuned]:
+    from harness.cli.search import Quiet, display
+    from harness.driver import Rules
+    from harness.store import resolve_uri
+    from harness.track import Store
+    from harness.tune import Tuning, studies_of, tune
+    from harness.tuning.storage import resolve
+    from harness.tuning.study import Search
+
+    uri = resolve_uri(arguments.tracking_uri)
+    tuning = Tuning(
+        sweep_of(arguments),
+        Search(arguments.trials, arguments.objective, arguments.prune, arguments.first_seed, arguments.retry),
+        typed,
+        arguments.confirm_seeds,
+        arguments.top,
+        resolve(arguments.storage, uri),
+        arguments.out,
+    )
+    store = Store(uri)
+    studies = studies_of(tuning, store.driver)
+    engine = engine_of(arguments)
+    interrupt.as_exception()
+    shown = Quiet() if arguments.quiet else display(studies)
+    return tuning, tune(tuning, studies, engine, store, shown, Rules(max_failures=arguments.max_failures))
+
+
+def _show(tuning: Tuning, tuned: Tuned, arguments: argparse.Namespace) -> None:
+    """The table on stdout; what to type next on stderr."""
+    from harness.cli.search import failures, table
+
+    if arguments.json:
+        print(json.dumps([asdict(one) for one in tuned.found.values()], indent=2, sort_keys=True))
+    elif tuned.found:
+        table(tuned.studies, tuned.found)
+    for line in failures(tuned.studies, tuned.found):
+        print(line, file=sys.stderr)
+    if arguments.quiet:
+        return
+    if tuned.stopped:
+        print(f"The search was ended: {tuned.stopped}.", file=sys.stderr)
+    for path in tuned.files:
+        print(f"written: {path}", file=sys.stderr)
+    where = f" --tracking-uri {arguments.tracking_uri}" if arguments.tracking_uri else ""
+    names = ",".join(dict.fromkeys(arguments.arch))
+    print(f"trials: {tuning.storage}", file=sys.stderr)
+    print(f"next: harness run --arch {names} --task {arguments.task[0]} --tuned{where}", file=sys.stderr)

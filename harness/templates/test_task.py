@@ -1,0 +1,14 @@
+"""MyTask keeps the contract of tasks: seeds, shapes, masks, splits, chance, and that the right answers score 1."""
+
+from __future__ import annotations
+
+import pytest
+from harness.testing import TaskContract
+
+from my_task import MyTask
+
+
+class TestMyTask(TaskContract):
+    @pytest.fixture
+    def task(self):
+        return MyTask()

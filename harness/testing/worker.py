@@ -1,0 +1,139 @@
+"""The process that `harness check` examines one plugin in: `python -m harness.testing.worker`.
+
+A request comes in as JSON; lines of JSON go out: {"ready"}, then {"refused"} or {"kind", "promises"}, then a {"found"}
+for each promise in turn. What the plugin prints goes to standard error.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import torch
+
+from harness import registry
+from harness.build import build_architecture
+from harness.engines.parent import end_with_parent
+from harness.errors import HarnessError, PluginError, UsageError, unknown
+from harness.make import build_task
+from harness.testing.architectures import ArchitectureContract
+from harness.testing.findings import Finding, Promise, checks, examine, promise_of
+from harness.testing.tasks import TaskContract
+from harness.variants import HIDDEN_SIZE, Variant, architecture_variants, check_names, task_variants
+
+_LONGEST = 16  # steps, for an architecture that must know the longest sequence; the contract feeds fewer
+_MADE = Promise(
+    "is made with its options",
+    "The constructor's arguments are keyword-only and have defaults, and `inputs` and `targets` are declared.",
+    "Way out: give every option a default, and set `inputs` and `targets` in the class or in the constructor.",
+)
+
+
+def main() -> None:
+    end_with_parent()
+    faulthandler.enable()
+    faulthandler.register(signal.SIGUSR1, all_threads=False)  # so that we can be asked where we hang
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    with os.fdopen(os.dup(1), "w", buffering=1) as channel:
+        os.dup2(2, 1)
+        request = json.loads(sys.stdin.readline())
+        for message in [{"ready": True}], _answers(**request):
+            for part in message:
+                print(json.dumps(part), file=channel)
+
+
+def _answers(name: str, kind: registry.Kind | None, options: dict[str, list[str]]) -> Iterator[dict[str, Any]]:
+    try:
+        kind = kind or _kind_of(name)
+        variant = _variant(name, kind, {key: tuple(values) for key, values in options.items()})
+    except HarnessError as error:
+        yield {"refused": str(error)}
+        return
+    yield from _architecture(name, variant) if kind == "architecture" else _task(name, variant)
+
+
+def _architecture(name: str, variant: Variant) -> Iterator[dict[str, Any]]:
+    contract = ArchitectureContract()
+    if HIDDEN_SIZE in variant.asked:
+        setattr(contract, HIDDEN_SIZE, variant.hidden_size)
+
+    def make(input_size: int, hidden_size: int) -> torch.nn.Module:
+        return build_architecture(name, input_size, hidden_size, variant.options, _LONGEST)
+
+    names = checks(type(contract))
+    yield _begun("architecture", [promise_of(type(contract), check) for check in names])
+    for index, check in enumerate(names):
+        finding = examine(contract, check, make)
+        yield {"found": asdict(finding)}
+        if index == 0 and finding.status == "broken":  # what cannot be built cannot be asked for more
+            return
+
+
+def _task(name: str, variant: Variant) -> Iterator[dict[str, Any]]:
+    contract, names = TaskContract(), checks(TaskContract)
+    yield _begun("task", [_MADE, *(promise_of(TaskContract, check) for check in names)])
+    try:
+        task = build_task(name, variant.options)
+    except (Exception, SystemExit) as error:
+        said = str(error) if isinstance(error, HarnessError) else registry.told(error)
+        yield {"found": asdict(Finding(_MADE.name, "broken", said))}
+        return
+    yield {"found": asdict(Finding(_MADE.name, "kept"))}
+    yield from ({"found": asdict(examine(contract, check, task))} for check in names)
+
+
+def _begun(kind: str, promises: list[Promise]) -> dict[str, Any]:
+    return {"kind": kind, "promises": [asdict(promise) for promise in promises]}
+
+
+def _variant(name: str, kind: registry.Kind, typed: dict[str, tuple[str, ...]]) -> Variant:
+    """The plugin, loaded, with every option resolved."""
+    for key, values in typed.items():
+        if len(values) > 1:
+            raise UsageError(f"One {key} at a time is checked, got {', '.join(values)}.")
+    named: tuple[tuple[str, ...], tuple[str, ...]] = ((name,), ()) if kind == "architecture" else ((), (name,))
+    check_names(*named, typed)
+    return next((architecture_variants if kind == "architecture" else task_variants)(name, typed))
+
+
+def _kind_of(name: str) -> registry.Kind:
+    if len(registry.split_parts(name)) > 1:
+        return "architecture"
+    if registry.is_file(name):
+        return _kind_of_file(name)
+    architectures, tasks = registry.names("architecture"), registry.names("task")
+    if name in architectures and name in tasks:
+        raise UsageError(f"{name!r} is both an architecture and a task: say --arch or --task.")
+    if name not in architectures and name not in tasks:
+        registry.find("architecture", name) if os.path.isfile(f"{name}.py") else None  # it tells how to name a file
+        raise UsageError(unknown("architecture or task", name, [*architectures, *tasks]))
+    return "task" if name in tasks else "architecture"
+
+
+def _kind_of_file(name: str) -> registry.Kind:
+    try:
+        plugin = registry.find("architecture", name).load()
+    except PluginError as no_architecture:
+        try:
+            registry.find("task", name).load()
+        except PluginError:
+            raise no_architecture from None
+        return "task"
+    if name.partition(".py:")[2]:
+        return "task" if hasattr(plugin, "sample") else "architecture"
+    try:
+        registry.find("task", name).load()
+    except PluginError:
+        return "architecture"
+    raise UsageError(f"{name} holds both an architecture and a task: say --arch or --task.")
+
+
+if __name__ == "__main__":
+    main()

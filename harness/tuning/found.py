@@ -1,0 +1,205 @@
+"""What a search found: the best setting, the budget it had, the file that `run --config` takes."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from harness.spec import RunSpec
+from harness.tuning.confirmation import confirmed, ranked
+from harness.tuning.space import SETTINGS
+from harness.tuning.study import Study, written
+from harness.tuning.trials import sized
+from harness.variants import HIDDEN_SIZE
+
+_TRAINING = (
+    "steps", "batch_size", "lr", "optimizer", "beta2", "clip", "precision", "validate_every", "validation_sequences",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best setting of one study, and what it took to find it. Scores are of validation data."""
+
+    study: str  # its digest
+    name: str  # in Optuna's storage
+    storage: str
+    architecture: str
+    task: str
+    label: str
+    task_label: str
+    task_options: dict[str, Any]  # those that were typed
+    lengths: list[int]
+    objective: str
+    params: int | None
+    space: dict[str, str]
+    budget: dict[str, Any]  # what has to be alike for a fair comparison
+    counts: dict[str, int]  # of trials: complete, pruned, failed
+    cost: dict[str, float]  # steps and seconds of training, over all trials
+    trial: int  # the best one's number
+    score: float
+    first_score: float | None  # of trial 0, the default setting
+    confirmed: list[float]  # on fresh seeds
+    values: dict[str, Any]  # of what was searched
+    hidden_size: int
+    settings: dict[str, Any]  # how it was trained, as `SweepSpec.tuned` takes it
+    seeds: list[int]  # used so far, for training and for choosing
+
+    @property
+    def fresh_seed(self) -> int:
+        return max(self.seeds) + 1
+
+    @property
+    def told_budget(self) -> str:
+        """In words."""
+        ended = sum(self.counts.values())
+        return f"{ended} trials of {self.budget['steps']} steps, study {self.study}"
+
+    def shared_space(self) -> dict[str, str]:
+        """What is searched for every architecture: the options of one's own differ by nature."""
+        return {name: text for name, text in self.space.items() if "." not in name}
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+def found(study: Study, storage: str, top: int, seeds: Sequence[int]) -> Found | None:
+    """What a study has found by now; None where no trial came to its end."""
+    candidates = ranked(study)[:top]
+    if not candidates:
+        return None
+    best = _chosen(study, candidates, seeds)
+    specs = sized(study.specs(best), study.params)
+    first, ended = specs[0], study.ended()
+    notes = [trial.user_attrs.get("harness", {}) for trial in ended]
+    confirmations = confirmed(study, best, seeds)
+    return Found(
+        study=study.digest,
+        name=study.name,
+        storage=storage,
+        architecture=first.architecture,
+        task=first.task,
+        label=first.label,
+        task_label=first.task_label,
+        task_options={key: value for key, value in first.asked.items() if key.startswith(f"{_task_name(first)}.")},
+        lengths=[spec.length for spec in specs],
+        objective=study.search.objective,
+        params=study.params,
+        space=written(study.space),
+        budget=_budget(study, ended, first, len(confirmations)),
+        counts=_counts(ended),
+        cost={what: sum(note.get(what, 0) for note in notes) for what in ("steps", "seconds")},
+        trial=best.number,
+        score=float(best.value or 0.0),
+        first_score=next((t.value for t in ended if t.number == 0 and t.state == TrialState.COMPLETE), None),
+        confirmed=[value for value in confirmations if math.isfinite(value)],
+        values=best.params,
+        hidden_size=first.hidden_size,
+        settings=_settings(first, study.params),
+        seeds=[study.search.seed, *seeds],
+    )
+
+
+def config_of(one: Found) -> str:
+    """The TOML file that `harness run --config` takes."""
+    lines = [
+        f"# Found by harness tune: {one.name}",
+        f"# {one.told_budget}; validation {one.objective} {one.score:.4g}, "
+        f"default setting {'failed' if one.first_score is None else format(one.first_score, '.4g')}",
+        f"arch = {_toml(one.architecture)}",
+        f"task = {_toml(one.task)}",
+        f"length = {one.lengths}",
+        f"first-seed = {one.fresh_seed}  # the seeds before were used to choose",
+    ]
+    flags = {"batch_size": "batch"}
+    plain = {key: value for key, value in one.settings.items() if key in _TRAINING}
+    lines += [f"{flags.get(key, key).replace('_', '-')} = {_toml(value)}" for key, value in plain.items()]
+    lines += [f"params = {one.params}"] if one.params else []
+    options = {key: value for key, value in one.settings.items() if "." in key or key == HIDDEN_SIZE}
+    options |= one.task_options
+    lines += ["", "[set]"] if options else []
+    lines += [f"{_toml(key)} = {_toml(value)}" for key, value in options.items()]
+    return "\n".join(lines) + "\n"
+
+
+def write_config(one: Found, folder: Path) -> Path:
+    """Writes it under a name of architecture, task and study; raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{one.label}-{one.task_label}-{one.study}")
+    path = folder / f"{name}.toml"
+    path.write_text(config_of(one), encoding="utf-8")
+    return path
+
+
+def _chosen(study: Study, candidates: Sequence[FrozenTrial], seeds: Sequence[int]) -> FrozenTrial:
+    """The best on fresh seeds, where all candidates have been confirmed; else the best of the search."""
+    values = [confirmed(study, trial, seeds) for trial in candidates]
+    if not seeds or any(len(one) < len(seeds) for one in values):
+        return candidates[0]
+    sign = -1 if study.maximises else 1
+    return min(zip(candidates, values, strict=True), key=lambda pair: sign * fmean(pair[1]))[0]
+
+
+def _budget(study: Study, ended: Sequence[FrozenTrial], spec: RunSpec, confirmations: int) -> dict[str, Any]:
+    fixed = {name: getattr(spec, name) for name in _TRAINING if name not in study.space}
+    return {
+        "trials": len(ended),
+        "lengths": [default.length for default in study.defaults],
+        "params": study.params,
+        "objective": study.search.objective,
+        "pruning": study.search.prune,
+        "confirmations": confirmations,
+        **{name: value for name, value in fixed.items() if name not in SETTINGS},
+    }
+
+
+def _counts(ended: Sequence[FrozenTrial]) -> dict[str, int]:
+    states = Counter(trial.state for trial in ended)
+    names = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
+    return {name: states[state] for name, state in names.items()}
+
+
+def _settings(spec: RunSpec, params: int | None) -> dict[str, Any]:
+    """All that the training needs, but for what is the same by default."""
+    plain = {name: getattr(spec, name) for name in _TRAINING}
+    plain = {name: value for name, value in plain.items() if value != getattr(RunSpec, name)}
+    size = {} if params else {HIDDEN_SIZE: spec.hidden_size}
+    return {**plain, **size, **{name: value for name, value in spec.architecture_options.items() if _is_set(value)}}
+
+
+def _is_set(value: Any) -> bool:
+    return isinstance(value, (str, int, float))
+
+
+def _task_name(spec: RunSpec) -> str:
+    return spec.task_label.split()[0]
+
+
+def _toml(value: Any) -> str:
+    """JSON's texts, numbers and truth values are TOML's."""
+    return json.dumps(value)
+
+
+def like(one: Found, other: Found) -> list[str]:
+    """In what the budgets and the shared spaces of two searches differ, in words; nothing where they compare."""
+    pairs = [("", one.budget, other.budget), ("the range of ", one.shared_space(), other.shared_space())]
+    return [
+        f"{what}{key} ({first.get(key)} and {second.get(key)})"
+        for what, first, second in pairs
+        for key in dict.fromkeys([*first, *second])
+        if first.get(key) != second.get(key)
+    ]
+
+
+def read(text: str) -> Found:
+    """A search as it was recorded; a TypeError where another version wrote it."""
+    return Found(**json.loads(text))
