@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.metadata
 import os
 import platform
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import torch
 
@@ -15,6 +17,7 @@ from harness import cgroup
 from harness.errors import UsageError
 from harness.generators import kept
 
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of mallopt, as malloc.h has them
 _CUBLAS = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # one of the two values with which cuBLAS is deterministic
 
 
@@ -63,6 +66,8 @@ def computing(device: torch.device) -> Iterator[None]:
     runs in the thread that calls backward, so that this one thread is every thread that computes.
     """
     threads = torch.get_num_threads()
+    if device.type == "cpu":
+        _keep_freed_memory()
     was_flushing = flushes_denormals()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
@@ -72,6 +77,22 @@ def computing(device: torch.device) -> Iterator[None]:
     finally:
         torch.set_flush_denormal(was_flushing)
         torch.set_num_threads(threads)
+        if libc := _glibc():
+            libc.malloc_trim(0)  # between runs the system has it back
+
+
+def _keep_freed_memory() -> None:
+    """Large buffers that a step frees stay with this process: the next step would have to ask for every page again."""
+    if libc := _glibc():
+        libc.mallopt(_M_MMAP_MAX, 0)
+        libc.mallopt(_M_TRIM_THRESHOLD, -1)
+
+
+@cache
+def _glibc() -> ctypes.CDLL | None:
+    """The C library, where it is the one whose allocator can be told."""
+    libc = ctypes.CDLL(None) if os.name == "posix" else None
+    return libc if hasattr(libc, "gnu_get_libc_version") else None
 
 
 @contextmanager

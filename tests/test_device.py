@@ -1,5 +1,6 @@
 import contextlib
 import os
+import resource
 
 import pytest
 import torch
@@ -141,3 +142,15 @@ def test_on_the_cpu_a_gpus_flags_are_left_alone():
     before = flags()
     with device.computing(CPU):
         assert flags() == before
+
+
+@pytest.mark.skipif(not device._glibc(), reason="only glibc's allocator can be told")
+def test_memory_that_a_step_frees_is_not_asked_for_again():
+    """Every page that is asked for anew is a fault."""
+    with device.computing(CPU):
+        torch.ones(10_000_000)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(5):
+            torch.ones(10_000_000)
+        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+    assert faults < 40_000_000 / resource.getpagesize()
