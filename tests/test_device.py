@@ -146,11 +146,12 @@ def test_on_the_cpu_a_gpus_flags_are_left_alone():
 
 @pytest.mark.skipif(not device._glibc(), reason="only glibc's allocator can be told")
 def test_memory_that_a_step_frees_is_not_asked_for_again():
-    """Every page that is asked for anew is a fault."""
+    """Every page that is asked for anew is a fault; as torch comes these are thousands for each step of this size."""
+    layer, x = torch.nn.LSTM(8, 128, batch_first=True), torch.randn(32, 200, 8)
+    faults = []
     with device.computing(CPU):
-        torch.ones(10_000_000)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        for _ in range(5):
-            torch.ones(10_000_000)
-        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-    assert faults < 40_000_000 / resource.getpagesize()
+        for _ in range(8):
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+            layer(x)[0].sum().backward()
+            faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    assert min(faults[4:]) < 1000
