@@ -2,7 +2,7 @@
 
     python benchmarks/report.py --runs 100,1000
 
-Records are made up, with learning curves of 50 points, and kept in a store in a temporary folder (about 0.1 s each).
+Records are made up, with learning curves of 50 points, and kept in a store in a temporary folder.
 The seconds per run should not grow with the number of runs: records are read in batches, never one query a run.
 """
 
@@ -13,6 +13,8 @@ import resource
 import tempfile
 import time
 from pathlib import Path
+
+from filled import fill
 
 from harness import journal, registry
 from harness.record import CurvePoint, Record, Scores
@@ -42,8 +44,7 @@ def filled(folder: Path, runs: int) -> Store:
     records = [made_up(number) for number in range(runs)]
     plan = [Planned.of(record.spec) for record in records]
     with journal.written(store, "made-up", SweepSpec(("cell",), ("copy",)), "none", plan):
-        for record in records:
-            store.finish(store.start(record.spec, "made-up"), record)
+        fill(store, records, "made-up")
     return store
 
 

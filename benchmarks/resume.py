@@ -2,8 +2,8 @@
 
     python benchmarks/resume.py --runs 1000 --runs 10000
 
-The store is filled by copying the rows of one finished run, since training ten thousand would take days; each copy
-gets an identity and a spec of its own. Times are without imports; memory is the process's highest, with them.
+The store is filled with made-up records, since training ten thousand would take days. Times are without imports; memory
+is the process's highest, with them.
 """
 
 from __future__ import annotations
@@ -11,13 +11,10 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
-import uuid
-from dataclasses import replace
 
 ARCHITECTURES, TASKS, SEEDS = ("rnn", "lstm", "gru", "deep:gru", "bidirectional:lstm"), ("copy", "adding"), 20
 
@@ -32,7 +29,7 @@ def main() -> None:
     for runs in arguments.runs or [1000, 10_000]:
         with tempfile.TemporaryDirectory() as folder:
             uri = f"sqlite:///{folder}/mlflow.db"
-            fill(uri, sweep(runs))
+            filled(uri, sweep(runs))
             again = [sys.executable, __file__, "--resume", uri, "--runs", str(runs)]
             for title in ("first time, curves drawn", "again"):
                 said = subprocess.run(again, capture_output=True, text=True, check=True).stdout
@@ -47,55 +44,21 @@ def sweep(runs):
     return SweepSpec(ARCHITECTURES, TASKS, lengths=tuple(range(10, 10 + lengths)), seeds=SEEDS)
 
 
-def fill(uri, asked) -> None:
+def filled(uri, asked) -> None:
     """A finished record for every run of the plan."""
+    from filled import fill
+
     from harness.record import CurvePoint, Record, Scores
     from harness.sweep import plan
     from harness.track import Store
 
     runs, store = plan(asked), Store(uri)
     curve = [CurvePoint(step, 1.0, 1.0, 0.5) for step in range(100, 5001, 100)]
+    end = {"curve": curve, "steps": 5000, "parameters": {"architecture": 1}, "state_size": 1}
     for task in TASKS:
         mine = [spec for spec in runs if spec.task == task]
-        record = Record(mine[0], "ok", scores={mine[0].length: Scores(0.5, 1.0, 0.0)}, chances={mine[0].length: 0.1})
-        run_id = store.start(mine[0], "s")
-        store.finish(run_id, replace(record, curve=curve, steps=5000, parameters={"architecture": 1}, state_size=1))
-        copy_rows(uri.removeprefix("sqlite:///"), run_id, mine[1:])
-
-
-def copy_rows(path: str, template: str, specs) -> None:
-    """Rows of one run in all of MLflow's tables, copied for others with tags of their own; no learning curve."""
-    database = sqlite3.connect(path)
-    tables = {
-        "runs": ("run_uuid", ""),
-        "tags": ("run_uuid", ""),
-        "params": ("run_uuid", ""),
-        "latest_metrics": ("run_uuid", ""),
-        "metrics": ("run_uuid", " and step = 0"),
-    }
-    for table, (key, also) in tables.items():
-        columns = [row[1] for row in database.execute(f"pragma table_info({table})")]
-        rows = database.execute(f"select * from {table} where {key} = ?{also}", (template,)).fetchall()
-        at, marks = columns.index(key), ",".join("?" * len(columns))
-        copies = (
-            [new if index == at else value for index, value in enumerate(_own(table, columns, row, spec))]
-            for spec, new in zip(specs, _names(specs), strict=True)
-            for row in rows
-        )
-        database.executemany(f"insert into {table} values ({marks})", copies)
-    database.commit()
-
-
-def _names(specs):
-    return [uuid.uuid5(uuid.NAMESPACE_OID, spec.identity).hex for spec in specs]
-
-
-def _own(table, columns, row, spec):
-    if table != "tags":
-        return row
-    own = {"harness.identity": spec.identity, "harness.spec": spec.to_json()}
-    named = dict(zip(columns, row, strict=True))
-    return [own.get(named["key"], value) if name == "value" else value for name, value in named.items()]
+        scores = Scores(0.5, 1.0, 0.0)
+        fill(store, [Record(s, "ok", scores={s.length: scores}, chances={s.length: 0.1}, **end) for s in mine], "s")
 
 
 class _Idle:
