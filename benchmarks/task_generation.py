@@ -11,25 +11,26 @@ import time
 from collections.abc import Callable
 
 import torch
-from harness.tasks.adding import Adding
-from harness.tasks.copy import Copy
-from harness.tasks.parentheses import Parentheses
 
-from harness import Task, Tokens
+from harness import Task, Tokens, registry
+from harness.make import build_task
 
 BATCH, HIDDEN, REPEATS = 32, 128, 40
-
-TASKS: dict[str, Task] = {
-    "copy": Copy(),
-    "copy selective": Copy(selective=True),
-    "adding halves": Adding(),
-    "adding anywhere": Adding(variant="anywhere"),
-    "adding hochreiter": Adding(variant="hochreiter"),
-    "parentheses closing": Parentheses(),
-    "parentheses counting": Parentheses(variant="counting"),
-    "parentheses next": Parentheses(variant="next"),
-    "parentheses balanced": Parentheses(variant="balanced"),
+VARIANTS = {  # beside the defaults of every built-in task
+    "copy": {"selective": (True,)},
+    "adding": {"variant": ("anywhere", "hochreiter")},
+    "parentheses": {"variant": ("counting", "next", "balanced")},
 }
+
+
+def built_in() -> dict[str, Task]:
+    """Every task of ours, with its defaults and in its variants."""
+    names = [plugin.name for plugin in registry.plugins("task") if plugin.module.startswith("harness.tasks.")]
+    tasks = {name: build_task(name, {}) for name in names}
+    for name, options in VARIANTS.items():
+        for option, values in options.items():
+            tasks |= {f"{name} {option}={value}": build_task(name, {option: value}) for value in values}
+    return dict(sorted(tasks.items()))
 
 
 def median_ms(call: Callable[[], object]) -> float:
@@ -62,11 +63,11 @@ def main(length: int) -> None:
     torch.set_flush_denormal(True)
     generator = torch.Generator().manual_seed(0)
     print(f"length {length}, batch {BATCH}, LSTM hidden {HIDDEN}, one thread, medians of {REPEATS}")
-    print(f"{'task':<22}{'batch ms':>10}{'step ms':>10}{'ratio':>9}")
-    for name, task in TASKS.items():
+    print(f"{'task':<30}{'batch ms':>10}{'step ms':>10}{'ratio':>9}")
+    for name, task in built_in().items():
         batch = median_ms(lambda task=task: task.sample(generator, BATCH, length))  # type: ignore[misc]
         step = median_ms(training_step(task, length))
-        print(f"{name:<22}{batch:>10.3f}{step:>10.1f}{batch / step:>9.2%}")
+        print(f"{name:<30}{batch:>10.3f}{step:>10.1f}{batch / step:>9.2%}")
 
 
 if __name__ == "__main__":

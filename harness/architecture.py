@@ -68,7 +68,7 @@ class CellArchitecture(Architecture):
         outputs = []
         for t, x_t in enumerate(x.unbind(dim=1)):
             out, new = self.step(x_t, state)
-            state = new if lengths is None else _keep_finished(lengths > t, new, state)
+            state = new if lengths is None else keep_rows(lengths > t, new, state)
             outputs.append(out)
         return torch.stack(outputs, dim=1), state
 
@@ -103,8 +103,8 @@ def _outermost(architectures: list[Architecture]) -> list[Architecture]:
     return [architecture for architecture in architectures if id(architecture) not in inside]
 
 
-def _keep_finished(active: Tensor, new: State, old: State) -> State:
-    """Takes the new state for rows that are still active (shape (batch,)) and the old one for the others."""
+def keep_rows(chosen: Tensor, new: State, old: State) -> State:
+    """Takes the new state for the rows that are chosen, bool of shape (batch,), and the old one for the others."""
     if isinstance(new, tuple):
-        return tuple(_keep_finished(active, n, o) for n, o in zip(new, old, strict=True))
-    return torch.where(active.reshape(-1, *[1] * (new.dim() - 1)), new, old)
+        return tuple(keep_rows(chosen, n, o) for n, o in zip(new, old, strict=True))
+    return torch.where(chosen.reshape(-1, *[1] * (new.dim() - 1)), new, old)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from harness import patience
 from harness.errors import HarnessError, PluginError, UsageError
 from harness.generators import kept
 from harness.model import count_parameters
@@ -29,7 +30,8 @@ def match(build: Callable[[int], nn.Module], parameters: int) -> Match:
 
     def count(size: int) -> int:
         try:
-            return _count(lambda: build(size))
+            with patience.within(patience.SECONDS, f"Making a model of hidden_size {size}"):
+                return _count(lambda: build(size))
         except HarnessError:
             raise
         except (Exception, SystemExit) as error:

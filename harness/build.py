@@ -56,7 +56,7 @@ def refuse_other_code(spec: RunSpec) -> None:
     task = registry.find("task", spec.task).fingerprint() if spec.task_code else ""
     for name, planned, here in (
         (spec.architecture, spec.architecture_code, architecture),
-        (spec.task, spec.task_code, task),
+        (spec.task, spec.task_code.partition("+")[0], task),  # after a plus: its data
     ):
         if planned != here:
             where = platform.node() or "this node"

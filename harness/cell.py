@@ -15,7 +15,7 @@ from harness.spec import RunSpec
 _PARAM_LENGTH, _TAG_LENGTH = 6000, 8000  # MLflow's limits
 _WHOLE = ("steps", "steps_to_solve", "steps_per_sequence", "state_size", "attempt")
 _NUMBERS = (*_WHOLE, "seconds", "tokens_per_second", "solved_at")
-SCORES = ("accuracy", "loss", "exact_match")
+SCORES = ("accuracy", "loss", "exact_match", "bits")
 _ENVIRONMENT = "harness.environment."
 LEARNING = ("train_loss", "validation_loss", "validation_accuracy")
 _POINTS = 100  # of a learning curve in a tag
@@ -94,7 +94,7 @@ def record_of(run: Run, curve: bool = False) -> Record:
 
 def _scores(spec: RunSpec, metrics: dict[str, float]) -> dict[int, Scores]:
     return {
-        length: Scores(*(metrics[f"{name}{suffix}"] for name in SCORES))
+        length: Scores(*(metrics.get(f"{name}{suffix}") for name in SCORES))  # type: ignore[arg-type]
         for length, suffix in _suffixes(spec).items()
         if f"accuracy{suffix}" in metrics
     }

@@ -29,6 +29,7 @@ CHARTS = {
     "steps_to_solve_by_length": "Training steps to solve, by sequence length",
     "exact_match_by_length": "Sequences right at every scored step, by sequence length",
     "loss_by_length": "Test loss by sequence length",
+    "bits_by_length": "Bits for one answer (in a text: per character), by sequence length",
 }
 
 
@@ -48,12 +49,13 @@ def view_state(sweep: str) -> str:
 
 
 def search_state() -> str:
-    """The same for searches: what each of them found, by trial."""
-    return _state("tags.`harness.kind` = 'search'", "What did tuning find?", SEARCH_CHARTS, "linear")
+    """The same for searches: what each of them found, by trial; two of one architecture are two lines."""
+    return _state("tags.`harness.kind` = 'search'", "What did tuning find?", SEARCH_CHARTS, "linear", grouped=False)
 
 
-def _state(searched: str, title: str, charts: Mapping[str, str], scale: str) -> str:
+def _state(searched: str, title: str, charts: Mapping[str, str], scale: str, grouped: bool = True) -> str:
     """MLflow documents no format for this; a test holds it against the installed version in a real browser."""
+    groups = {"aggregateFunction": "average", "groupByKeys": [{"mode": "param", "groupByData": "label"}]}
     return json.dumps(
         {
             "searchFilter": searched,
@@ -63,8 +65,8 @@ def _state(searched: str, title: str, charts: Mapping[str, str], scale: str) -> 
             "lifecycleFilter": "Active",
             "datasetsFilter": [],
             "modelVersionFilter": "All Runs",
-            "groupBy": {"aggregateFunction": "average", "groupByKeys": [{"mode": "param", "groupByData": "label"}]},
-            "useGroupedValuesInCharts": True,
+            "groupBy": groups if grouped else None,
+            "useGroupedValuesInCharts": grouped,
             "runsHiddenMode": "FIRST_20_RUNS",
             "isAccordionReordered": False,
             "hideEmptyCharts": True,

@@ -126,7 +126,7 @@ class Driver:
             self.display.again(key, record)
             engine.submit(key, self.planned[key])
         else:
-            self.cells[key] = run_id, replace(record, curve=[])
+            self.cells[key] = run_id, replace(record, curve=[], weights=b"")
             self.display.ended(key, record)
 
     def _begin(self, key: str) -> str | None:
@@ -147,7 +147,7 @@ class Driver:
         for key, record in engine.collect(self):
             self._end(key, record)
         for key in list(self.running):
-            self._end(key, Record(self.planned[key], reason="interrupted"))
+            self._end(key, Record(self.planned[key], reason="by Ctrl-C or a signal"))
 
     def _too_many_failures(self) -> bool:
         failed = sum(record.status not in ("ok", "skipped", "pruned") for _, record in self.cells.values())

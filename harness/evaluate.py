@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
-from typing import Literal
 
 import torch
 
@@ -13,9 +13,8 @@ from harness.errors import Refused
 from harness.model import Model, Sums
 from harness.record import Scores
 from harness.seeds import derive_seed
-from harness.task import Batch, Task
+from harness.task import Batch, Classes, Split, Task
 
-Split = Literal["train", "validation", "test", "probe"]
 _TOKENS_AT_ONCE = 50_000  # bounds the memory of an evaluation batch
 
 
@@ -24,7 +23,7 @@ def batches(task: Task, seed: int, split: Split, length: int, sizes: Iterable[in
     generator = torch.Generator()
     for index, size in enumerate(sizes):
         generator.manual_seed(derive_seed(seed, "data", split, length, index))
-        yield task.sample(generator, size, length)
+        yield task.sample_from(split, generator, size, length)
 
 
 def evaluate(
@@ -46,7 +45,7 @@ def evaluate(
         stream = batches(task, seed, split, length, [size] * whole + [rest] * (rest > 0))
         totals = [model.sums(to_device(batch, device)) for batch in stream]
     model.train(was_training)
-    return _scores(totals)
+    return _scores(totals, isinstance(task.targets, Classes))
 
 
 def arithmetic(device: torch.device, precision: str) -> AbstractContextManager[object]:
@@ -71,6 +70,7 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     return batch._replace(**{**moved, "lengths": batch.lengths})
 
 
-def _scores(totals: list[Sums]) -> Scores:
+def _scores(totals: list[Sums], classes: bool) -> Scores:
     total = Sums(*(sum(getattr(sums, f.name) for sums in totals) for f in fields(Sums)))
-    return Scores(total.right / total.entries, total.loss / total.loss_steps, total.exact / total.rows)
+    bits = total.nats / total.entries / math.log(2) if classes else None
+    return Scores(total.right / total.entries, total.loss / total.loss_steps, total.exact / total.rows, bits)

@@ -13,6 +13,7 @@ from harness.errors import HarnessError
 from harness.record import CurvePoint, Record, Scores, as_json
 from harness.report import Results
 from harness.spec import Planned, RunSpec
+from harness.tuning.result import of as search_of
 
 VERSION = 1
 """Of the document, raised when a field changes its meaning or goes. 0: the bare list of `harness run --json`."""
@@ -29,6 +30,7 @@ def document(results: Results) -> dict[str, Any]:
         "references": dict(results.references),
         "records": [_plain(record) for record in results.records],
         "missing": [asdict(run) for run in results.missing],
+        "searches": [asdict(one) for one in results.searches],
     }
 
 
@@ -82,6 +84,7 @@ def _results(content: Mapping[str, Any]) -> Results:
     return Results(
         records=[_record(one) for one in content["records"]],
         missing=[Planned(**one) for one in content.get("missing", ())],
+        searches=tuple(search_of(one) for one in content.get("searches", ())),
         **told,
     )
 
@@ -89,7 +92,7 @@ def _results(content: Mapping[str, Any]) -> Results:
 def _record(content: Mapping[str, Any]) -> Record:
     known = {field.name for field in fields(Record)} - {"spec", "curve", *_BY_LENGTH}
     record = Record(_spec(content["spec"]), **{name: value for name, value in content.items() if name in known})
-    scores = {int(n): Scores(**_numbers(one)) for n, one in content["scores"].items()}
+    scores = {int(n): Scores(**{**_numbers(one), "bits": one.get("bits")}) for n, one in content["scores"].items()}
     chances = {int(n): _number(chance) for n, chance in content["chances"].items()}
     points = content.get("curve", ())
     curve = [CurvePoint(**{**_numbers(point), "step": point["step"]}) for point in points]

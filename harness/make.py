@@ -27,6 +27,13 @@ def build_task(name: str, options: dict[str, Any]) -> Task:
     return task
 
 
+def refuse_other_data(spec: RunSpec, task: Task) -> None:
+    """Raises PluginError where what the task reads from outside is not what the run was planned with."""
+    planned = spec.task_code.partition("+")[2]
+    if spec.task_code and planned != task.data:
+        raise PluginError(f"the data of {spec.task_label or spec.task} has changed since the run was planned.")
+
+
 def build_model(spec: RunSpec, task: Task) -> Model:
     """The model of a spec, initialised from the spec's seed."""
     seed_all(derive_seed(spec.seed, "init"))

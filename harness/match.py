@@ -23,10 +23,15 @@ def refuse_undeclared(task: Task) -> None:
             raise PluginError(f"{cls.__name__} ({defined_at(cls)}) declares {seen} as its {name}: it must be {wanted}.")
 
 
-def why_not(architecture: Architecture, task: Task, longest: int) -> str | None:
-    """The reason, from what both declare, why the pair cannot be run up to `longest` steps; None if it can."""
+def why_not(architecture: Architecture, task: Task, longest: int, carried: bool = False) -> str | None:
+    """The reason, from what both declare, why the pair cannot be run up to `longest` steps; None if it can.
+
+    With `carried` its state must be able to continue a sequence, as truncated backpropagation through time needs.
+    """
     if task.needs_causal and not architecture.causal:
         return "it looks ahead, and on this task the future gives the answer away"
     if architecture.max_length is not None and longest > architecture.max_length:
         return f"it takes at most {architecture.max_length} steps, and the sequences have {longest}"
+    if carried and not architecture.stateful:
+        return "it has no state that continues a sequence, and --tbptt carries one from chunk to chunk"
     return None

@@ -35,6 +35,7 @@ class Sums:
     entries: int
     exact: int
     rows: int
+    nats: float = 0.0  # cross-entropy of the answers that `right` counts; 0 for vectors
 
 
 class Model(nn.Module):
@@ -64,7 +65,10 @@ class Model(nn.Module):
 
     def loss(self, batch: Batch) -> Tensor:
         """The mean loss over the steps of `loss_mask`: cross-entropy in nats, or squared error."""
-        answer, _ = self(batch.inputs, batch.lengths)
+        return self.loss_of(self(batch.inputs, batch.lengths)[0], batch)
+
+    def loss_of(self, answer: Tensor, batch: Batch) -> Tensor:
+        """The same of answers that are there already."""
         mask = batch.mask if batch.loss_mask is None else batch.loss_mask
         return self._step_loss(answer, batch.targets, mask)
 
@@ -78,8 +82,10 @@ class Model(nn.Module):
         rows = batch.mask.flatten(1).any(dim=1)
         exact = (right | ~mask).flatten(1).all(dim=1) & rows
         steps = int(loss_mask.sum())
-        counts = torch.stack([(right & mask).sum(), mask.sum(), exact.sum(), rows.sum()]).tolist()
-        return Sums(loss.double().item() * steps, steps, *counts)
+        counts = torch.stack([(right & mask).sum(), mask.sum(), exact.sum(), rows.sum()])
+        hits, entries, whole, answered = counts.tolist()
+        nats = self._nats(answer, batch)
+        return Sums(loss.double().item() * steps, steps, hits, entries, whole, answered, nats)
 
     def _step_loss(self, answer: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
         """The mean over masked steps, without indexing by the mask: that would wait for the device."""
@@ -87,6 +93,12 @@ class Model(nn.Module):
             wanted = targets.reshape(answer.shape[:-1]).masked_fill(~mask.unsqueeze(-1), _IGNORED)
             return F.cross_entropy(answer.flatten(0, -2), wanted.flatten(), ignore_index=_IGNORED)
         return ((answer - targets).square().mean(dim=-1) * mask).sum() / mask.sum()
+
+    def _nats(self, answer: Tensor, batch: Batch) -> float:
+        if isinstance(self.targets, Vectors):
+            return 0.0
+        entries = int(batch.mask.sum()) * self.targets.entries
+        return self._step_loss(answer, batch.targets, batch.mask).double().item() * entries if entries else 0.0
 
     def _right(self, answer: Tensor, targets: Tensor) -> Tensor:
         """Which answers are right, bool of shape (batch, steps, entries); a vector is one entry."""

@@ -46,6 +46,7 @@ def _preview(task: str, label: str, specs: list[RunSpec], done: set[str], device
             pace = _seconds_per_time_step(shortest, device)
             made = build_task(shortest.task, shortest.task_options)
             fed = {length: time_steps(made, length) for length in {spec.length for spec in left}}
+            fed = {length: min(steps, shortest.tbptt or steps) for length, steps in fed.items()}
     except (Exception, SystemExit) as error:
         return Preview(task, label, len(specs), len(specs) - len(left), ": ".join(outcome(error)), 0.0)
     seconds = _EVALUATION * pace * sum(spec.steps * fed[spec.length] for spec in left)

@@ -19,6 +19,7 @@ class Scores:
     accuracy: float  # over the steps that need memory, 0 to 1
     loss: float
     exact_match: float  # share of sequences with every scored step right
+    bits: float | None = None  # cross-entropy of one answer that `accuracy` counts; None: answers are vectors
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Record:
     solved_at: float = 1.0
     environment: dict[str, str] = field(default_factory=dict)
     attempt: int = 1  # 2 and more: it failed before and was tried again
+    weights: bytes = field(default=b"", compare=False, repr=False)  # of the trained model, where its task keeps them
     identity: str = field(default="", compare=False)  # as recorded, by the version that ran it; '' for a run of today
 
     @property
@@ -88,4 +90,6 @@ class Record:
 
 def as_json(record: Record) -> dict[str, Any]:
     """The record as plain data, with its identity."""
-    return {**asdict(record), "identity": record.identity or record.spec.identity, "accuracy": record.accuracy}
+    plain = asdict(record)
+    del plain["weights"]
+    return {**plain, "identity": record.identity or record.spec.identity, "accuracy": record.accuracy}

@@ -66,7 +66,7 @@ class Plugin:
             return getattr(module, self.attribute)
         found = {name: value for name, value in vars(module).items() if _fits(self.kind, value, module)}
         if len(found) != 1:
-            raise PluginError(_ambiguous(self, sorted(found)))
+            raise PluginError(_ambiguous(self, sorted(found), _near_misses(self.kind, module)))
         return next(iter(found.values()))
 
 
@@ -221,9 +221,17 @@ def _fits(kind: Kind, value: Any, module: ModuleType) -> bool:
     )
 
 
-def _ambiguous(plugin: Plugin, found: list[str]) -> str:
+def _near_misses(kind: Kind, module: ModuleType) -> list[str]:
+    """What a loose file's own classes with a `forward` are made from, such as 'MyCell(input_size)'."""
+    own = [value for value in vars(module).values() if inspect.isclass(value) and value.__module__ == module.__name__]
+    modules = [cls for cls in own if kind == "architecture" and callable(getattr(cls, "forward", None))]
+    return [f"{cls.__name__}({', '.join(inspect.signature(cls).parameters)})" for cls in modules]
+
+
+def _ambiguous(plugin: Plugin, found: list[str], near: list[str]) -> str:
     if not found:
         needs = "methods sample and chance" if plugin.kind == "task" else "a constructor (input_size, hidden_size)"
-        return f"{plugin.origin} holds no {plugin.kind}: no class of its own with {needs}."
+        seen = f" There is {' and '.join(near)}." if near else ""
+        return f"{plugin.origin} holds no {plugin.kind}: no class of its own with {needs}.{seen}"
     choices = " or ".join(f"{plugin.path.name}:{name}" for name in found if plugin.path)
     return f"{plugin.origin} holds {len(found)} of them: {', '.join(found)}. Say which: {choices}"

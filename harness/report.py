@@ -9,6 +9,7 @@ from typing import Protocol
 
 from harness.record import Record
 from harness.spec import Planned
+from harness.tuning.result import Found
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Results:
     report_command: str = ""  # the line that makes this report again
     store: str = ""  # where the records are
     references: Mapping[str, str] = field(default_factory=dict)  # papers, by name of architecture or task
+    searches: Sequence[Found] = ()  # of `harness tune`, whose settings were used
 
 
 class Report(Protocol):

@@ -12,11 +12,12 @@ from harness.build import refuse_other_code
 from harness.device import computing, environment
 from harness.errors import HarnessError, Refused, Stopped
 from harness.evaluate import batches, evaluate, refuse_precision, to_device
-from harness.make import build_model, build_task, know_task, time_steps
+from harness.make import build_model, build_task, know_task, refuse_other_data, time_steps
 from harness.match import why_not
 from harness.model import Model, count_parameters, state_size
 from harness.probe import refuse_if_unsound
 from harness.record import Record, Status
+from harness.sampling import Text, packed
 from harness.spec import RunSpec
 from harness.task import Batch, Task
 from harness.train import Diverged, Training, Watcher, train
@@ -41,6 +42,7 @@ def _run(spec: RunSpec, device: torch.device, watch: Watcher, record: Record) ->
     refuse_precision(spec.precision, device)
     refuse_other_code(spec)
     task = build_task(spec.task, spec.task_options)
+    refuse_other_data(spec, task)
     know_task(record, task)
     model = build_model(spec, task).to(device)
     batch = probe_batch(task, spec, device)
@@ -52,6 +54,8 @@ def _run(spec: RunSpec, device: torch.device, watch: Watcher, record: Record) ->
         train(model, task, spec, device, training, watch)
     finally:
         _keep(training, record)
+    if isinstance(task, Text) and spec.test_sequences:
+        record.weights = packed(model)
     for length in (
         spec.tested if spec.test_sequences else ()
     ):  # none: a trial of a search, which is not to see test data
@@ -63,7 +67,7 @@ def _run(spec: RunSpec, device: torch.device, watch: Watcher, record: Record) ->
 def outcome(error: BaseException) -> tuple[Status, str]:
     """The status and the one-line reason that an exception stands for."""
     if isinstance(error, (KeyboardInterrupt, SIGTERMException)):
-        return "interrupted", "interrupted"
+        return "interrupted", "by Ctrl-C or a signal"
     if isinstance(error, Stopped):
         return "pruned", "stopped: the search had seen enough of it"
     if isinstance(error, Refused):
@@ -82,7 +86,7 @@ def probe_batch(task: Task, spec: RunSpec, device: torch.device) -> Batch:
 
 def refuse_unfit(model: Model, task: Task, spec: RunSpec, batch: Batch) -> None:
     """Raises Refused where the pair does not fit, or the model breaks a rule on these sequences."""
-    reason = why_not(model.architecture, task, time_steps(task, max(spec.tested)))
+    reason = why_not(model.architecture, task, time_steps(task, max(spec.tested)), spec.tbptt > 0)
     if reason:
         raise Refused(f"{spec.label or spec.architecture} cannot be run on {spec.task}: {reason}.")
     refuse_if_unsound(model, task, batch)

@@ -37,6 +37,7 @@ class RunSpec:
     optimizer: str = "adam"
     beta2: float = 0.95  # of adam and adamw
     clip: float = 1.0  # gradient norm; 0: no clipping
+    tbptt: int = 0  # steps of time that the gradient goes back through at most; 0: whole sequences
     precision: str = "32"
     validate_every: int = 100  # steps
     validation_sequences: int = 500

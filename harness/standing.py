@@ -106,7 +106,7 @@ def code_of(spec: RunSpec) -> tuple[str, str, str, str]:
 def is_stale(architecture: str, architecture_code: str, task: str, task_code: str) -> bool:
     """Whether the plugins' code is another by now; not where they cannot be found here."""
     parts = registry.split_parts(architecture)
-    return _differs("architecture", parts, architecture_code) or _differs("task", [task], task_code)
+    return _differs("architecture", parts, architecture_code) or _differs("task", [task], task_code.partition("+")[0])
 
 
 def _differs(kind: registry.Kind, names: list[str], code: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Literal
 
 import torch
 
-from harness import registry
+from harness import patience, registry
 from harness.budget import match
 from harness.build import build_architecture, full_name
 from harness.curves import write_curves
@@ -81,6 +81,8 @@ def plan(sweep: SweepSpec) -> list[RunSpec]:
     runs = []
     for task, task_variant in tasks:
         made = _make_task(task, task_variant)
+        if made.data:
+            task_variant = replace(task_variant, code=f"{task_variant.code}+{made.data}")
         lengths = _lengths(sweep, made, task_variant.label)
         refuse_endless(len(variants) * len(lengths) * sweep.seeds)
         for name, variant in variants:
@@ -234,7 +236,8 @@ def _run(
     name, variant = architecture
     task_name, task_variant = task
     tuned = sweep.tuned.get(f"{name} on {task_variant.label}", {})
-    settings = {key: value for key, value in tuned.items() if "." not in key and key not in (HIDDEN_SIZE, "tuned")}
+    asked = {key: value for key, value in tuned.items() if key != "search"}
+    settings = {key: value for key, value in asked.items() if "." not in key and key not in (HIDDEN_SIZE, "tuned")}
     return RunSpec(
         architecture=name,
         task=task_name,
@@ -247,7 +250,7 @@ def _run(
         task_code=task_variant.code,
         label=variant.label,
         task_label=task_variant.label,
-        asked={**variant.asked, **task_variant.asked, **tuned, **sweep.settings},
+        asked={**variant.asked, **task_variant.asked, **asked, **sweep.settings},
         **{**settings, **sweep.settings},
     )
 
@@ -268,7 +271,7 @@ def _try_out(name: str, variant: Variant, input_size: int) -> None:
     if not variant.asked:
         return
     try:
-        with torch.device("meta"):
+        with patience.within(patience.SECONDS, f"Making {variant.label}"), torch.device("meta"):
             build_architecture(name, input_size, variant.hidden_size, variant.options)
     except ValueError as error:
         raise UsageError(f"{variant.label}: {error}") from None
@@ -279,12 +282,13 @@ def _try_out(name: str, variant: Variant, input_size: int) -> None:
 def _lengths(sweep: SweepSpec, task: Task, label: str) -> tuple[int, ...]:
     """The lengths to train at; every length, those tested at too, must be one the task can make."""
     lengths = sweep.lengths or task.default_lengths
-    for length in (*lengths, *sweep.settings.get("test_lengths", ())):
+    for length in (every := (*lengths, *sweep.settings.get("test_lengths", ()))):
         if not task.min_length <= length <= LONGEST:
             raise UsageError(f"{label} takes lengths from {task.min_length} to {LONGEST:,}, got {length:,}.")
     try:
         time_steps(task, min(lengths))
-        task.chance(min(lengths))
+        for length in every:
+            task.chance(length)
     except HarnessError:
         raise
     except (Exception, SystemExit) as error:

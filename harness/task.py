@@ -8,6 +8,8 @@ from typing import ClassVar, Literal, NamedTuple
 
 from torch import Generator, Tensor
 
+Split = Literal["train", "validation", "test", "probe"]
+
 
 @dataclass(frozen=True)
 class Tokens:
@@ -50,7 +52,7 @@ class Batch(NamedTuple):
     mask: Tensor  # bool (batch, time): the steps that need memory; the accuracy is over these
     lengths: Tensor | None = None  # int64 (batch,): valid steps of each row, on the CPU; None: all
     loss_mask: Tensor | None = None  # bool (batch, time): the steps in the loss, where they differ from `mask`
-    starts: Tensor | None = None  # bool (batch,): rows that begin anew, in a task of consecutive chunks
+    starts: Tensor | None = None  # bool (batch,): rows that begin anew (None: all); with --tbptt others continue
 
 
 class Task(ABC):
@@ -65,10 +67,15 @@ class Task(ABC):
     targets: Classes | Vectors
     readout: Literal["each", "last"] = "each"
     needs_causal: bool = False  # a model that sees the future would be given the answer
+    data: str = ""  # digest of what sequences are cut from, where that comes from outside: part of a run's identity
 
     @abstractmethod
     def sample(self, generator: Generator, batch_size: int, length: int) -> Batch:
         """A batch drawn from `generator` alone: the same generator state gives the same batch."""
+
+    def sample_from(self, split: Split, generator: Generator, batch_size: int, length: int) -> Batch:
+        """A batch of one split. Generators differ by split already; override where held-out data must lie apart."""
+        return self.sample(generator, batch_size, length)
 
     @abstractmethod
     def chance(self, length: int) -> float:

@@ -12,9 +12,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import wraps
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # a line for each run on a server
 
 from mlflow.entities import Metric, Param, Run, RunTag
@@ -31,6 +34,7 @@ from harness.store import artifact_location, exists, failures_told, opened, reso
 
 _MLFLOW_STATUS = {"ok": "FINISHED", "skipped": "FINISHED", "pruned": "KILLED", "interrupted": "KILLED"}  # else FAILED
 _AT_ONCE = 1000  # metrics in one call
+_WEIGHTS = "model.pt"  # artifact of a run whose task keeps them
 _PAGE = 500  # runs read at once: each is some fifty rows, and as many objects
 _CLAIMED = "harness.claimed"
 _LOOKS, _SECONDS_BETWEEN_LOOKS = 100, 0.05  # for a claim to be confirmed or withdrawn
@@ -154,8 +158,24 @@ class Store:
         """Writes a record; its status comes last, so that a record half written never passes for a whole one."""
         metrics = metrics_of(record, int(time.time() * 1000))
         self.log(run_id, metrics, params_of(record.spec), tags_of(record))
+        if record.weights:
+            self._keep_weights(run_id, record.weights)
         self.client.set_tag(run_id, "harness.status", record.status)
         self.client.set_terminated(run_id, _MLFLOW_STATUS.get(record.status, "FAILED"))
+
+    def _keep_weights(self, run_id: str, weights: bytes) -> None:
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / _WEIGHTS
+            file.write_bytes(weights)
+            self.client.log_artifact(run_id, str(file))
+
+    @_told
+    def weights(self, run_id: str) -> bytes | None:
+        """The weights that a run left behind, as they were recorded; None where it left none."""
+        if _WEIGHTS not in {file.path for file in self.client.list_artifacts(run_id)}:
+            return None
+        with TemporaryDirectory() as folder:
+            return Path(self.client.download_artifacts(run_id, _WEIGHTS, folder)).read_bytes()
 
     def records(self, task_labels: Iterable[str], learning_curves: bool = False) -> Iterator[tuple[str, Record]]:
         """MLflow id and record of every ended cell run, newest first; learning curves (thinned) if asked."""

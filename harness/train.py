@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import repeat
+from itertools import islice, repeat
 from typing import Any
 
 import pytorch_lightning as pl
@@ -27,6 +27,7 @@ from harness.record import CurvePoint, Progress
 from harness.seeds import derive_seed
 from harness.spec import RunSpec
 from harness.task import Batch, Task
+from harness.truncated import Carried, Piece, pieces
 
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # it advertises otherwise
 warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*")
@@ -77,33 +78,34 @@ _PRECISION: dict[str, Any] = {"32": "32-true", "64": "64-true", "bf16-mixed": "b
 
 
 class _Stream:
-    """The training batches, made whole as they are needed."""
+    """What each optimizer step takes, made as it is needed: a whole batch, or a piece of one where a spec cuts them."""
 
     def __init__(self, task: Task, spec: RunSpec) -> None:
         self.task, self.spec = task, spec
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Batch] | Iterator[Piece]:
         spec = self.spec
-        return batches(self.task, spec.seed, "train", spec.length, repeat(spec.batch_size, spec.steps))
+        whole = batches(self.task, spec.seed, "train", spec.length, repeat(spec.batch_size, spec.steps))
+        return islice(pieces(whole, spec.tbptt), spec.steps) if spec.tbptt else whole
 
 
 class _Module(pl.LightningModule):
-    """One optimizer step per batch; losses stay on the device until somebody looks."""
+    """One optimizer step per batch, or per piece of one; losses stay on the device until somebody looks."""
 
     def __init__(self, model: Model, spec: RunSpec, losses: list[Tensor]) -> None:
         super().__init__()
-        self.model, self.spec, self.losses = model, spec, losses
+        self.model, self.spec, self.losses, self.carried = model, spec, losses, Carried(model)
 
-    def training_step(self, batch: Batch, _: int) -> Tensor:
-        loss = self.model.loss(batch)
+    def training_step(self, batch: Batch | Piece, _: int) -> Tensor:
+        loss = self.model.loss(batch) if isinstance(batch, Batch) else self.carried.loss(batch)
         self.losses.append(loss.detach())
         return loss
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return make_optimizer(self.model, self.spec)
 
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, _: int) -> Batch:
-        return to_device(batch, device)
+    def transfer_batch_to_device(self, batch: Batch | Piece, device: torch.device, _: int) -> Batch | Piece:
+        return to_device(batch, device) if isinstance(batch, Batch) else tuple(chunk.to(device) for chunk in batch)
 
 
 def make_optimizer(model: Model, spec: RunSpec) -> torch.optim.Optimizer:
@@ -166,9 +168,10 @@ class _Keeper(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self.started = self.last_look = time.perf_counter()
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, out: Any, batch: Batch, index: int) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, out: Any, batch: Any, index: int) -> None:
         self.result.steps = index + 1
-        self.tokens += batch.inputs.shape[0] * batch.inputs.shape[1]
+        parts = (batch,) if isinstance(batch, Batch) else (chunk.batch for chunk in batch)
+        self.tokens += sum(part.inputs.shape[0] * part.inputs.shape[1] for part in parts)
         if self.result.steps % self.spec.validate_every == 0 or self.result.steps == self.spec.steps:
             self._gather()
             trainer.should_stop = self._solved()

@@ -29,8 +29,9 @@ from harness.track import Store
 from harness.tuning import storage
 from harness.tuning.confirmation import Confirmation
 from harness.tuning.figure import draw
-from harness.tuning.found import Found, found, write_config
+from harness.tuning.found import file_name, found, write_config
 from harness.tuning.kept import keep
+from harness.tuning.result import Found
 from harness.tuning.space import Typed, check_typed, space_of
 from harness.tuning.study import Search, Study
 from harness.tuning.trials import SearchDisplay, Trials
@@ -103,24 +104,27 @@ def storage_failures_told(place: str) -> Iterator[None]:
         yield
     except (OptunaError, SQLAlchemyError, OSError) as error:
         raise StoreFailed(
-            f"The storage {place} failed: {one_line(error)[:250]}\n"
+            f"The storage {storage.shown(place)} failed: {one_line(error)[:250]}\n"
             "What it holds is kept. Put the cause right; the same command then runs the rest."
         ) from error
 
 
 def _written(tuning: Tuning, studies: Sequence[Study], store: Store) -> tuple[dict[str, Found], list[Path]]:
     """What was found, by study, and the files of it."""
-    results = {study.digest: found(study, tuning.storage, tuning.top, tuning.fresh_seeds) for study in studies}
+    results = {
+        study.digest: found(study, storage.shown(tuning.storage), tuning.top, tuning.fresh_seeds) for study in studies
+    }
     good = {digest: one for digest, one in results.items() if one}
     files: list[Path] = []
     for label, members in groupby(studies, key=lambda study: study.defaults[0].task_label):
-        successful = [study for study in members if study.digest in good]
+        successful = [good[study.digest] for study in members if study.digest in good]
         if not successful:
             continue
-        figure = draw(successful, tuning.folder / f"search-{label.split()[0]}.svg")
-        for study in successful:
-            config = write_config(good[study.digest], tuning.folder)
-            keep(store, study, good[study.digest], [config, figure])
+        name = file_name(f"search-{label}-{'-'.join(map(str, successful[0].lengths))}")
+        figure = draw(successful, tuning.folder / f"{name}.svg")
+        for one in successful:
+            config = write_config(one, tuning.folder)
+            keep(store, one, [config, figure])
             files.append(config)
         files.append(figure)
     return good, files

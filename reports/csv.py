@@ -8,8 +8,9 @@ Columns, in this order:
 - `tested_at`: the length tested at; empty for what holds for the run as a whole
 - `metric`, `value`: see below; numbers in full precision, `nan` for what is not a number
 
-Metrics at a length: `accuracy` (0 to 1, over the steps that need memory), `loss`, `exact_match`, `chance`, and, at the
-length trained at, `score`: the accuracy, and chance for a run that failed. It is what every mean over seeds is made of.
+Metrics at a length: `accuracy` (0 to 1, over the steps that need memory), `loss`, `exact_match`, `bits` (of one answer,
+where answers are classes), `chance`, and, at the length trained at, `score`: the accuracy, and chance for a run that
+failed. It is what every mean over seeds is made of.
 Metrics of a run: `solved` (0 or 1), `solved_at` (accuracy), `steps_to_solve` (no row: not within the budget), `steps`,
 `seconds`, `tokens_per_second`, `parameters`, `state_size`, `steps_per_sequence`. What is not known has no row.
 """
@@ -49,7 +50,8 @@ def write(results: Results, folder: Path) -> list[Path]:
 def _metrics(record: Record) -> Iterator[tuple[int | str, str, float]]:
     for length in sorted(record.chances.keys() | record.scores.keys()):
         if length in record.scores:
-            yield from ((length, name, value) for name, value in asdict(record.scores[length]).items())
+            scores = asdict(record.scores[length]).items()
+            yield from ((length, name, value) for name, value in scores if value is not None)
         if length in record.chances:
             yield length, "chance", record.chances[length]
         if length == record.spec.length and record.score is not None and record.status != "interrupted":

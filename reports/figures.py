@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 
 from harness.report import Results
 from harness.summary import summarise
 
-from . import _figures, _svg
+from . import _figures, _svg, _tuning
 from ._learning import learning_curves
 
 
@@ -16,4 +17,4 @@ def write(results: Results, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     with _svg.style():
         drawn = _figures.figures(summarise(results), learning_curves(results.records))
-        return [path for one in drawn for path in _svg.save(one, folder)]
+        return [path for one in chain(drawn, _tuning.figures(results.searches)) for path in _svg.save(one, folder)]

@@ -18,7 +18,7 @@ from harness import verdict
 from harness.report import Results
 from harness.summary import Summary, TaskSummary, summarise
 
-from . import _figures, _references, _settings, _svg, _tables
+from . import _figures, _references, _settings, _svg, _tables, _tuning
 from ._files import write as write_file
 from ._learning import Learning, learning_curves
 from ._tables import Table
@@ -55,7 +55,8 @@ def page(results: Results) -> str:
     summary = summarise(results)
     learning = learning_curves(results.records)
     with _svg.page_style():
-        drawn = {one.name: _Figure(one.title, Markup(_svg.inline(one))) for one in _figures.figures(summary, learning)}
+        drawn = {one.name: _inline(one) for one in _figures.figures(summary, learning)}
+        tuning = [_inline(one) for one in _tuning.figures(results.searches)]
     sections = [_section(task, index, drawn, learning[task.label]) for index, task in enumerate(summary.tasks)]
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -75,6 +76,10 @@ def page(results: Results) -> str:
         ranks=_tables.ranks(summary),
         failures=_tables.failures([*summary.failures, *summary.refusals]),
         missing=_tables.missing(results),
+        budgets=_tuning.budgets(results.searches),
+        chosen=_tuning.settings(results.searches),
+        tuning=tuning,
+        not_tuned=_tuning.NOT_TUNED,
         settings=_settings.settings(results.records),
         environment=_settings.environment(results.records),
         commands=_commands(results),
@@ -82,6 +87,10 @@ def page(results: Results) -> str:
         style=Markup((_TEMPLATES / "style.css").read_text()),
         script=Markup((_TEMPLATES / "sort.js").read_text()),
     )
+
+
+def _inline(drawn: _figures.Drawn) -> _Figure:
+    return _Figure(drawn.title, Markup(_svg.inline(drawn)))
 
 
 def _section(task: TaskSummary, index: int, drawn: dict[str, _Figure], learning: Learning) -> _Section:

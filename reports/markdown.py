@@ -10,7 +10,7 @@ from harness import verdict
 from harness.report import Results
 from harness.summary import Summary, summarise
 
-from . import _tables
+from . import _tables, _tuning
 from ._files import write as write_file
 from ._tables import Cell, Table
 
@@ -38,6 +38,11 @@ def _lines(results: Results, summary: Summary) -> Iterator[str]:
     failures = _tables.failures([*summary.failures, *summary.refusals])
     if failures.rows:
         yield from _table(failures)
+    if results.searches:
+        yield from _table(_tuning.budgets(results.searches))
+        yield from _table(_tuning.settings(results.searches))
+    elif summary.tasks:
+        yield f"\n{_tuning.NOT_TUNED}"
     if results.report_command:
         yield f"\nMade by `{_code(results.report_command)}`."
     yield ""

@@ -39,6 +39,9 @@ def show(results: Results, folder: Path) -> list[Path]:
         console.print(_notes(records, coloured=console.color_system is not None))
         if chart := _chart(records, console):
             console.print(chart)
+        if all(record.solved_at >= 1 for record in records) and any(_bits(record) for record in records):
+            console.print(Text(f"{task}: bits for one answer, in a text per character", style="bold"))
+            console.print(_bits_table(records))
         if any(record.spec.test_lengths for record in records):
             console.print(Text(f"{task}: length generalisation, {_seeds(records)}", style="bold"))
             console.print(_generalisation(records))
@@ -60,6 +63,22 @@ def _table(records: Sequence[Record]) -> Table:
         row = [[r for r in records if (r.spec.label, r.spec.length) == (label, length)] for length in lengths]
         table.add_row(Text(label), *(_cell(*cell, seeds) for cell in zip(row, lengths, strict=True)))
     return _with_chance(table, ["chance"], records, lengths)
+
+
+def _bits_table(records: Sequence[Record]) -> Table:
+    """For what is never solved wholly, as a text: the mean over seeds, of each length trained at."""
+    lengths = sorted({record.spec.length for record in records})
+    table = _columns(["length"], lengths)
+    for label in _labels(records):
+        mine = [record for record in records if record.spec.label == label]
+        found = [[bits for r in mine if r.spec.length == n and (bits := _bits(r)) is not None] for n in lengths]
+        table.add_row(Text(label), *(f"{fmean(values):.3f}" if values else "-" for values in found))
+    return table
+
+
+def _bits(record: Record) -> float | None:
+    """At the length trained at; None for a run without a result, and where answers are vectors."""
+    return record.scores[record.spec.length].bits if record.status == "ok" and record.scores else None
 
 
 def _generalisation(records: Sequence[Record]) -> Table:

@@ -18,6 +18,7 @@ ELSEWHERE = (  # what needs more than a folder: these run in tests of their own
     *("harness report", "harness report --format md,csv,json --out results"),  # cli/test_report.py
     "harness report --figures figures",
     *("harness compare lstm gru --task adding", "harness compare --baseline main.json --fail-on regression"),
+    "harness run --arch lstm,gru --task adding --tuned --seeds 5",  # cli/test_tune.py
 )
 
 
@@ -51,6 +52,8 @@ def test_commands_of_the_readme_work(command, research_folder, capsys):
     if arguments[0] == "run":
         arguments += ["--seeds", "1", "--steps", "3", "--validation-sequences", "8", "--test-sequences", "8"]
         arguments += [] if "--jobs" in arguments else ["--engine", "inline"]
+    if arguments[0] == "tune":
+        arguments += ["--trials", "2", "--steps", "3", "--validation-sequences", "8", "--top", "1"]
     assert main(arguments) == 0
     assert capsys.readouterr().out.strip()
 

@@ -120,7 +120,7 @@ def test_test_data_is_touched_once_and_last(small, monkeypatch):
         ("if self.calls > 3: x = x * float('nan')", "diverged", "the loss became nan at step 4"),
         ("x = x * float('inf')", "skipped", "not finite"),
         ("if self.calls > 3: sys.exit(1)", "error", "called sys.exit(1) (cell.py:11)"),
-        ("if self.calls > 3: raise KeyboardInterrupt", "interrupted", "interrupted"),
+        ("if self.calls > 3: raise KeyboardInterrupt", "interrupted", "Ctrl-C"),
         ("if self.calls > 3: raise MemoryError", "out_of_memory", "MemoryError"),
         ("if self.calls > 3: torch.empty(10**14)", "out_of_memory", "can't allocate memory"),
         ("x = x + x.mean(0, keepdim=True)", "skipped", "rows of a batch must not see each other"),

@@ -41,6 +41,7 @@ def spec():
         {"lr": 0.011},
         {"optimizer": "sgd"},
         {"clip": 0.5},
+        {"tbptt": 20},
         {"precision": "64"},
         {"validate_every": 10},
         {"test_lengths": ()},
@@ -90,8 +91,8 @@ def test_display_names_drop_folders():
 @pytest.mark.parametrize(
     ("golden", "settings"),
     [
-        ("65b753b1af6bcebf", {"architecture": "lstm", "task": "copy", "length": 10}),
-        ("d0b5407648fab79a", None),
+        ("8fcc5345a8ceacea", {"architecture": "lstm", "task": "copy", "length": 10}),
+        ("64fc1b77db494dd9", None),
     ],
 )
 def test_identities_are_what_they_have_always_been(spec, golden, settings):
@@ -121,6 +122,7 @@ _EVERYTHING = RunSpec(
     optimizer="sgd",
     beta2=0.9,
     clip=0.0,
+    tbptt=20,
     precision="64",
     validate_every=5,
     validation_sequences=7,

@@ -22,14 +22,17 @@ REGRESSION = 3
 """Exit code with `--fail-on regression`."""
 
 _EPILOG = """examples:
-  harness compare lstm gru --task adding                        # the second against the first
-  harness report --format json --out . && harness compare --baseline report-1f3a5c7e.json
-  harness compare --baseline main.json --fail-on regression     # in CI
+  harness compare lstm gru --task adding        # the second against the first
+  harness report --format json --out .          # writes report-1f3a5c7e.json
+  harness compare --baseline report-1f3a5c7e.json
+  harness compare --baseline main.json --fail-on regression         # in CI
 
-Scores are compared by seed: accuracy from 0 (chance) to 1 (perfect), mean over the lengths that both have. A difference
-counts when a permutation test finds it at 5 % (Holm); with too few seeds for that, when every seed goes the same way
+Scores are compared by seed: accuracy from 0 (chance) to 1 (perfect), mean over
+the lengths that both have. A difference counts when a permutation test finds it
+at 5 % (Holm); with too few seeds for that, when every seed goes the same way
 and the mean by more than 0.02: a guard's alarm, no evidence.
-exit codes: 0 all well; 2 wrong usage; 3 with --fail-on regression: something is worse, or not measured any more
+exit codes: 0 all well; 2 wrong usage; 3 with --fail-on regression: something is
+worse, or not measured any more
 """
 
 

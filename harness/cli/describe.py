@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from harness import registry
+from harness import patience, registry
 from harness.cli.parse import completes
 from harness.errors import HarnessError, PluginError, UsageError, one_line, unknown
 from harness.options import Option, options_of
@@ -20,16 +20,20 @@ def add(verbs: Any) -> None:
         help="one architecture or task in full",
         description="What an architecture or a task is: its options, what it declares, its paper.",
         epilog="examples:\n  harness describe lstm\n  harness describe adding\n  harness describe deep:gru\n"
-        "  harness describe ./my_cell.py",
+        "  harness describe ./my_cell.py\n  harness describe lstm --search-space     # what harness tune searches",
     )
     completes(parser.add_argument("name", help="an architecture or a task"), "architecture", "task")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--search-space", action="store_true", help="what harness tune searches for an architecture")
     parser.set_defaults(call=call)
 
 
 def call(arguments: argparse.Namespace) -> int:
     kind = _kind(arguments.name)
-    content = _architecture(arguments.name) if kind == "architecture" else _task(arguments.name)
+    if arguments.search_space:
+        content = _search_space(arguments.name, kind)
+    else:
+        content = _architecture(arguments.name) if kind == "architecture" else _task(arguments.name)
     print(json.dumps(content, indent=2, default=str) if arguments.json else _text(content))
     return 0
 
@@ -86,6 +90,23 @@ def _architecture(name: str) -> dict[str, Any]:
     return described
 
 
+def _search_space(name: str, kind: registry.Kind) -> dict[str, Any]:
+    """What every run has, and what the parts declare: as `harness tune` searches it."""
+    if kind == "task":
+        raise UsageError(f"--search-space is of an architecture; {name!r} is a task.")
+    from harness.build import parts_of
+    from harness.spec import RunSpec
+    from harness.tuning.space import space_of
+
+    defaults = {f"{part.name}.{key}": option.default for part in parts_of(name) for key, option in part.options.items()}
+    space = space_of(name, {})
+    shown = {
+        key: {"range": str(one), "default": defaults.get(key, getattr(RunSpec, key, None))}
+        for key, one in space.items()
+    }
+    return {"architecture": name, "search_space": shown}
+
+
 def _task(name: str) -> dict[str, Any]:
     plugin = registry.find("task", name).load()
     options = options_of(plugin)
@@ -109,7 +130,8 @@ def _task(name: str) -> dict[str, Any]:
 def _made(name: str, make: Callable[[], Any]) -> Any:
     """What `make` makes; the plugin's own errors become one line."""
     try:
-        return make()
+        with patience.within(patience.SECONDS, f"Making {name!r}"):
+            return make()
     except HarnessError:
         raise
     except Exception as error:

@@ -63,6 +63,13 @@ def add_training(group: Any, tested: bool = True) -> None:
     group.add_argument(
         "--clip", type=positive(zero=True), metavar="X", help=f"largest gradient norm; 0: none (default: {d.clip:g})"
     )
+    group.add_argument(
+        "--tbptt",
+        type=whole(0),
+        metavar="K",
+        help="truncated backpropagation through time: cut sequences into chunks of K steps of time and carry the state "
+        f"across, without its gradient; --steps then counts chunks; 0: whole sequences (default: {d.tbptt})",
+    )
     group.add_argument("--precision", choices=PRECISIONS, help=f"(default: {d.precision})")
     for flag, default, text in (
         ("--validate-every", d.validate_every, "steps between validations"),

@@ -13,11 +13,43 @@ from importlib.metadata import version
 import argcomplete
 
 from harness import interrupt
-from harness.cli import check, compare, completion, dashboard, describe, new, report, retry, run, show, status, tune
+from harness.cli import (
+    bench,
+    check,
+    compare,
+    completion,
+    dashboard,
+    describe,
+    new,
+    report,
+    retry,
+    run,
+    sample,
+    show,
+    status,
+    tune,
+)
 from harness.cli import list as list_verb
 from harness.cli.parse import Parser
 from harness.errors import HarnessError, NoRecords, StoreFailed
 
+VERBS = (
+    run,
+    tune,
+    status,
+    show,
+    sample,
+    retry,
+    report,
+    compare,
+    bench,
+    list_verb,
+    describe,
+    check,
+    new,
+    dashboard,
+    completion,
+)  # as the help lists them
 _EPILOG = """examples:
   harness run --arch lstm --task copy
   harness run --arch rnn,lstm,gru --task adding --length 20,50,100 --seeds 3
@@ -26,7 +58,7 @@ _EPILOG = """examples:
   harness dashboard
 
 exit codes: 0 all well; 1 a run failed, its record and all others are kept;
-2 wrong usage; 130 interrupted
+2 wrong usage; 3 worse than asked for, with --fail-on; 130 interrupted
 """
 
 
@@ -69,8 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"harness {version('rnn-harness')}")
     verbs = parser.add_subparsers(dest="verb", metavar="verb", parser_class=Parser)
-    known = (run, tune, status, show, retry, report, compare, list_verb, describe, check, new, dashboard, completion)
-    for verb in known:
+    for verb in VERBS:
         verb.add(verbs)
     return parser
 

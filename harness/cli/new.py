@@ -17,7 +17,7 @@ from harness.errors import UsageError
 _KINDS: dict[str, registry.Kind] = {"arch": "architecture", "task": "task"}
 _WRITTEN = {"arch": ("my_cell", "MyCell"), "task": ("my_task", "MyTask")}  # what the templates call themselves
 _NEXT = {
-    "arch": "harness run --arch {plugin},lstm --task first_token --length 5,10 --params 10k --steps 1000 --seeds 3",
+    "arch": "harness run --arch {plugin},lstm --task first_token --length 10,50 --params 10k --steps 1000 --seeds 3",
     "task": "harness run --arch rnn,lstm --task {plugin} --length 5,10 --params 10k --steps 1000 --seeds 3",
 }
 
@@ -63,7 +63,8 @@ def _refuse(kind: str, name: str) -> None:
             raise UsageError(f"{name!r} is taken: `harness list` shows the {taken} of that name. Take another.")
     if name in sys.stdlib_module_names or _is_installed(name):
         raise UsageError(f"{name!r} is taken: Python imports another module by that name. Take another.")
-    if re.search(rf"\b{_class_name(name)}\b", _template(f"{_KINDS[kind]}.py")):
+    around = _template(f"{_KINDS[kind]}.py").replace(_WRITTEN[kind][1], "")
+    if re.search(rf"\b{_class_name(name)}\b", around):
         raise UsageError(f"{name!r} is taken: its class would be {_class_name(name)}, which the file needs itself.")
 
 

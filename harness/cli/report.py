@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 _SHORT = {"md": "markdown", "term": "terminal"}
 _FIGURES = "figures"
 _EPILOG = """examples:
-  harness report                                        # the newest sweep as one HTML file that opens offline
+  harness report                            # the newest sweep: one HTML file
   harness report --sweep 1f3a --format html,md,csv,json --out results
-  harness report --format term                          # tables and a chart here
-  harness report --figures paper/figures                # every figure as SVG and PDF
+  harness report --format term              # tables and a chart here
+  harness report --figures paper/figures    # every figure as SVG and PDF
 
-Formats are plugins (entry points of the group harness.reports); harness list names them.
+Formats are plugins (entry points of the group harness.reports); harness list
+names them.
 """
 
 
@@ -66,10 +67,12 @@ def recorded(arguments: argparse.Namespace, learning_curves: bool = False) -> Re
     from harness.references import references
     from harness.standing import standing
     from harness.track import existing
+    from harness.tuning.kept import used
 
     store = existing(arguments.tracking_uri)
-    results = standing(store, arguments.sweep, learning_curves).results()
-    return replace(results, references=references(results.records))
+    now = standing(store, arguments.sweep, learning_curves)
+    results = now.results()
+    return replace(results, references=references(results.records), searches=used(store, now.sweep))
 
 
 def written(plugin: Plugin, results: Results, folder: Path) -> Sequence[Path]:

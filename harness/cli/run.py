@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import registry
 from harness.cli import flags
-from harness.cli.execution import Work, begin, carry_out
+from harness.cli.execution import Work, begin, carry_out, cluster, engine_of
 from harness.cli.parse import Parser
 from harness.spec import RunSpec
 
@@ -88,7 +88,8 @@ def _dry_run(arguments: argparse.Namespace) -> int:
     uri = resolve_uri(arguments.tracking_uri)
     done = set(finished(Store(uri), planned, arguments.reuse).done) if exists(uri) else set()
     device = devices.pick(arguments.device)
-    jobs = arguments.jobs or len(devices.slots(device, arguments.slots_per_gpu)) or devices.cores()
+    with cluster(arguments):
+        jobs = engine_of(arguments).room
     show(preview(runs, done, device), jobs)
     return 0
 
@@ -99,7 +100,7 @@ def _asked(arguments: argparse.Namespace) -> SweepSpec:
     if not arguments.tuned:
         return sweep
     from harness.track import existing
-    from harness.tuning.kept import with_tuned
+    from harness.tuning.used import with_tuned
 
     tuned, searches = with_tuned(sweep, existing(arguments.tracking_uri), arguments.tuned == "any")
     for name, one in searches.items() if not arguments.quiet else ():

@@ -18,10 +18,11 @@ from harness.cli.progress import look, name
 from harness.record import Progress, Record
 from harness.spec import RunSpec
 from harness.tuning.flight import Flight
-from harness.tuning.found import Found
+from harness.tuning.result import Found
 from harness.tuning.study import Study
 
 _SECONDS_BETWEEN_LINES = 10
+_WIDE = 200  # columns, where nobody wraps them
 
 
 class Quiet(progress.Quiet):
@@ -35,7 +36,7 @@ class Lines:
 
     def __init__(self, studies: Sequence[Study]) -> None:
         self.studies, self.last = studies, time.monotonic()
-        self.confirming = False
+        self.confirming = self.told = False
 
     def looking(self, runs: int) -> None: ...
     def waiting(self, reason: str) -> None:
@@ -46,12 +47,12 @@ class Lines:
         if runs:
             self.confirming = True
             _say(f"{len(runs)} runs on fresh seeds to confirm the best")
-            return
-        for study in self.studies:
+        for study in () if self.told else self.studies:
             _say(
                 f"{study.name}: {len(study.ended())} of {study.search.trials} trials ended; "
                 f"searched: {', '.join(f'{key} {space}' for key, space in study.space.items())}"
             )
+        self.told = True
 
     def started(self, key: str) -> None: ...
     def progressed(self, key: str, progress: Progress) -> None:
@@ -85,12 +86,14 @@ def display(studies: Sequence[Study]) -> Lines:
 def table(studies: Sequence[Study], found: Mapping[str, Found]) -> None:
     """What was found: a table for each task, and the settings under it."""
     console = Console()
+    console.width = console.width if console.is_terminal else _WIDE
     for task in dict.fromkeys((one.task_label, *one.lengths) for one in found.values()):
         mine = [(s, found[s.digest]) for s in studies if s.digest in found]
         mine = [(study, one) for study, one in mine if (one.task_label, *one.lengths) == task]
         title = f"{task[0]} {','.join(map(str, task[1:]))}: {mine[0][1].objective} on validation data"
-        rows = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
-        for column in ("architecture", "trials", "pruned", "failed", "default", "best", "confirmed", "chance"):
+        console.print(Text(title, style="bold"))
+        rows = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+        for column in ("architecture", "trials", "pruned", "failed", "default", "chosen", "confirmed", "chance"):
             rows.add_column(column, justify="left" if column == "architecture" else "right", no_wrap=True)
         for study, one in mine:
             rows.add_row(*_row(study, one))
@@ -103,8 +106,8 @@ def table(studies: Sequence[Study], found: Mapping[str, Found]) -> None:
 def _row(study: Study, one: Found) -> list[Text]:
     number, counts = (_percent if study.maximises else _plain), one.counts
     confirmed = f"{number(fmean(one.confirmed))} ({len(one.confirmed)})" if one.confirmed else "-"
-    first = "failed" if one.first_score is None else number(one.first_score)
-    chance = _percent(study.chance) if study.search.objective == "accuracy" else "-"
+    first = "-" if one.default_score is None else number(one.default_score)
+    chance = "-" if one.chance is None else _percent(one.chance)
     cells = [sum(counts.values()), counts["pruned"], counts["failed"], first, number(one.score), confirmed, chance]
     return [Text(one.label), *(Text(str(cell)) for cell in cells)]
 

@@ -92,7 +92,7 @@ def _measured(record: Record) -> list[str]:
         chance = f"chance {record.chances[length]:.2%}" if length in record.chances else "chance unknown"
         lines.append(
             f"length {length}{trained}: accuracy {scores.accuracy:.2%} ({chance}), loss {scores.loss:.4g}, "
-            f"exact match {scores.exact_match:.2%}"
+            f"exact match {scores.exact_match:.2%}" + ("" if scores.bits is None else f", bits {scores.bits:.3f}")
         )
     if record.steps:
         solved = f"solved after {record.steps_to_solve}" if record.steps_to_solve else "not solved"

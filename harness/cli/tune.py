@@ -22,12 +22,16 @@ if TYPE_CHECKING:
 
 _EPILOG = """examples:
   harness tune --arch lstm --task adding --length 100 --trials 50 --jobs 2
-  harness tune --arch rnn,lstm,gru --task copy --length 10 --trials 30 --params 50k   # one study each, equal budgets
-  harness tune --arch lstm --task adding --space lr=1e-4:1e-2:log --space forget_bias=0,1,3
-  harness run --arch rnn,lstm,gru --task copy --tuned          # the best found, on fresh seeds
+  harness tune --arch rnn,lstm --task copy --trials 30 --params 50k
+  harness tune --arch lstm --task adding --space lr=1e-4:1e-2:log
+  harness tune --arch lstm --task adding --space forget_bias=0,1,3
+  harness run --arch rnn,lstm --task copy --tuned       # the best, fresh seeds
 
-The same command typed again goes on: --trials is the total wanted. What was set by a flag is not searched.
-exit codes: 0 all well; 1 no trial came to its end; 2 wrong usage; 130 interrupted
+Each architecture on each task is a study, and all have equal budgets. The same
+command typed again goes on: --trials is the total wanted. What is set by a flag
+is not searched.
+exit codes: 0 all well; 1 no trial came to its end; 2 wrong usage;
+130 interrupted
 """
 
 
@@ -149,6 +153,7 @@ def _execute(arguments: argparse.Namespace, typed: dict[str, str]) -> tuple[Tuni
 def _show(tuning: Tuning, tuned: Tuned, arguments: argparse.Namespace) -> None:
     """The table on stdout; what to type next on stderr."""
     from harness.cli.search import failures, table
+    from harness.tuning.storage import shown
 
     if arguments.json:
         print(json.dumps([asdict(one) for one in tuned.found.values()], indent=2, sort_keys=True))
@@ -164,5 +169,5 @@ def _show(tuning: Tuning, tuned: Tuned, arguments: argparse.Namespace) -> None:
         print(f"written: {path}", file=sys.stderr)
     where = f" --tracking-uri {arguments.tracking_uri}" if arguments.tracking_uri else ""
     names = ",".join(dict.fromkeys(arguments.arch))
-    print(f"trials: {tuning.storage}", file=sys.stderr)
+    print(f"trials: {shown(tuning.storage)}", file=sys.stderr)
     print(f"next: harness run --arch {names} --task {arguments.task[0]} --tuned{where}", file=sys.stderr)

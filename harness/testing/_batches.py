@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 from harness.architecture import Architecture, State
 from harness.model import Model
 from harness.seeds import derive_seed
-from harness.task import Batch, Classes, Task, Tokens, Vectors
+from harness.task import Batch, Classes, Split, Task, Tokens, Vectors
 from harness.testing._probes import require
 
 
@@ -37,9 +37,10 @@ def global_states() -> bytes:
     return pickle.dumps((torch.get_rng_state().tolist(), np.random.get_state(), random.getstate()))
 
 
-def sequences(task: Task, length: int, split: str) -> set[tuple[float, ...]]:
+def sequences(task: Task, length: int, split: Split) -> set[tuple[float, ...]]:
     """The sequences of the first batches of a split."""
-    batches = [task.sample(generator_of(0, "data", split, length, index), 32, length) for index in range(4)]
+    generators = [generator_of(0, "data", split, length, index) for index in range(4)]
+    batches = [task.sample_from(split, generator, 32, length) for generator in generators]
     return {tuple(row.flatten().tolist()) for batch in batches for row in batch.inputs}
 
 

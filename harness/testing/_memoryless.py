@@ -32,13 +32,19 @@ class _Seen(NamedTuple):
     row: Tensor  # int64 (steps,): the sequence it is taken from
 
 
-def memoryless(task: Task, length: int, rows: int, *, ahead: bool = False, seed: int = 0) -> Estimate:
+def memoryless(
+    task: Task, length: int, rows: int, *, ahead: bool = False, seed: int = 0, learned: bool = False
+) -> Estimate:
     """Accuracy of the most frequent answer given the current input, fitted and measured on `rows` sequences each.
 
-    With `ahead`, given the next input too. Real inputs are told apart by their rounded values, unless these are many.
+    With `ahead`, given the next input too; with `learned` over all steps that are in the loss. Real inputs are told
+    apart by their rounded values, unless these are many.
     """
     generator = torch.Generator().manual_seed(derive_seed(seed, "memoryless"))
-    seen = _seen(task.sample(generator, 2 * rows, length), task, ahead)
+    batch = task.sample_from("test", generator, 2 * rows, length)
+    if learned and batch.loss_mask is not None:
+        batch = batch._replace(mask=batch.loss_mask)
+    seen = _seen(batch, task, ahead)
     kinds = int(seen.kind.max()) + 1
     fit, held = (_Seen(*(part[chosen] for part in seen)) for chosen in (seen.row < rows, seen.row >= rows))
     if isinstance(task.targets, Classes):

@@ -108,8 +108,7 @@ class ModulePromises(Subject):
 
     def test_moves_to_another_device(self, make: Make) -> None:
         """Moved to an accelerator it computes there, given lengths that stay on the CPU.
-
-        Where there is no accelerator, torch's device "meta" stands in for one: it has shapes and no numbers.
+        Where there is none, torch's device "meta" stands in for one: it has shapes and no numbers.
 
         Way out: make new tensors with `x.new_zeros(...)` or `device=x.device`, register constants as buffers, and move
         `lengths` with `lengths.to(x.device)` before they meet other tensors.

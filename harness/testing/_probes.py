@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -105,6 +106,11 @@ def gap(seen: Tensor, expected: Tensor) -> float:
         return 0.0
     worst = ((seen - expected).abs().max() / expected.abs().max().clamp(min=1.0)).item()
     return worst if worst == worst else float("inf")
+
+
+def by(gap: float) -> str:
+    """How far apart two results are, for people: 'by 0.29'."""
+    return f"by {gap:.2g}" if math.isfinite(gap) else "in shape, or by no finite number"
 
 
 def state_gap(seen: State, expected: State) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from harness.build import time_first
-from harness.testing._probes import Make, future_in_the_past, gap, noise, require, row, run, state_gap, tensors
+from harness.testing._probes import Make, by, future_in_the_past, gap, noise, require, row, run, state_gap, tensors
 from harness.testing._subject import Subject
 
 CAUSAL = "causal: output t depends on inputs up to t only"
@@ -88,7 +88,7 @@ class SequencePromises(Subject):
             first, state = run(model, x[:, :cut])
             second, last = run(model, x[:, cut:], state)
             out, states = gap(torch.cat([first, second], dim=1), whole), state_gap(last, end)
-            seen = f"cut after step {cut}, outputs differ by {out:.2g} and final states by {states:.2g}"
+            seen = f"cut after step {cut}, outputs differ {by(out)} and final states {by(states)}"
             require(max(out, states) <= self.tolerance, f"stateful: a state passed in continues the sequence; {seen}")
 
     def test_state_has_the_batch_first(self, make: Make) -> None:
@@ -134,9 +134,10 @@ class SequencePromises(Subject):
             for i, n in enumerate(lengths.tolist()):
                 out, end = run(model, x[i : i + 1, :n], row(before, i))
                 seen = gap(padded[i : i + 1, :n], out)
-                require(seen <= self.tolerance, f"padding a row of {n} steps moved its outputs by {seen:.2g}")
+                moved = f"padding a row of {n} steps moved its outputs {by(seen)}."
+                require(seen <= self.tolerance, moved + time_first(model))
                 seen = state_gap(row(after, i), end) if model.stateful else 0.0
-                require(seen <= self.tolerance, f"padding a row of {n} steps moved its final state by {seen:.2g}")
+                require(seen <= self.tolerance, f"padding a row of {n} steps moved its final state {by(seen)}")
 
     def test_rows_do_not_see_each_other(self, make: Make) -> None:
         """What one row holds changes no output of another, in training mode too.

@@ -96,7 +96,8 @@ class _Process:
         os.close(descriptor)
         self.hangs = False
         self.messages: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self.listener = threading.Thread(target=self._listen, daemon=True)
+        self.listener.start()
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(json.dumps(request) + "\n")
@@ -124,12 +125,14 @@ class _Process:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        self.listener.join(_SECONDS_TO_TELL)  # what a plugin started apart from us may hold the pipe open for ever
         Path(self.log).unlink(missing_ok=True)
 
     def _listen(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.messages.put(json.loads(line))
+        with self.process.stdout as lines:
+            for line in lines:
+                self.messages.put(json.loads(line))
         self.messages.put(None)
 
     def _where(self, deadline: float) -> str:

@@ -44,12 +44,13 @@ def main() -> None:
     with os.fdopen(os.dup(1), "w", buffering=1) as channel:
         os.dup2(2, 1)
         request = json.loads(sys.stdin.readline())
-        for message in [{"ready": True}], _answers(**request):
+        for message in [{"ready": True}], answers(**request):
             for part in message:
                 print(json.dumps(part), file=channel)
 
 
-def _answers(name: str, kind: registry.Kind | None, options: dict[str, list[str]]) -> Iterator[dict[str, Any]]:
+def answers(name: str, kind: registry.Kind | None, options: dict[str, list[str]]) -> Iterator[dict[str, Any]]:
+    """What goes out for a request, in turn."""
     try:
         kind = kind or _kind_of(name)
         variant = _variant(name, kind, {key: tuple(values) for key, values in options.items()})

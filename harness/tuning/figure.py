@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
 from harness.colours import colour
-from harness.space import Choice
-from harness.tuning.shown import expected_best, importances, scores
-from harness.tuning.study import Study
+from harness.tuning.result import Found
 
 _STYLE: Any = {
     "text.parse_math": False,  # names are text, never formulas
@@ -24,50 +24,64 @@ _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "harness",
 }
+_LOOKS = (("o", "-"), ("s", "--"), ("^", ":"), ("D", "-."))  # one is told from another without its colour too
 _WORDS = {"accuracy": "validation accuracy", "loss": "validation loss", "steps_to_solve": "steps to solve"}
 
 
-def draw(studies: Sequence[Study], path: Path) -> Path:
-    """Writes the figure of the studies of one task, the same bytes each time."""
+def draw(searches: Sequence[Found], path: Path) -> Path:
+    """Writes the figure of the searches on one task, the same bytes each time."""
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(11, 3.4))
-        expected, important, along = figure.subplots(1, 3)
-        _expected(expected, studies)
-        _important(important, studies)
-        _slice(along, studies)
+        for axes, (title, panel) in zip(figure.subplots(1, len(PANELS)), PANELS.values(), strict=True):
+            axes.set_title(title)
+            panel(axes, searches)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, format="svg", metadata={"Date": None})
     return path
 
 
-def _expected(axes: Axes, studies: Sequence[Study]) -> None:
-    for study in studies:
-        values = expected_best(scores(study, study.ended()), study.maximises)
-        axes.plot(range(1, len(values) + 1), values, color=colour(study.label), label=study.label)
-    axes.set(xlabel="trials", ylabel=_WORDS[studies[0].search.objective], title="Expected best (Dodge et al. 2019)")
+def _expected(axes: Axes, searches: Sequence[Found]) -> None:
+    for one, (_, dash) in zip(searches, cycle(_LOOKS), strict=False):
+        best = one.expected_best
+        axes.plot(range(1, len(best) + 1), best, color=colour(one.label), linestyle=dash, label=one.label)
+    axes.set(xlabel="trials", ylabel=_WORDS[searches[0].objective])
     axes.legend(frameon=False)
 
 
-def _important(axes: Axes, studies: Sequence[Study]) -> None:
-    rows = [(f"{study.label}: {name}", share, study) for study in studies for name, share in importances(study).items()]
-    axes.set(title="Importance (PED-ANOVA)", xlabel="share")
+def _important(axes: Axes, searches: Sequence[Found]) -> None:
+    rows = [
+        (f"{one.label}: {name.removeprefix(f'{one.label}.')}", share, one)
+        for one in searches
+        for name, share in one.importances.items()
+    ]
+    axes.set(xlabel="share")
     if not rows:
-        axes.text(0.5, 0.5, "too few trials", ha="center", transform=axes.transAxes)
+        axes.text(0.5, 0.5, "too few trials to tell", ha="center", transform=axes.transAxes)
+        axes.set_yticks([])
         return
     places = range(len(rows), 0, -1)
-    axes.barh(places, [share for _, share, _ in rows], color=[colour(study.label) for *_, study in rows])
+    axes.barh(places, [share for _, share, _ in rows], color=[colour(one.label) for *_, one in rows])
     axes.set_yticks(places, [name for name, *_ in rows])
 
 
-def _slice(axes: Axes, studies: Sequence[Study]) -> None:
-    """Score by learning rate, or by what is searched first where that was set."""
-    name = "lr" if all("lr" in study.space for study in studies) else next(iter(studies[0].space))
-    for study in studies:
-        trials = [trial for trial in study.ended() if name in trial.params]
-        axes.scatter(
-            [trial.params[name] for trial in trials], scores(study, trials), s=14, color=colour(study.label), alpha=0.7
-        )
-    space = studies[0].space[name]
-    axes.set(xlabel=name, ylabel=_WORDS[studies[0].search.objective], title=f"Trials by {name}")
-    if not isinstance(space, Choice) and space.log:
+def _slice(axes: Axes, searches: Sequence[Found]) -> None:
+    """Score by learning rate, or by what is searched first where that was set; failed trials are crosses."""
+    name = "lr" if all("lr" in one.space for one in searches) else next(iter(searches[0].space))
+    for one, (mark, _) in zip(searches, cycle(_LOOKS), strict=False):
+        for failed, marker in ((False, mark), (True, "x")):
+            trials = [t for t in one.trials if name in t.values and (t.state == "failed") is failed]
+            x, y = [t.values[name] for t in trials], [t.score for t in trials]
+            axes.scatter(x, y, s=14, marker=marker, color=colour(one.label), alpha=0.7)
+    axes.set(xlabel=name, ylabel=_WORDS[searches[0].objective])
+    if name in searches[0].logarithmic:
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))  # not a formula
+        axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+PANELS: dict[str, tuple[str, Callable[[Axes, Sequence[Found]], None]]] = {
+    "expected": ("Expected best by trials", _expected),
+    "importance": ("Importance (PED-ANOVA)", _important),
+    "slice": ("Trials by learning rate", _slice),
+}
+"""What tuning showed: title and drawing of each panel, of the searches on one task."""

@@ -1,4 +1,4 @@
-"""What a search found: the best setting, the budget it had, the file that `run --config` takes."""
+"""What a study has found by now: the best setting, the budget it had, the file that `run --config` takes."""
 
 from __future__ import annotations
 
@@ -7,69 +7,27 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
+from harness.space import Choice
 from harness.spec import RunSpec
 from harness.tuning.confirmation import confirmed, ranked
+from harness.tuning.result import Found, Trial
+from harness.tuning.shown import expected_best, importances, scores
 from harness.tuning.space import SETTINGS
 from harness.tuning.study import Study, written
 from harness.tuning.trials import sized
 from harness.variants import HIDDEN_SIZE
 
 _TRAINING = (
-    "steps", "batch_size", "lr", "optimizer", "beta2", "clip", "precision", "validate_every", "validation_sequences",
+    "steps", "batch_size", "lr", "optimizer", "beta2", "clip", "tbptt", "precision", "validate_every",
+    "validation_sequences",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Found:
-    """The best setting of one study, and what it took to find it. Scores are of validation data."""
-
-    study: str  # its digest
-    name: str  # in Optuna's storage
-    storage: str
-    architecture: str
-    task: str
-    label: str
-    task_label: str
-    task_options: dict[str, Any]  # those that were typed
-    lengths: list[int]
-    objective: str
-    params: int | None
-    space: dict[str, str]
-    budget: dict[str, Any]  # what has to be alike for a fair comparison
-    counts: dict[str, int]  # of trials: complete, pruned, failed
-    cost: dict[str, float]  # steps and seconds of training, over all trials
-    trial: int  # the best one's number
-    score: float
-    first_score: float | None  # of trial 0, the default setting
-    confirmed: list[float]  # on fresh seeds
-    values: dict[str, Any]  # of what was searched
-    hidden_size: int
-    settings: dict[str, Any]  # how it was trained, as `SweepSpec.tuned` takes it
-    seeds: list[int]  # used so far, for training and for choosing
-
-    @property
-    def fresh_seed(self) -> int:
-        return max(self.seeds) + 1
-
-    @property
-    def told_budget(self) -> str:
-        """In words."""
-        ended = sum(self.counts.values())
-        return f"{ended} trials of {self.budget['steps']} steps, study {self.study}"
-
-    def shared_space(self) -> dict[str, str]:
-        """What is searched for every architecture: the options of one's own differ by nature."""
-        return {name: text for name, text in self.space.items() if "." not in name}
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True)
+_STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
 
 
 def found(study: Study, storage: str, top: int, seeds: Sequence[int]) -> Found | None:
@@ -82,6 +40,7 @@ def found(study: Study, storage: str, top: int, seeds: Sequence[int]) -> Found |
     first, ended = specs[0], study.ended()
     notes = [trial.user_attrs.get("harness", {}) for trial in ended]
     confirmations = confirmed(study, best, seeds)
+    trials = _trials(study, ended)
     return Found(
         study=study.digest,
         name=study.name,
@@ -95,17 +54,22 @@ def found(study: Study, storage: str, top: int, seeds: Sequence[int]) -> Found |
         objective=study.search.objective,
         params=study.params,
         space=written(study.space),
+        logarithmic=[name for name, space in study.space.items() if not isinstance(space, Choice) and space.log],
         budget=_budget(study, ended, first, len(confirmations)),
         counts=_counts(ended),
         cost={what: sum(note.get(what, 0) for note in notes) for what in ("steps", "seconds")},
         trial=best.number,
         score=float(best.value or 0.0),
-        first_score=next((t.value for t in ended if t.number == 0 and t.state == TrialState.COMPLETE), None),
+        default_score=study.default_score(),
+        chance=study.chance if study.maximises else None,
         confirmed=[value for value in confirmations if math.isfinite(value)],
         values=best.params,
         hidden_size=first.hidden_size,
         settings=_settings(first, study.params),
         seeds=[study.search.seed, *seeds],
+        trials=trials,
+        expected_best=expected_best([trial.score for trial in trials], study.maximises),
+        importances=importances(study),
     )
 
 
@@ -114,7 +78,7 @@ def config_of(one: Found) -> str:
     lines = [
         f"# Found by harness tune: {one.name}",
         f"# {one.told_budget}; validation {one.objective} {one.score:.4g}, "
-        f"default setting {'failed' if one.first_score is None else format(one.first_score, '.4g')}",
+        f"default setting {'not finished' if one.default_score is None else format(one.default_score, '.4g')}",
         f"arch = {_toml(one.architecture)}",
         f"task = {_toml(one.task)}",
         f"length = {one.lengths}",
@@ -134,10 +98,14 @@ def config_of(one: Found) -> str:
 def write_config(one: Found, folder: Path) -> Path:
     """Writes it under a name of architecture, task and study; raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{one.label}-{one.task_label}-{one.study}")
-    path = folder / f"{name}.toml"
+    path = folder / f"{file_name(f'{one.label}-{one.task_label}-{one.study}')}.toml"
     path.write_text(config_of(one), encoding="utf-8")
     return path
+
+
+def file_name(text: str) -> str:
+    """A text as part of a path."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text)
 
 
 def _chosen(study: Study, candidates: Sequence[FrozenTrial], seeds: Sequence[int]) -> FrozenTrial:
@@ -164,8 +132,16 @@ def _budget(study: Study, ended: Sequence[FrozenTrial], spec: RunSpec, confirmat
 
 def _counts(ended: Sequence[FrozenTrial]) -> dict[str, int]:
     states = Counter(trial.state for trial in ended)
-    names = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
-    return {name: states[state] for name, state in names.items()}
+    return {name: states[state] for state, name in _STATES.items()}
+
+
+def _trials(study: Study, ended: Sequence[FrozenTrial]) -> list[Trial]:
+    return [
+        Trial(
+            trial.number, _STATES[trial.state], score, trial.user_attrs.get("harness", {}).get("steps", 0), trial.params
+        )
+        for trial, score in zip(ended, scores(study, ended), strict=True)
+    ]
 
 
 def _settings(spec: RunSpec, params: int | None) -> dict[str, Any]:
@@ -187,19 +163,3 @@ def _task_name(spec: RunSpec) -> str:
 def _toml(value: Any) -> str:
     """JSON's texts, numbers and truth values are TOML's."""
     return json.dumps(value)
-
-
-def like(one: Found, other: Found) -> list[str]:
-    """In what the budgets and the shared spaces of two searches differ, in words; nothing where they compare."""
-    pairs = [("", one.budget, other.budget), ("the range of ", one.shared_space(), other.shared_space())]
-    return [
-        f"{what}{key} ({first.get(key)} and {second.get(key)})"
-        for what, first, second in pairs
-        for key in dict.fromkeys([*first, *second])
-        if first.get(key) != second.get(key)
-    ]
-
-
-def read(text: str) -> Found:
-    """A search as it was recorded; a TypeError where another version wrote it."""
-    return Found(**json.loads(text))

@@ -22,9 +22,7 @@ from harness.variants import HIDDEN_SIZE, check_names
 SETTINGS: Mapping[str, Space] = {
     "lr": Float(1e-4, 3e-2, log=True),
     "clip": Float(0.1, 10.0, log=True),
-    "optimizer": Choice(
-        "adam", "rmsprop"
-    ),  # both scale each step, and so share a range of learning rates: sgd does not
+    "optimizer": Choice("adam", "rmsprop"),  # both scale each step and share a range of rates; sgd does not
 }
 """Searched for every architecture."""
 
@@ -131,7 +129,8 @@ def _range_of(key: str, option: Option, space: Float | Int) -> Float | Int:
         return Float(space.low, space.high, space.log)
     if int in option.types and isinstance(space, Int):
         return space
-    raise ValueError(f"{key} takes {option.kind}, and no range of {'whole ' * isinstance(space, Int)}numbers")
+    kind = "whole" if isinstance(space, Int) else "real"
+    raise ValueError(f"{key} takes {option.kind}, got a range of {kind} numbers")
 
 
 def _distribution(space: Space) -> BaseDistribution:

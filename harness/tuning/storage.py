@@ -37,7 +37,7 @@ def opened(place: str) -> BaseStorage:
     except HarnessError:
         raise
     except (SQLAlchemyError, OSError, ImportError, ValueError, KeyError, TypeError) as error:
-        raise HarnessError(f"The storage {_shown(place)} cannot be opened: {one_line(error)[:250]}") from None
+        raise HarnessError(f"The storage {shown(place)} cannot be opened: {one_line(error)[:250]}") from None
 
 
 def _journal(path: Path) -> BaseStorage:
@@ -67,11 +67,11 @@ def _database(url: str) -> BaseStorage:
     finally:
         engine.dispose()
     if tables and not {"studies", "trials"} <= tables:
-        raise HarnessError(f"{_shown(url)} is a database of something else, not an Optuna storage. {_WAY_OUT}")
+        raise HarnessError(f"{shown(url)} is a database of something else, not an Optuna storage. {_WAY_OUT}")
     return RDBStorage(url)
 
 
-def _shown(place: str) -> str:
+def shown(place: str) -> str:
     """Without the password that an address may hold."""
     parts = urlsplit(place)
     return place.replace(f":{parts.password}@", ":***@") if "://" in place and parts.password else place

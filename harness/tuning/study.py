@@ -34,6 +34,7 @@ Objective = Literal["accuracy", "steps_to_solve", "loss"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 Prune = Literal["median", "halving", "none"]
 _REPORTS = 25  # of one trial, at most: a storage takes milliseconds for each
+_SECONDS_TO_MAKE_IT = 3.0  # which another driver may be at: two would both put the default setting first
 _SECONDS_WITHOUT_A_NAME = 60.0  # after which a trial that names no driver is taken for lost
 
 
@@ -131,19 +132,27 @@ class Study:
         seed = self.search.seed if seed is None else seed
         return [replace(spec.with_values(trial.params), seed=seed) for spec in self.defaults]
 
+    def default_score(self) -> float | None:
+        """Of the default setting; None where it has not come to its end."""
+        default = first_trial(self.space, self.defaults[0])
+        complete = [trial for trial in self.standing() if trial.state == TrialState.COMPLETE]
+        return next((trial.value for trial in complete if trial.params == default), None)
+
     def lose(self, trial: FrozenTrial | optuna.Trial, again: bool = True) -> None:
         """Tells that a trial was lost with its worker or its driver; its setting is asked again."""
         attempt = trial.user_attrs.get("attempt", 1)
+        whole = getattr(trial, "system_attrs", {})  # of one that was cut short while it was asked
+        params = whole.get("fixed_params", trial.params)
         with suppress(UpdateFinishedTrialError, ValueError):  # another driver was faster
-            self.kept._storage.set_trial_user_attr(trial._trial_id, "lost", True)
+            self.storage.set_trial_user_attr(trial._trial_id, "lost", True)
             self.kept.tell(trial.number, state=TrialState.FAIL)
-            if again and set(trial.params) == set(self.space):
-                self.kept.enqueue_trial(trial.params, user_attrs={"attempt": attempt + 1})
+            if again and set(params) == set(self.space):
+                self.kept.enqueue_trial(params, user_attrs={"attempt": attempt + 1})
 
     def bury_the_dead(self) -> None:
         """Loses the trials of drivers that are gone."""
         beats = self.kept.user_attrs
-        for trial in self.standing():
+        for trial in self.kept.get_trials(deepcopy=False):
             driver = trial.user_attrs.get("driver", "")
             if trial.state != TrialState.RUNNING or driver == self.driver:
                 continue
@@ -166,6 +175,9 @@ class Study:
             study = optuna.create_study(study_name=self.name, storage=self.storage, direction=direction)
         except DuplicatedStudyError:
             study = optuna.load_study(study_name=self.name, storage=self.storage)
+            deadline = time.monotonic() + _SECONDS_TO_MAKE_IT
+            while not study.get_trials(deepcopy=False) and time.monotonic() < deadline:
+                time.sleep(0.1)
         if "space" not in study.user_attrs:
             study.set_user_attr("optuna", optuna.__version__)
             study.set_user_attr("space", written(self.space))
@@ -177,9 +189,9 @@ class Study:
         before, now = self.kept.user_attrs["space"], written(self.space)
         for name in [*before, *now]:
             if before.get(name) != now.get(name):
-                was, wanted = (f"over {space[name]}" if name in space else "not" for space in (before, now))
+                was, wanted = (space.get(name, "not searched") for space in (before, now))
                 raise UsageError(
-                    f"The study {self.name!r} has another space: {name} was searched {was}, now it is to be {wanted}.\n"
+                    f"The study {self.name!r} has another space for {name}: it was {was}, and is to be {wanted}.\n"
                     "Type the space it has, or begin another study with --storage."
                 )
 

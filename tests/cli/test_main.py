@@ -5,6 +5,9 @@ from importlib.metadata import version
 
 import pytest
 
+from harness.cli.main import VERBS
+
+NAMES = [verb.__name__.rpartition(".")[2] for verb in VERBS]
 LOADING = "loading torch"
 
 
@@ -16,12 +19,12 @@ def test_without_a_verb_the_help_is_shown_and_it_counts_as_wrong_usage(harness):
     said = harness("")
     assert (said.code, said.out) == (2, "")
     assert said.err == harness("--help").out
-    for verb in ("run", "list", "describe", "dashboard", "completion"):
+    for verb in NAMES:
         assert f"\n    {verb} " in said.err  # with what it does on the same line
     assert "harness run --arch lstm --task copy" in said.err
 
 
-@pytest.mark.parametrize("verb", ["", "run", "status", "show", "retry", "list", "describe", "dashboard", "completion"])
+@pytest.mark.parametrize("verb", ["", *NAMES])
 def test_a_help_has_examples_and_fits_a_terminal(harness, verb, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     said = harness(f"{verb} --help")

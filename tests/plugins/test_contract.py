@@ -75,7 +75,7 @@ class TestStrangers(ArchitectureContract):
         ("rnn", set()),
         ("lstm", set()),
         ("deep:gru", set()),
-        ("gru", {"search space names real options"}),
+        ("gru", {"search space names real options", "works at the ends of its ranges"}),
         ("bidirectional:gru", STATE),
         ("deep:bidirectional:rnn", STATE),
     ],

@@ -1,0 +1,88 @@
+"""Does `harness bench` find a slowdown of 10 %, and is it silent where nothing has changed?
+
+A cell that takes a tenth more time steps than it is given does a tenth more real work, forward and backward. Sittings
+of the cell as it was and with the slowdown alternate; each slow one is compared with the one before it (found?), and
+each plain one with the plain one before it (false alarm?). Run: python benchmarks/bench_noise.py --trials 20
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+from harness.spec import SweepSpec
+from harness.speed.change import Change, changes
+from harness.speed.measured import Measured
+from harness.speed.request import Request, whole_paths
+from harness.speed.sitting import measure
+from harness.sweep import plan
+
+CELL = """
+import torch
+from torch import nn
+
+EXTRA = {extra}  # share of the work that comes on top
+
+
+class Planted(nn.Module):
+    def __init__(self, input_size: int, hidden_size: int):
+        super().__init__()
+        self.read, self.carry = nn.Linear(input_size, hidden_size), nn.Linear(hidden_size, hidden_size)
+        self.hidden_size = hidden_size
+
+    def forward(self, x):
+        state, states = x.new_zeros(x.shape[0], self.hidden_size), []
+        steps = x.unbind(dim=1)
+        for step in steps:
+            state = torch.tanh(self.read(step) + self.carry(state))
+            states.append(state)
+        for step in steps[: round(EXTRA * len(steps))]:
+            state = torch.tanh(self.read(step) + self.carry(state))
+            states[-1] = states[-1] + 0 * state
+        return torch.stack(states, dim=1)
+"""
+
+
+def sitting(file: Path, extra: float, arguments: argparse.Namespace) -> Measured:
+    file.write_text(CELL.format(extra=extra))
+    settings = {"batch_size": 32}
+    sweep = SweepSpec(
+        (str(file),), ("adding",), (arguments.length,), settings=settings, options={"hidden_size": ("128",)}
+    )
+    specs = tuple(whole_paths(spec) for spec in plan(sweep))
+    return measure(Request(specs, processes=arguments.processes, rounds=arguments.rounds), lambda line: None, 300.0)
+
+
+def told(found: list[Change]) -> str:
+    return ", ".join(f"{one.kind} {one.ratio:.3f} (noise to {one.floor:.3f}, p {one.p:.1g})" for one in found)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--length", type=int, default=50)
+    parser.add_argument("--processes", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=12)
+    arguments = parser.parse_args()
+    found = alarms = silent_trials = 0
+    before: Measured | None = None
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "planted.py"
+        for trial in range(1, arguments.trials + 1):
+            plain, slow = sitting(file, 0.0, arguments), sitting(file, 0.1, arguments)
+            planted = changes(plain, slow)
+            found += any(one.verdict == "slower" for one in planted)
+            line = f"planted: found {found} of {trial}: {told(planted)}"
+            if before:
+                same = changes(before, plain)
+                silent_trials += 1
+                alarms += any(one.verdict != "same" for one in same)
+                line += f"\nA/A: {alarms} false alarms of {silent_trials}: {told(same)}"
+            before = plain
+            print(f"{line}\nload {os.getloadavg()[0]:.1f}, clock over CPU {plain.clock_over_cpu:.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""`harness bench`: how fast architectures are, how much memory they take, and whether a change made them slower."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.cli.compare import REGRESSION
+from harness.cli.parse import assignment, completes, many, positive, whole
+from harness.cli.run import check_names
+from harness.errors import UsageError
+from harness.spec import PRECISIONS
+
+if TYPE_CHECKING:
+    from harness.speed.change import Change
+    from harness.speed.measured import Measured
+    from harness.speed.request import Request
+
+_DEFAULTS: dict[str, Any] = {
+    "arch": ["rnn", "lstm", "gru"], "task": "adding", "length": [50, 200, 800], "batch": 32, "hidden": 128,
+    "device": "cpu", "precision": "32", "threads": 1, "processes": 3, "rounds": 5, "options": [],
+}  # fmt: skip
+_EPILOG = """examples:
+  harness bench --arch rnn,lstm,gru --length 50,200,800 --batch 32 --hidden 128
+  harness bench --arch ./my_cell.py --length 50 --save before
+  harness bench --compare before --fail-on slower:5%     # after a change
+  harness bench --device cuda --precision bf16-mixed --memory
+
+A difference counts when it is beyond what processes of one sitting differ by,
+and beyond a rank test. One of exactly the share after slower: is found half of
+the times: ask for half of what must not slip through.
+exit codes: 0 all well; 1 nothing could be measured; 2 wrong usage;
+3 with --fail-on: something is slower
+"""
+
+
+def add(verbs: Any) -> None:
+    parser = verbs.add_parser(
+        "bench",
+        help="speed and memory, and whether a change cost some",
+        description="Times forward, forward and backward, and whole training steps, in fresh processes and in turns.",
+        epilog=_EPILOG,
+    )
+    completes(many(parser, "--arch", metavar="NAME", help="architectures (default: rnn,lstm,gru)"), "architecture")
+    completes(parser.add_argument("--task", metavar="NAME", help="whose batches (default: adding)"), "task")
+    many(parser, "--length", kind=whole(1), metavar="T", help="lengths (default: 50,200,800)")
+    parser.add_argument("--batch", type=whole(1), metavar="N", help="sequences (default: 32)")
+    parser.add_argument("--hidden", type=whole(1), metavar="N", help="hidden_size (default: 128)")
+    parser.add_argument(
+        "--set", dest="options", action="append", type=assignment, metavar="NAME=VALUE", help="an option"
+    )
+    parser.add_argument("--memory", action="store_true", default=None, help="peak memory too")
+    _add_how(parser.add_argument_group("how"))
+    _add_comparison(parser.add_argument_group("comparing"))
+    parser.add_argument("--tracking-uri", metavar="URI", help="MLflow store (default: as harness run)")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(call=call)
+
+
+def _add_how(group: Any) -> None:
+    group.add_argument("--device", choices=["cpu", "cuda", "mps", "auto"], help="(default: cpu)")
+    group.add_argument("--precision", choices=PRECISIONS, help="(default: 32)")
+    group.add_argument("--threads", type=whole(1), metavar="N", help="of the CPU (default: 1, as harness run)")
+    group.add_argument("--processes", type=whole(1), metavar="N", help="fresh ones that time everything (default: 3)")
+    group.add_argument("--rounds", type=whole(1), metavar="N", help="of every cell in turn, each process (default: 5)")
+    group.add_argument(
+        "--timeout", type=positive(), default=300.0, metavar="SECONDS", help="for the look at each cell (default: 300)"
+    )
+
+
+def _add_comparison(group: Any) -> None:
+    group.add_argument("--save", metavar="NAME", help="keep all samples as DIR/NAME.json")
+    group.add_argument("--compare", metavar="NAME", help="with what was saved; what is not typed is as it was then")
+    group.add_argument("--fail-on", type=_threshold, metavar="slower[:P%]", help="exit code 3 from this difference on")
+    group.add_argument("--across-machines", action="store_true", help="compare with another machine's, or version's")
+    group.add_argument("--dir", type=Path, default=Path("bench"), help="for saved ones (default: bench)")
+
+
+def call(arguments: argparse.Namespace) -> int:
+    if arguments.fail_on is not None and not arguments.compare:
+        raise UsageError("--fail-on slower needs something to compare with: --compare NAME.")
+    if arguments.arch:
+        check_names(argparse.Namespace(arch=arguments.arch, task=[arguments.task] if arguments.task else []))
+    say = _quiet if arguments.quiet else _say
+    say("loading torch, Lightning and MLflow ...")
+    with contextlib.redirect_stdout(sys.stderr):
+        before, measured = _measure(arguments, say)
+    return _tell(arguments, before, measured)
+
+
+def _measure(arguments: argparse.Namespace, say: Callable[[str], None]) -> tuple[Measured | None, Measured]:
+    from harness.speed import change
+    from harness.speed.kept import keep
+    from harness.speed.measured import load, place
+    from harness.speed.sitting import environment, measure
+    from harness.store import resolve_uri
+    from harness.track import Store
+
+    before = load(arguments.compare, arguments.dir) if arguments.compare else None
+    request = _request(arguments, before)
+    if before:
+        change.refuse_other_settings(before, request.specs)
+        if not arguments.across_machines:
+            change.refuse_other_machine(before, environment(request))
+    store = Store(resolve_uri(arguments.tracking_uri))
+    measured = measure(request, say, arguments.timeout)
+    if arguments.save:
+        measured.save(place(arguments.save, arguments.dir))
+    keep(store, measured, arguments.save or "")
+    return before, measured
+
+
+def _request(arguments: argparse.Namespace, before: Measured | None) -> Request:
+    """What is asked for: what was typed, then what was measured before, then the defaults."""
+    from harness.device import pick
+    from harness.spec import SweepSpec
+    from harness.speed.request import Request, whole_paths
+    from harness.sweep import plan
+
+    was = before.request.typed if before else {}
+    given = {key: getattr(arguments, key) for key in _DEFAULTS}
+    typed = {key: was.get(key, _DEFAULTS[key]) if value is None else value for key, value in given.items()}
+    memory = arguments.memory if arguments.memory is not None else bool(before and before.request.memory)
+    options = {name: tuple(values) for name, values in typed["options"]}
+    sweep = SweepSpec(
+        architectures=tuple(dict.fromkeys(typed["arch"])),
+        tasks=(typed["task"],),
+        lengths=tuple(sorted(set(typed["length"]))),
+        settings={"batch_size": typed["batch"], "precision": typed["precision"]},
+        options={"hidden_size": (str(typed["hidden"]),), **options},
+    )
+    return Request(
+        tuple(whole_paths(spec) for spec in plan(sweep)),
+        pick(typed["device"]).type,
+        typed["threads"],
+        memory,
+        typed["processes"],
+        typed["rounds"],
+        typed=typed,
+    )
+
+
+def _tell(arguments: argparse.Namespace, before: Measured | None, measured: Measured) -> int:
+    from harness.cli import bench_shown as shown
+    from harness.speed.change import changes
+
+    found = changes(before, measured) if before else []
+    if arguments.json:
+        rows = [{k: None if v != v else v for k, v in asdict(row).items()} for row in measured.rows]
+        differences = [{**asdict(one), "verdict": one.verdict} for one in found]
+        print(json.dumps({"environment": dict(measured.environment), "rows": rows, "changes": differences}, indent=2))
+    else:
+        shown.rows(measured)
+        shown.changes(found) if before else None
+    if before and not found:
+        print("harness: nothing could be compared: no cell was timed both times", file=sys.stderr)
+    if all(row.reason for row in measured.rows):
+        return 1
+    return REGRESSION if _fails(found, arguments.fail_on, bool(before)) else 0
+
+
+def _fails(found: list[Change], threshold: float | None, compared: bool) -> bool:
+    """Whether something is slower by the share that counts, or nothing is left to say so of."""
+    if threshold is None:
+        return False
+    return (compared and not found) or any(o.verdict == "slower" and o.ratio - 1 >= threshold for o in found)
+
+
+def _threshold(text: str) -> float:
+    word, _, share = text.partition(":")
+    try:
+        number = float(share.removesuffix("%")) / 100 if share else 0.0
+    except ValueError:
+        number = -1.0
+    if word != "slower" or not 0 <= number < 100 or (share and not share.endswith("%")):
+        raise argparse.ArgumentTypeError(f"takes slower or slower:10%, got {text!r}")
+    return number
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _quiet(line: str) -> None: ...

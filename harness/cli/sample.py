@@ -1,0 +1,107 @@
+"""`harness sample RUN`: text written by a model that was trained on text."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from harness.cli.parse import positive, whole
+
+if TYPE_CHECKING:
+    from harness.model import Model
+    from harness.sampling import Text
+    from harness.spec import RunSpec
+    from harness.track import Store
+
+
+def add(verbs: Any) -> None:
+    parser = verbs.add_parser(
+        "sample",
+        help="text from a model that was trained on text",
+        description="Continues a prompt character by character with the model of a finished run, its state carried.",
+        epilog="examples:\n  harness run --arch lstm --task charlm --length 50\n"
+        "  harness sample               # the runs that can be sampled\n"
+        '  harness sample 1f3a5c7e --prompt "def "\n'
+        '  harness sample 1f3a5c7e --prompt "import " --temperature 0.7 --seed 3',
+    )
+    parser.add_argument(
+        "run", nargs="?", help="its identity, or how that begins; or its MLflow id (default: list those there are)"
+    )
+    parser.add_argument("--prompt", default="", metavar="TEXT", help="what the text begins with")
+    parser.add_argument("--length", type=whole(1), default=200, metavar="N", help="characters (default: 200)")
+    parser.add_argument(
+        "--temperature",
+        type=positive(zero=True),
+        default=1.0,
+        metavar="X",
+        help="below 1 safer, above 1 wilder, 0: the likeliest character each time (default: 1)",
+    )
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="S", help="of what is drawn (default: 0)")
+    parser.add_argument("--tracking-uri", help="the store (default: MLFLOW_TRACKING_URI, else ./mlflow.db)")
+    parser.set_defaults(call=call)
+
+
+def call(arguments: argparse.Namespace) -> int:
+    from harness.errors import UsageError
+    from harness.sampling import refuse_prompt, unpack, written
+    from harness.standing import find
+    from harness.track import existing
+
+    store = existing(arguments.tracking_uri)
+    if arguments.run is None:
+        return _list(store)
+    run_id, record = find(store, arguments.run)
+    if record.status != "ok":
+        raise UsageError(f"Run {record.identity} ended as '{record.status}' and left no model: sample a finished one.")
+    model, text = _made(record.spec)
+    refuse_prompt(text, arguments.prompt)
+    weights = store.weights(run_id)
+    if weights is None:
+        raise UsageError(f"Run {record.identity} left no weights: repeat it as harness show {record.identity} says.")
+    unpack(model, weights)
+    said = written(model, text, arguments.prompt, arguments.length, arguments.temperature, arguments.seed)
+    print(arguments.prompt + said)
+    return 0
+
+
+def _list(store: Store) -> int:
+    """Prints a line for each run that left a model of text."""
+    from harness.errors import NoRecords
+
+    ended = [record for _, record in store.records(store.task_labels()) if record.status == "ok"]
+    texts = {task: _is_text(task) for task in {record.spec.task for record in ended}}
+    found = {record.identity: record for record in ended if texts[record.spec.task]}
+    if not found:
+        raise NoRecords(f"{store.uri} holds no model of a text yet: harness run --arch lstm --task charlm")
+    for identity, record in found.items():
+        spec, bits = record.spec, record.scores[record.spec.length].bits
+        print(f"{identity}  {spec.label} on {spec.task_label}, length {spec.length}, seed {spec.seed}: {bits:.3f} bits")
+    return 0
+
+
+def _is_text(task: str) -> bool:
+    from harness import registry
+    from harness.errors import HarnessError
+
+    try:
+        return hasattr(registry.find("task", task).load(), "decoded")
+    except HarnessError:
+        return False
+
+
+def _made(spec: RunSpec) -> tuple[Model, Text]:
+    """The model of a run, untrained, and its text; UsageError where the run is none that can write."""
+    from harness.build import refuse_other_code
+    from harness.errors import UsageError
+    from harness.make import build_model, build_task, refuse_other_data
+    from harness.sampling import Text
+
+    refuse_other_code(spec)
+    task = build_task(spec.task, spec.task_options)
+    if not isinstance(task, Text):
+        raise UsageError(f"{spec.task_label} is no text: sample a run of charlm.")
+    refuse_other_data(spec, task)
+    model = build_model(spec, task)
+    if not model.architecture.stateful:
+        raise UsageError(f"{spec.label} cannot be sampled step by step: it has no state that continues a sequence.")
+    return model, task

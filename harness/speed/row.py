@@ -1,0 +1,37 @@
+"""One measured thing, as tables, reports and records take it. Never imports torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Row:
+    """One training at one length, one pass of it."""
+
+    label: str
+    length: int
+    kind: str
+    reason: str = ""  # why there is no time; '' where there is
+    seconds: float = math.nan  # median over all samples
+    quarter: float = math.nan  # first and third quartile
+    three_quarters: float = math.nan
+    samples: int = 0
+    tokens_per_second: float = math.nan
+    flops: float = math.nan  # of the matrix products in one call
+    flops_per_second: float = math.nan
+    of_product: float = math.nan  # share of the machine's own rate
+    memory: int | None = None  # peak bytes beyond model and batch
+    parameters: int = 0
+    state_size: int | None = None
+    kernel: str = ""
+
+
+def slope(points: Sequence[tuple[float, float]]) -> float:
+    """The exponent of the power law through points, by least squares of logarithms."""
+    x, y = np.log(np.array(points, dtype=float)).T
+    return float(np.polyfit(x, y, 1)[0])

@@ -1,0 +1,79 @@
+"""What tuning had and showed: the budget of each architecture, and the figures of the searches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+
+from matplotlib.figure import Figure
+
+from harness.tuning.figure import PANELS
+from harness.tuning.result import Found, unlike
+
+from . import _words as words
+from ._figures import Drawn
+from ._files import file_name
+from ._tables import Cell, Table
+
+NOT_TUNED = "No architecture was tuned: all ran at their default settings, or at those that were typed."
+_COLUMNS = ("architecture", "task", "lengths", "trials", "pruned", "failed", "steps a trial", "steps in all",
+            "default", "chosen", "confirmed", "seeds", "chance")  # fmt: skip
+_SIZE = 5.4, 2.6  # inches
+
+
+def budgets(searches: Sequence[Found]) -> Table:
+    """What each architecture's search was allowed, what it took, and what it found on validation data."""
+    note = (
+        "Scores are on validation data, by which settings were chosen; test data was not looked at. Steps are trained."
+    )
+    differences = [f"{a.label} and {b.label} in {'; '.join(how)}" for a, b, how in unlike(searches)]
+    note += f" NOT TUNED ALIKE: {', '.join(differences)}." if differences else " All were tuned alike."
+    return Table("Tuning budgets", _COLUMNS, [_row(one) for one in searches], 2, note)
+
+
+def _row(one: Found) -> list[Cell]:
+    score = words.percent if one.maximises else "{:.4g}".format
+    trials = sum(one.counts.values())
+    return [
+        Cell(one.label),
+        Cell(one.task_label),
+        Cell(", ".join(map(str, one.lengths))),
+        Cell(f"{trials}", trials),
+        Cell(f"{one.counts['pruned']}", one.counts["pruned"]),
+        Cell(f"{one.counts['failed']}", one.counts["failed"]),
+        Cell(words.count(one.budget["steps"]), one.budget["steps"]),
+        Cell(words.count(one.cost["steps"]), one.cost["steps"]),
+        Cell(words.UNKNOWN if one.default_score is None else score(one.default_score), one.default_score),
+        Cell(score(one.score), one.score),
+        Cell(score(fmean(one.confirmed)) if one.confirmed else words.UNKNOWN),
+        Cell(f"{len(one.confirmed)}", len(one.confirmed)),
+        Cell(words.UNKNOWN if one.chance is None else score(one.chance), one.chance),
+    ]
+
+
+def settings(searches: Sequence[Found]) -> Table:
+    """What was searched for each architecture, and what was chosen."""
+    rows = [
+        [Cell(one.label), Cell(one.task_label), Cell(name), Cell(_written(one.values[name])), Cell(space)]
+        for one in searches
+        for name, space in one.space.items()
+    ]
+    return Table("Settings that tuning chose", ("architecture", "task", "setting", "chosen", "searched"), rows, 2)
+
+
+def _written(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def figures(searches: Sequence[Found]) -> Iterator[Drawn]:
+    """Expected best, importances and slice, for each task; call within a style."""
+    for index, task in enumerate(dict.fromkeys(one.task_label for one in searches)):
+        mine = [one for one in searches if one.task_label == task]
+        for kind, (title, panel) in PANELS.items():
+            drawn = Drawn(
+                f"tuning-{kind}-{index}", file_name(f"{task}-tuning-{kind}"), f"{task}: {title}", "", Figure()
+            )
+            drawn.alt = f"{title} of the searches on {task} for {', '.join(one.label for one in mine)}."
+            drawn.figure.set_size_inches(*_SIZE)
+            panel(drawn.figure.add_subplot(), mine)
+            yield drawn

@@ -1,0 +1,85 @@
+"""What is timed is what a training does, and what is looked at beforehand is true."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from harness.spec import RunSpec
+from harness.speed.look import look
+from harness.speed.memory import peak
+from harness.speed.request import PASSES, Request
+from harness.speed.work import Work, loop, product
+
+CPU = torch.device("cpu")
+
+
+def spec(architecture="lstm", **settings):
+    return RunSpec(architecture, "adding", 12, hidden_size=16, batch_size=4, label=architecture, **settings)
+
+
+@pytest.mark.parametrize("precision", ["32", "64", "bf16-mixed"])
+@pytest.mark.parametrize("kind", PASSES)
+def test_every_pass_can_be_made_again_and_again(kind, precision):
+    call = Work(spec(precision=precision), CPU).call(kind)
+    call()
+    call()
+
+
+def test_a_training_step_is_the_same_work_each_time_since_nothing_is_learned():
+    work = Work(spec(), CPU)
+    before = [parameter.clone() for parameter in work.model.parameters()]
+    work.step()
+    assert all(torch.equal(old, new) for old, new in zip(before, work.model.parameters(), strict=True))
+    assert all(parameter.grad is not None and parameter.grad.any() for parameter in work.model.parameters())
+
+
+def test_gradients_are_clipped_in_a_training_step():
+    work = Work(spec(clip=1e-3), CPU)
+    work.step()
+    norm = torch.stack([parameter.grad.norm() for parameter in work.model.parameters()]).norm()
+    assert norm <= 1.01e-3
+
+
+def test_what_is_measured_beside_the_architectures_runs():
+    call, flops = product(CPU, "32")
+    call()
+    loop(CPU)()
+    assert flops == 2 * 512**3
+
+
+def test_the_products_of_a_fused_lstm_are_counted():
+    """Four gates, each a product of the state and one of the input, at each step; and the head at the last."""
+    found = look(spec(), Request((spec(),)))
+    assert found.reason == ""
+    assert found.kernel == "oneDNN, fused"
+    assert found.flops["forward"] == 2 * 4 * (12 * 4 * 16 * (16 + 2) + 16 / 4)
+    assert found.flops["step"] == found.flops["backward"] > 2 * found.flops["forward"]
+
+
+def test_a_look_says_size_state_and_kernel():
+    found = look(spec("rnn"), Request((spec("rnn"),)))
+    assert (found.parameters, found.state_size, found.steps) == (16 * (2 + 16 + 2) + 17, 16, 12)
+    assert found.kernel.startswith("eager")
+    assert found.seconds.keys() == PASSES.keys()
+
+
+def test_a_plugin_that_fails_at_this_length_is_a_look_with_the_reason(tmp_path):
+    (tmp_path / "short.py").write_text(
+        "import torch\nfrom torch import nn\n\nclass Short(nn.Module):\n"
+        "    def __init__(self, input_size, hidden_size):\n        super().__init__()\n"
+        "        self.layer = nn.Linear(input_size, hidden_size)\n"
+        "    def forward(self, x):\n"
+        "        if x.shape[1] > 10:\n            raise ValueError('too long for me')\n"
+        "        return self.layer(x)\n"
+    )
+    found = look(spec(str(tmp_path / "short.py")), Request((spec(),)))
+    assert found.status == "error"
+    assert "too long for me (short.py:10)" in found.reason
+
+
+def test_memory_is_what_a_call_touches_at_its_peak():
+    held = peak(lambda: torch.ones(2**22).sum(), CPU)
+    if held is None:
+        pytest.skip("this system does not tell")
+    assert 2**24 <= held < 2**25
