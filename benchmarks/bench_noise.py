@@ -38,10 +38,12 @@ class Planted(nn.Module):
         for step in steps:
             state = torch.tanh(self.read(step) + self.carry(state))
             states.append(state)
-        for step in steps[: round(EXTRA * len(steps))]:
-            state = torch.tanh(self.read(step) + self.carry(state))
-            states[-1] = states[-1] + 0 * state
-        return torch.stack(states, dim=1)
+        out = torch.stack(states, dim=1)
+        if EXTRA:  # as many steps more, on which nothing depends but the time
+            for step in steps[: round(EXTRA * len(steps))]:
+                state = torch.tanh(self.read(step) + self.carry(state))
+            out = out + 0 * state.unsqueeze(1)
+        return out
 """
 
 
@@ -62,6 +64,7 @@ def told(found: list[Change]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="save every sitting there")
     parser.add_argument("--length", type=int, default=50)
     parser.add_argument("--processes", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=12)
@@ -72,6 +75,8 @@ def main() -> None:
         file = Path(folder) / "planted.py"
         for trial in range(1, arguments.trials + 1):
             plain, slow = sitting(file, 0.0, arguments), sitting(file, 0.1, arguments)
+            for name, one in (("plain", plain), ("slow", slow)) if arguments.keep else ():
+                one.save(arguments.keep / f"{name}-{trial:02}.json")
             planted = changes(plain, slow)
             found += any(one.verdict == "slower" for one in planted)
             line = f"planted: found {found} of {trial}: {told(planted)}"

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from harness.record import Record
 from harness.spec import Planned
+from harness.speed.row import Row
 from harness.tuning.result import Found
 
 
@@ -24,6 +25,7 @@ class Results:
     store: str = ""  # where the records are
     references: Mapping[str, str] = field(default_factory=dict)  # papers, by name of architecture or task
     searches: Sequence[Found] = ()  # of `harness tune`, whose settings were used
+    speeds: Sequence[Row] = ()  # of `harness bench`, the newest of each architecture
 
 
 class Report(Protocol):

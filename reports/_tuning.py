@@ -45,7 +45,7 @@ def _row(one: Found) -> list[Cell]:
         Cell(words.count(one.cost["steps"]), one.cost["steps"]),
         Cell(words.UNKNOWN if one.default_score is None else score(one.default_score), one.default_score),
         Cell(score(one.score), one.score),
-        Cell(score(fmean(one.confirmed)) if one.confirmed else words.UNKNOWN),
+        Cell(score(fmean(one.confirmed)), fmean(one.confirmed)) if one.confirmed else Cell(words.UNKNOWN),
         Cell(f"{len(one.confirmed)}", len(one.confirmed)),
         Cell(words.UNKNOWN if one.chance is None else score(one.chance), one.chance),
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.report import Results
 from harness.summary import summarise
 
-from . import _figures, _svg, _tuning
+from . import _figures, _speed, _svg, _tuning
 from ._learning import learning_curves
 
 
@@ -17,4 +17,5 @@ def write(results: Results, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     with _svg.style():
         drawn = _figures.figures(summarise(results), learning_curves(results.records))
-        return [path for one in chain(drawn, _tuning.figures(results.searches)) for path in _svg.save(one, folder)]
+        beside = chain(_speed.figures(results.speeds), _tuning.figures(results.searches))
+        return [path for one in chain(drawn, beside) for path in _svg.save(one, folder)]

@@ -10,7 +10,7 @@ from harness import verdict
 from harness.report import Results
 from harness.summary import Summary, summarise
 
-from . import _tables, _tuning
+from . import _speed, _tables, _tuning
 from ._files import write as write_file
 from ._tables import Cell, Table
 
@@ -38,6 +38,8 @@ def _lines(results: Results, summary: Summary) -> Iterator[str]:
     failures = _tables.failures([*summary.failures, *summary.refusals])
     if failures.rows:
         yield from _table(failures)
+    if results.speeds:
+        yield from _table(_speed.table(results.speeds))
     if results.searches:
         yield from _table(_tuning.budgets(results.searches))
         yield from _table(_tuning.settings(results.searches))

@@ -125,4 +125,4 @@ def test_the_reference_is_made_from_the_docstrings():
 
 def test_the_readme_names_every_page():
     readme = (ROOT / "README.md").read_text()
-    assert [page for page in PAGES if f"(docs/{page})" not in readme] == []
+    assert [page for page in PAGES if f"docs/{page}" not in readme] == []

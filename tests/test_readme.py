@@ -17,6 +17,12 @@ ELSEWHERE = (  # what needs more than a folder: these run in tests of their own
     "harness retry --status error,timeout",
     *("harness report", "harness report --format md,csv,json --out results"),  # cli/test_report.py
     "harness report --figures figures",
+    "harness bench --arch rnn,lstm,gru --length 50,200,800 --batch 32 --hidden 128 --memory",  # speed/test_bench.py
+    *(
+        "harness bench --arch ./my_cell.py --length 50 --save before",
+        "harness bench --compare before --fail-on slower:5%",
+    ),
+    "harness bench --device cuda --precision bf16-mixed --memory",
     *("harness compare lstm gru --task adding", "harness compare --baseline main.json --fail-on regression"),
     "harness run --arch lstm,gru --task adding --tuned --seeds 5",  # cli/test_tune.py
 )
@@ -33,15 +39,14 @@ def commands():
 
 
 @pytest.fixture
-def research_folder(tmp_path, monkeypatch, empty_store):
+def research_folder(folder, empty_store):
     """What a reader has after saving the README's files."""
     import shutil
 
-    shutil.copy(empty_store, tmp_path / "mlflow.db")
-    (tmp_path / "my_cell.py").write_text(blocks("python")[0])
-    (tmp_path / "sweep.toml").write_text(blocks("toml")[0])
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    shutil.copy(empty_store, folder / "mlflow.db")
+    (folder / "my_cell.py").write_text(blocks("python")[0])
+    (folder / "sweep.toml").write_text(blocks("toml")[0])
+    return folder
 
 
 @pytest.mark.parametrize("command", [command for command in commands() if command not in ELSEWHERE])

@@ -65,6 +65,7 @@ def call(arguments: argparse.Namespace) -> int:
 def recorded(arguments: argparse.Namespace, learning_curves: bool = False) -> Results:
     """What the store holds of the sweep that is meant; HarnessError where it holds none."""
     from harness.references import references
+    from harness.speed.kept import kept
     from harness.standing import standing
     from harness.track import existing
     from harness.tuning.kept import used
@@ -72,7 +73,9 @@ def recorded(arguments: argparse.Namespace, learning_curves: bool = False) -> Re
     store = existing(arguments.tracking_uri)
     now = standing(store, arguments.sweep, learning_curves)
     results = now.results()
-    return replace(results, references=references(results.records), searches=used(store, now.sweep))
+    speeds = kept(store, {record.spec.label for record in results.records})
+    papers = references(results.records)
+    return replace(results, references=papers, searches=used(store, now.sweep), speeds=speeds)
 
 
 def written(plugin: Plugin, results: Results, folder: Path) -> Sequence[Path]:

@@ -9,6 +9,7 @@ import contextlib
 import multiprocessing
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from multiprocessing.connection import Connection
@@ -89,6 +90,7 @@ def _serve(pipe: Connection, spec: str, request: str) -> None:
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
         score.write("1000")
     asked = Request.from_json(request)
+    limit_memory(pick(asked.device))
     pipe.send(asdict(look(RunSpec.from_json(spec), asked)))
 
 
@@ -96,7 +98,6 @@ def look(spec: RunSpec, request: Request) -> Look:
     """Everything but the timing; whatever goes wrong becomes the reason."""
     found = Look(spec.label, spec.length)
     device = pick(request.device)
-    limit_memory(device)
     with computing(device):
         torch.set_num_threads(request.threads)
         try:
@@ -146,7 +147,7 @@ def _flops(work: Work) -> dict[str, float]:
     """
     rows = min(_COUNTED_ROWS, work.spec.batch_size)
     small = Work(replace(work.spec, batch_size=rows, precision="32"), torch.device("cpu"))
-    with torch.backends.mkldnn.flags(enabled=False):
+    with warnings.catch_warnings(action="ignore"), torch.backends.mkldnn.flags(enabled=False):  # of GPUs not here
         forward, backward = FlopCounterMode(display=False), FlopCounterMode(display=False)
         with forward:
             loss = small.forward()

@@ -13,6 +13,7 @@ from statistics import median, quantiles
 from typing import Any
 
 from harness.errors import HarnessError, UsageError, unknown
+from harness.spec import RunSpec
 from harness.speed.look import Look
 from harness.speed.request import LOOP, PASSES, PRODUCT, Request
 from harness.speed.row import Row, slope
@@ -71,10 +72,10 @@ class Measured:
 
     @cached_property
     def rows(self) -> list[Row]:
-        batch = {(spec.label, spec.length): spec.batch_size for spec in self.request.specs}
+        specs = {(spec.label, spec.length): spec for spec in self.request.specs}
         labels = list(dict.fromkeys(look.label for look in self.looks))
         ordered = sorted(self.looks, key=lambda look: (labels.index(look.label), look.length))
-        return [self._row(look, kind, batch[look.label, look.length]) for look in ordered for kind in PASSES]
+        return [self._row(look, kind, specs[look.label, look.length]) for look in ordered for kind in PASSES]
 
     @cached_property
     def slopes(self) -> dict[tuple[str, str], tuple[float, float | None]]:
@@ -89,18 +90,29 @@ class Measured:
                     found[label, kind] = time, slope(memory) if len(memory) > 1 else None
         return found
 
-    def _row(self, look: Look, kind: str, batch: int) -> Row:
+    @cached_property
+    def machine(self) -> str:
+        """What it was measured on, and what a time is there."""
+        there = self.environment
+        name = there["cpu"] if there["device"] == "cpu" else there["device.name"]
+        return f"{name}, {there['threads']} thread(s), {self.request.specs[0].precision} bit, {there['timer']}"
+
+    def _row(self, look: Look, kind: str, spec: RunSpec) -> Row:
         key = f"{look.label}|{look.length}|{kind}"
         samples = [s for turns in self.turns.get(key, ()) for turn in turns for s in turn.seconds]
         known: dict[str, Any] = {
             "memory": look.memory.get(kind),
             "parameters": look.parameters,
             "state_size": look.state_size,
+            "kernel": look.kernel,
+            "batch_size": spec.batch_size,
+            "hidden_size": spec.hidden_size,
+            "machine": self.machine,
         }
         if not samples:
             told = [line for session in self.sessions for line in session.get("failures", ())]
             reason = look.reason or f"it failed while it was timed: {told[0] if told else 'no word'}"
-            return Row(look.label, look.length, kind, reason, kernel=look.kernel, **known)
+            return Row(look.label, look.length, kind, reason, **known)
         low, middle, high = quantiles(samples, n=4, method="inclusive") if len(samples) > 1 else samples * 3
         rate = look.flops[kind] / middle
         return Row(
@@ -111,11 +123,10 @@ class Measured:
             quarter=low,
             three_quarters=high,
             samples=len(samples),
-            tokens_per_second=look.steps * batch / middle,
+            tokens_per_second=look.steps * spec.batch_size / middle,
             flops=look.flops[kind],
             flops_per_second=rate,
             of_product=rate / self.product,
-            kernel=look.kernel,
             **known,
         )
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from statistics import linear_regression
 
 
 @dataclass(frozen=True)
@@ -29,9 +28,12 @@ class Row:
     parameters: int = 0
     state_size: int | None = None
     kernel: str = ""
+    batch_size: int = 0
+    hidden_size: int = 0
+    machine: str = ""  # what it was measured on, in words
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:
     """The exponent of the power law through points, by least squares of logarithms."""
-    x, y = np.log(np.array(points, dtype=float)).T
-    return float(np.polyfit(x, y, 1)[0])
+    x, y = zip(*points, strict=True)
+    return linear_regression([math.log(value) for value in x], [math.log(value) for value in y]).slope

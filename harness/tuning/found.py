@@ -38,7 +38,6 @@ def found(study: Study, storage: str, top: int, seeds: Sequence[int]) -> Found |
     best = _chosen(study, candidates, seeds)
     specs = sized(study.specs(best), study.params)
     first, ended = specs[0], study.ended()
-    notes = [trial.user_attrs.get("harness", {}) for trial in ended]
     confirmations = confirmed(study, best, seeds)
     trials = _trials(study, ended)
     return Found(
@@ -57,7 +56,7 @@ def found(study: Study, storage: str, top: int, seeds: Sequence[int]) -> Found |
         logarithmic=[name for name, space in study.space.items() if not isinstance(space, Choice) and space.log],
         budget=_budget(study, ended, first, len(confirmations)),
         counts=_counts(ended),
-        cost={what: sum(note.get(what, 0) for note in notes) for what in ("steps", "seconds")},
+        cost=_cost(ended),
         trial=best.number,
         score=float(best.value or 0.0),
         default_score=study.default_score(),
@@ -133,6 +132,12 @@ def _budget(study: Study, ended: Sequence[FrozenTrial], spec: RunSpec, confirmat
 def _counts(ended: Sequence[FrozenTrial]) -> dict[str, int]:
     states = Counter(trial.state for trial in ended)
     return {name: states[state] for state, name in _STATES.items()}
+
+
+def _cost(ended: Sequence[FrozenTrial]) -> dict[str, float]:
+    """Of training, pruned and failed trials included."""
+    notes = [trial.user_attrs.get("harness", {}) for trial in ended]
+    return {what: sum(note.get(what, 0) for note in notes) for what in ("steps", "seconds")}
 
 
 def _trials(study: Study, ended: Sequence[FrozenTrial]) -> list[Trial]:

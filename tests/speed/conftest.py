@@ -11,7 +11,7 @@ from harness.speed.measured import Measured
 from harness.speed.request import LOOP, PASSES, PRODUCT, Request
 
 SPEC = RunSpec("rnn", "adding", 10, label="rnn")
-MACHINE = {"cpu": "a", "cores": "2", "device": "cpu", "version.torch": "2", "threads": "1"}
+MACHINE = {"cpu": "a", "cores": "2", "device": "cpu", "version.torch": "2", "threads": "1", "timer": "clock"}
 
 
 @pytest.fixture

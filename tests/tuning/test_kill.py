@@ -63,9 +63,12 @@ def begin(folder):
 
 
 def disturb(process, chance, deaths):
-    """Kills workers, until the driver is killed or ends."""
-    time.sleep(chance.uniform(5, 20))
+    """Kills workers, until the driver is killed or ends; now and then before there are workers."""
+    patience = chance.uniform(0, 15) if chance.random() < 0.2 else 60
     while process.poll() is None and deaths.total() < DEATHS:
+        deadline = time.monotonic() + patience
+        while process.poll() is None and not descendants(process.pid) and time.monotonic() < deadline:
+            time.sleep(0.05)
         time.sleep(chance.uniform(0, 2))
         workers = descendants(process.pid)
         victim = "worker" if workers and chance.random() < 0.5 else "driver"
