@@ -16,6 +16,8 @@ def headline(task: TaskSummary) -> str:
     ran = [curve for curve in task.curves if curve.cells]
     if not ran:
         return f"No run on {task.label} ended with a result."
+    if task.solved_at >= 1:
+        return _scored(task, ran)
     parts = []
     for horizon, members in groupby(ran, key=lambda curve: curve.horizon):
         curves = list(members)
@@ -58,6 +60,15 @@ def p_value(p: float | None) -> str:
     if p is None:
         return "no test"
     return "p < .001" if p < 0.001 else f"p = {p:.2g}".replace("= 0.", "= .")
+
+
+def _scored(task: TaskSummary, ran: Sequence[Curve]) -> str:
+    """How right each is at the longest length, for a task that nobody is expected to solve outright."""
+    longest = task.lengths[-1]
+    scores = {curve.label: curve.cells[longest].mean for curve in ran if longest in curve.cells}
+    best = sorted(scores, key=lambda label: -scores[label])
+    told = listed([f"{label} {scores[label]:.1%}" for label in best]) if best else "no run"
+    return f"{task.label} at T={longest}: {told} right (chance {task.chances[longest]:.1%})."
 
 
 def _verb(verb: str, curves: Sequence[Curve]) -> str:

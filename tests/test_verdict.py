@@ -14,14 +14,14 @@ from harness.summary import summarise
 def task(small):
     """A task from accuracies by architecture: a list over lengths 10, 50, ... of lists over seeds."""
 
-    def make(**accuracies):
+    def make(solved_at=0.95, **accuracies):
         records = [
             Record(
                 small(label=label, length=length, seed=seed),
                 "ok",
                 scores={length: Scores(accuracy, 1.0, 0.0)},
                 chances={length: 0.125},
-                solved_at=0.95,
+                solved_at=solved_at,
             )
             for label, by_length in accuracies.items()
             for length, by_seed in zip((10, 50, 100), by_length, strict=False)
@@ -41,6 +41,11 @@ def test_the_headline_says_who_solves_how_much(task):
         "lstm and gru solve copy up to T=50; rnn up to T=10.",
         "gru and lstm solve copy up to T=50; rnn up to T=10.",
     )
+
+
+def test_of_a_task_that_nobody_solves_outright_the_headline_says_how_right_each_is(task):
+    made = task(solved_at=1.0, lstm=[POOR, [0.4]], gru=[POOR, [0.5]])
+    assert verdict.headline(made) == "copy at T=50: gru 50.0% and lstm 40.0% right (chance 12.5%)."
 
 
 def test_the_headline_says_who_solves_nothing(task):

@@ -143,7 +143,8 @@ def _request(arguments: argparse.Namespace, before: Measured | None) -> Request:
         memory,
         typed["processes"],
         typed["rounds"],
-        typed=typed,
+        before.request.seconds if before else {},
+        typed,
     )
 
 

@@ -1,7 +1,7 @@
 """Two sittings compared: which differences are beyond the noise of a process, and beyond a rank test.
 
 A sitting at another time meets another machine: others work on it, it is warmer, memory lies elsewhere. So each turn of
-a cell is taken relative to the yardstick right before it, and the process is the unit: its median over rounds. What
+a cell is taken relative to the yardstick around it, and the process is the unit: its lower quartile over rounds. What
 processes of ONE sitting differ by (A/A) says how far two sittings differ that measured the same.
 """
 
@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean, median
+from statistics import fmean
 from typing import Any, Literal
 
+import numpy as np
 from scipy import stats
 
 from harness.errors import UsageError
@@ -88,8 +89,8 @@ def _key(cell: tuple[str, int, str]) -> str:
 
 
 def _of_processes(turns: Sequence[Sequence[Turn]]) -> list[float]:
-    """One number for each process."""
-    return [math.log(median(turn.relative for turn in one)) for one in turns]
+    """One number for each process: the lower quartile over rounds, since disturbances make them longer only."""
+    return [math.log(float(np.quantile([turn.relative for turn in one], 0.25))) for one in turns]
 
 
 def _spread(sittings: Sequence[Sequence[Sequence[Turn]]]) -> _Spread:

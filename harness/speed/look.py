@@ -24,7 +24,7 @@ from harness.engines.local import warm_up
 from harness.engines.parent import end_with_parent
 from harness.errors import HarnessError
 from harness.model import count_parameters, state_size
-from harness.run import outcome
+from harness.run import outcome, probe_batch, refuse_unfit
 from harness.spec import RunSpec
 from harness.speed.memory import limit_memory, peak
 from harness.speed.request import PASSES, Request
@@ -110,14 +110,16 @@ def look(spec: RunSpec, request: Request) -> Look:
 
 
 def _fill(found: Look, work: Work, memory: bool) -> None:
+    refuse_unfit(work.model, work.task, work.spec, probe_batch(work.task, work.spec, work.device))
     found.parameters = count_parameters(work.model)
     found.steps = work.batch.inputs.shape[1]
     for kind in PASSES:
         call = work.call(kind)
         call()
-        began = time.perf_counter()
+        clock = time.process_time if work.device.type == "cpu" else time.perf_counter  # others' work is not ours
+        began = clock()
         call()
-        found.seconds[kind] = time.perf_counter() - began
+        found.seconds[kind] = clock() - began
     if memory:
         found.memory = {kind: peak(work.call(kind), work.device) for kind in PASSES}
     with torch.no_grad():

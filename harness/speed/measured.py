@@ -23,15 +23,15 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Turn:
-    """The samples of one turn of a cell, and those of the yardstick right before it."""
+    """The samples of one turn of a cell, and the time of the yardstick around it."""
 
     seconds: tuple[float, ...]
-    yardstick: tuple[float, ...]
+    yardstick: float
 
     @property
     def relative(self) -> float:
         """What drifts with the machine is in both, and not in this; of each the call that was disturbed least."""
-        return min(self.seconds) / min(self.yardstick)
+        return min(self.seconds) / self.yardstick
 
 
 @dataclass(frozen=True)
@@ -173,13 +173,13 @@ def load(name: str, folder: Path) -> Measured:
 
 
 def _turns(benchmarks: Sequence[Mapping[str, Any]]) -> dict[str, list[Turn]]:
-    """The turns of each cell in one process; each is measured against the yardstick right before it."""
+    """The turns of each cell in one process, each with the yardsticks right before and after it."""
     found: dict[str, list[Turn]] = defaultdict(list)
-    yardstick: tuple[float, ...] = ()
-    for benchmark in benchmarks:
-        key, data = benchmark["extra_info"]["cell"], tuple(benchmark["stats"]["data"])
-        if key.endswith(f"|{LOOP}"):
-            yardstick = data
-        elif not key.endswith(f"|{PRODUCT}"):
-            found[key].append(Turn(data, yardstick))
+    told = [(benchmark["extra_info"]["cell"], tuple(benchmark["stats"]["data"])) for benchmark in benchmarks]
+    loops = [min(data) if key.endswith(f"|{LOOP}") else None for key, data in told]
+    for index, (key, data) in enumerate(told):
+        if not key.endswith((f"|{LOOP}", f"|{PRODUCT}")):
+            before = next((value for value in reversed(loops[:index]) if value), math.nan)
+            after = next((value for value in loops[index:] if value), before)
+            found[key].append(Turn(data, math.sqrt(before * after)))
     return found

@@ -29,12 +29,18 @@ Say = Callable[[str], None]
 
 
 def measure(request: Request, say: Say, limit: float) -> Measured:
-    """Looks and times; what fails is a row with its reason. `limit`: seconds for each look."""
+    """Looks and times; what fails is a row with its reason. `limit`: seconds for each look.
+
+    Where the request says how long a call takes, that decides how often it is called in a turn: two sittings that are
+    compared must take the best of equally many.
+    """
     found = []
     for look in looks(request, limit):
         found.append(look)
         say(f"  {look.label} T={look.length}: {look.reason or 'works'}{f' ({look.kernel})' if look.kernel else ''}")
-    request = replace(request, seconds=together(found))
+    seconds = together(found)
+    given = {key: value for key, value in request.seconds.items() if key in seconds}
+    request = replace(request, seconds={**seconds, **given})
     sessions = []
     for number in range(1, request.processes + 1 if request.seconds else 1):
         about = request.seconds_in_all() / request.processes

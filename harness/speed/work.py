@@ -8,10 +8,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from harness.errors import Refused
 from harness.evaluate import arithmetic, batches, refuse_precision, to_device
-from harness.make import build_model, build_task, time_steps
-from harness.match import why_not
+from harness.make import build_model, build_task
 from harness.spec import RunSpec
 from harness.train import make_optimizer
 
@@ -29,8 +27,6 @@ class Work:
         self.task = build_task(spec.task, spec.task_options)
         model = build_model(spec, self.task).to(device)
         self.model = model.double() if spec.precision == "64" else model
-        if reason := why_not(model.architecture, self.task, time_steps(self.task, spec.length), False):
-            raise Refused(reason)
         sizes = [spec.batch_size]
         self.batch = to_device(next(batches(self.task, spec.seed, "train", spec.length, sizes)), device)
         self.optimizer = make_optimizer(self.model, self.spec)

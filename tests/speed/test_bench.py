@@ -80,6 +80,16 @@ def test_without_anything_that_works_there_is_nothing_to_time_and_every_row_has_
     assert measured.sessions == []
 
 
+def test_as_many_calls_are_made_in_a_turn_as_in_the_sitting_that_is_compared_with(monkeypatch):
+    """The best of more calls is shorter, and a disturbed look must not decide how many there are."""
+    spec = RunSpec("rnn", "adding", 10, label="rnn")
+    disturbed = [Look("rnn", 10, seconds=dict.fromkeys(PASSES, 1.0))]
+    monkeypatch.setattr("harness.speed.sitting.looks", lambda request, limit: disturbed)
+    monkeypatch.setattr("harness.speed.sitting._session", lambda request: ({"benchmarks": []}, ""))
+    measured = measure(Request((spec,), seconds={"rnn|10|step": 0.01, "gone|10|step": 1.0}), lambda line: None, 1)
+    assert measured.request.seconds == {"rnn|10|forward": 1.0, "rnn|10|backward": 1.0, "rnn|10|step": 0.01}
+
+
 @pytest.mark.slow
 def test_a_small_sitting_is_shown_saved_and_recorded_whatever_tests_the_user_has(folder, empty_store, python):
     """A cell in a file that fails at one length; a conftest.py and a pytest.ini that would break any suite."""
