@@ -80,7 +80,7 @@ def test_json_holds_what_a_program_needs(records, here):
         "validation_sequences": 8,
         "test_sequences": 8,
     }
-    assert set(record["scores"]["2"]) == {"accuracy", "loss", "exact_match"}
+    assert set(record["scores"]["2"]) == {"accuracy", "loss", "exact_match", "bits"}
     assert record["chances"]["2"] == 0.125
     assert record["accuracy"] == record["scores"]["2"]["accuracy"]
 
