@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from harness.colours import colour
 from harness.speed.row import Row
@@ -51,6 +52,9 @@ def _drawn(name: str, title: str, lines: dict[str, list[tuple[int, float]]]) -> 
             mark = drawn.says(f"{label}, T={length}: {value:.3g} {title}")
             axes.plot([length], [value], "o", color=colour(label), gid=mark)
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))  # not a formula
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("sequence length")
     axes.set_ylabel(title)
     legend(drawn.figure, axes)

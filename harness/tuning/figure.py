@@ -10,7 +10,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, StrMethodFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from harness.colours import colour
 from harness.tuning.result import Found
@@ -75,6 +75,7 @@ def _slice(axes: Axes, searches: Sequence[Found]) -> None:
     axes.set(xlabel=name, ylabel=_WORDS[searches[0].objective])
     if name in searches[0].logarithmic:
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))  # not a formula
         axes.xaxis.set_minor_formatter(NullFormatter())
 

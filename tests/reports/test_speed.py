@@ -38,6 +38,7 @@ def test_the_page_draws_time_and_memory_against_length(written):
     (path,) = written("html", row("gru", 20), row("gru", 50))
     text = path.read_text()
     assert "ms a step, by length" in text
+    assert "mathdefault" not in text  # a formula, which nobody draws
     assert "memory, MiB, by length" in text
 
 
