@@ -77,6 +77,7 @@ def disturb(process, chance, deaths):
             deaths[victim] += 1
         if victim == "driver":
             process.wait(timeout=60)
+    process.wait(timeout=300)  # where a worker was the last to die, the search goes on to its end
 
 
 def descendants(pid):
