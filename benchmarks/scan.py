@@ -22,9 +22,9 @@ from torch import Tensor
 
 from harness.device import computing
 from harness.evaluate import batches
+from harness.optimizer import make_optimizer
 from harness.run import build_model, build_task
 from harness.spec import RunSpec
-from harness.train import make_optimizer
 
 Step = Callable[[], object]
 

@@ -20,8 +20,9 @@ import torch
 from harness.device import computing
 from harness.evaluate import batches
 from harness.make import build_model, build_task
+from harness.optimizer import make_optimizer
 from harness.spec import RunSpec
-from harness.train import Training, make_optimizer, train
+from harness.train import Training, train
 
 CPU = torch.device("cpu")
 

@@ -10,9 +10,9 @@ import torch
 from harness.device import computing
 from harness.evaluate import arithmetic, batches, refuse_precision, to_device
 from harness.make import build_model, build_task, time_steps
+from harness.optimizer import make_optimizer
 from harness.run import outcome, probe_batch, refuse_unfit
 from harness.spec import RunSpec
-from harness.train import make_optimizer
 
 _STEPS = 3  # timed, after one that is not
 _EVALUATION = 1.1  # validation and test cost about a tenth of the training at the default settings

@@ -8,21 +8,21 @@ import signal
 import threading
 import time
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice, repeat
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor, nn
+from pytorch_lightning.core.optimizer import LightningOptimizer
+from torch import Tensor
 
-from harness.errors import Refused, unknown
 from harness.evaluate import batches, evaluate, to_device
 from harness.generators import seed_all
 from harness.model import Model
+from harness.optimizer import make_optimizer
 from harness.record import CurvePoint, Progress
 from harness.seeds import derive_seed
 from harness.spec import RunSpec
@@ -61,7 +61,6 @@ def train(model: Model, task: Task, spec: RunSpec, device: torch.device, result:
         devices=1,
         max_steps=spec.steps,
         precision=_PRECISION[spec.precision],
-        gradient_clip_val=spec.clip or None,
         callbacks=[keeper],
         logger=False,
         enable_checkpointing=False,
@@ -71,84 +70,50 @@ def train(model: Model, task: Task, spec: RunSpec, device: torch.device, result:
     )
     seed_all(derive_seed(spec.seed, "order"))  # dropout draws from the global generator
     with _interruptible(keeper):
-        trainer.fit(_Module(model, spec, keeper.losses), train_dataloaders=_Stream(task, spec))
+        trainer.fit(_Module(model, spec, keeper), train_dataloaders=repeat(_stream(task, spec)))
 
 
 _PRECISION: dict[str, Any] = {"32": "32-true", "64": "64-true", "bf16-mixed": "bf16-mixed", "16-mixed": "16-mixed"}
 
 
-class _Stream:
+def _stream(task: Task, spec: RunSpec) -> Iterator[Batch] | Iterator[Piece]:
     """What each optimizer step takes, made as it is needed: a whole batch, or a piece of one where a spec cuts them."""
-
-    def __init__(self, task: Task, spec: RunSpec) -> None:
-        self.task, self.spec = task, spec
-
-    def __iter__(self) -> Iterator[Batch] | Iterator[Piece]:
-        spec = self.spec
-        whole = batches(self.task, spec.seed, "train", spec.length, repeat(spec.batch_size, spec.steps))
-        return islice(pieces(whole, spec.tbptt), spec.steps) if spec.tbptt else whole
+    whole = batches(task, spec.seed, "train", spec.length, repeat(spec.batch_size, spec.steps))
+    return islice(pieces(whole, spec.tbptt), spec.steps) if spec.tbptt else whole
 
 
 class _Module(pl.LightningModule):
-    """One optimizer step per batch, or per piece of one; losses stay on the device until somebody looks."""
+    """One optimizer step per batch, or per piece of one; losses stay on the device until somebody looks.
 
-    def __init__(self, model: Model, spec: RunSpec, losses: list[Tensor]) -> None:
+    A call takes all the steps until then: Lightning's hooks cost a millisecond a call, as much as a short step.
+    """
+
+    def __init__(self, model: Model, spec: RunSpec, keeper: _Keeper) -> None:
         super().__init__()
-        self.model, self.spec, self.losses, self.carried = model, spec, losses, Carried(model)
+        self.automatic_optimization = False
+        self.model, self.spec, self.keeper, self.carried = model, spec, keeper, Carried(model)
 
-    def training_step(self, batch: Batch | Piece, _: int) -> Tensor:
-        loss = self.model.loss(batch) if isinstance(batch, Batch) else self.carried.loss(batch)
-        self.losses.append(loss.detach())
-        return loss
+    def training_step(self, stream: Iterator[Batch] | Iterator[Piece], _: int) -> None:
+        optimizer = cast(LightningOptimizer, self.optimizers())
+        for batch in stream:
+            loss = self._loss(batch)
+            optimizer.zero_grad()
+            self.manual_backward(loss)
+            optimizer.step()
+            if self.keeper.stepped(batch, loss.detach()):
+                return
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        if self.spec.clip:  # here 16-mixed has taken its scale out of the gradients
+            self.clip_gradients(optimizer, self.spec.clip, "norm")
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return make_optimizer(self.model, self.spec)
 
-    def transfer_batch_to_device(self, batch: Batch | Piece, device: torch.device, _: int) -> Batch | Piece:
-        return to_device(batch, device) if isinstance(batch, Batch) else tuple(chunk.to(device) for chunk in batch)
-
-
-def make_optimizer(model: Model, spec: RunSpec) -> torch.optim.Optimizer:
-    """The optimizer of a spec, with the architecture's own parameter groups."""
-    groups: dict[str, dict[str, Any]] = {}  # those that differ in nothing are one: an optimizer step costs by group
-    own_groups = [{**group, "params": _parameters(group)} for group in model.architecture.parameter_groups()]
-    _refuse_part_of_them(model.architecture, own_groups)
-    frame = {"params": [*model.embedding.parameters(), *model.head.parameters()]}
-    for group in [frame, *own_groups]:
-        settings = {key: value for key, value in group.items() if key != "params"}
-        settings["lr"] = spec.lr * settings.pop("lr_scale", 1.0)
-        groups.setdefault(repr(sorted(settings.items())), {"params": [], **settings})["params"] += group["params"]
-    kind = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD"}[spec.optimizer]
-    own: dict[str, Any] = {"betas": (0.9, spec.beta2)} if spec.optimizer.startswith("adam") else {}
-    if spec.optimizer != "rmsprop" and "mixed" not in spec.precision:
-        own["fused"] = True  # 2.6 times as fast a step on a CPU; Lightning cannot clip with it in mixed precision
-    optimizer: torch.optim.Optimizer = getattr(torch.optim, kind)(groups.values(), lr=spec.lr, **own)
-    _refuse_unknown_settings(own_groups, {"params", "lr_scale", *optimizer.defaults} - {"lr"})
-    return optimizer
-
-
-def _parameters(group: dict[str, Any]) -> list[Tensor]:
-    """Those of a group, which may name them by an iterator or be of a single one."""
-    found = group.get("params", [])
-    return [found] if isinstance(found, Tensor) else list(found)
-
-
-def _refuse_part_of_them(architecture: nn.Module, groups: list[dict[str, Any]]) -> None:
-    """Every trainable parameter must be in exactly one group: one in none would keep its first value unnoticed."""
-    times = Counter(id(parameter) for group in groups for parameter in group["params"])
-    names = {id(parameter): name for name, parameter in architecture.named_parameters() if parameter.requires_grad}
-    forgotten = [name for key, name in names.items() if key not in times]
-    twice = [names.get(key, "a frozen or foreign one") for key, number in times.items() if number > 1]
-    for wrong, what in ((forgotten, "leaves out"), (twice, "lists more than once")):
-        if wrong:
-            shown = ", ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
-            raise Refused(f"parameter_groups() {what} {shown}: every parameter belongs in exactly one group.")
-
-
-def _refuse_unknown_settings(groups: list[dict[str, Any]], known: set[str]) -> None:
-    for name in (name for group in groups for name in group):
-        if name not in known:
-            raise Refused(f"parameter_groups(): {unknown('setting of a group', name, known)}")
+    def _loss(self, batch: Batch | Piece) -> Tensor:
+        if isinstance(batch, Batch):
+            return self.model.loss(to_device(batch, self.device))
+        return self.carried.loss(tuple(chunk.to(self.device) for chunk in batch))
 
 
 class _Keeper(pl.Callback):
@@ -168,11 +133,16 @@ class _Keeper(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self.started = self.last_look = time.perf_counter()
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, out: Any, batch: Any, index: int) -> None:
-        self.result.steps = index + 1
+    def stepped(self, batch: Batch | Piece, loss: Tensor) -> bool:
+        """Notes an optimizer step; whether it is time to validate or to look."""
+        self.result.steps += 1
+        self.losses.append(loss)
         parts = (batch,) if isinstance(batch, Batch) else (chunk.batch for chunk in batch)
         self.tokens += sum(part.inputs.shape[0] * part.inputs.shape[1] for part in parts)
-        if self.result.steps % self.spec.validate_every == 0 or self.result.steps == self.spec.steps:
+        return self._validates() or time.perf_counter() - self.last_look >= _SECONDS_BETWEEN_LOOKS
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, out: Any, batch: Any, index: int) -> None:
+        if self._validates():
             self._gather()
             trainer.should_stop = self._solved()
         now = time.perf_counter()
@@ -185,6 +155,9 @@ class _Keeper(pl.Callback):
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._measure()
+
+    def _validates(self) -> bool:
+        return self.result.steps % self.spec.validate_every == 0 or self.result.steps == self.spec.steps
 
     def _gather(self) -> None:
         """One point of the learning curve; raises Diverged."""

@@ -11,9 +11,9 @@ import torch
 from harness.budget import match
 from harness.build import build_architecture
 from harness.model import state_size
+from harness.optimizer import make_optimizer
 from harness.run import build_model, build_task, run
 from harness.testing import check_architecture
-from harness.train import make_optimizer
 
 KINDS = Path(__file__).parent / "third_party" / "kinds.py"
 WELCOME = [

@@ -12,7 +12,8 @@ from harness.device import computing
 from harness.errors import Refused
 from harness.make import build_task
 from harness.model import Model
-from harness.train import Diverged, Training, make_optimizer, train
+from harness.optimizer import make_optimizer
+from harness.train import Diverged, Training, train
 
 CPU = torch.device("cpu")
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from harness.evaluate import arithmetic, batches, refuse_precision, to_device
 from harness.make import build_model, build_task
+from harness.optimizer import make_optimizer
 from harness.spec import RunSpec
-from harness.train import make_optimizer
 
 _PRODUCT = {"cpu": 512}  # rows of the square matrices; elsewhere:
 _PRODUCT_ELSEWHERE = 8192

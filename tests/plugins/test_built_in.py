@@ -15,9 +15,9 @@ from torch import nn
 
 from harness.build import build_architecture
 from harness.model import Model, count_parameters, state_size
+from harness.optimizer import make_optimizer
 from harness.run import build_task
 from harness.spec import RunSpec
-from harness.train import make_optimizer
 
 NEW = ["lru", "mgu", "mingru", "mlp", "peephole", "tcn", "transformer"]
 
