@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 
 import torch
+from torch import Tensor
 
 from harness.errors import Refused
 from harness.model import Model, Sums
@@ -66,8 +67,13 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     """The batch on a device; `lengths` stay on the CPU, where torch's packing wants them."""
     if device.type == "cpu":
         return batch
-    moved = {name: part.to(device, non_blocking=True) for name, part in batch._asdict().items() if part is not None}
-    return batch._replace(**{**moved, "lengths": batch.lengths})
+    moved: dict[str, Tensor] = {k: _moved(part, device) for k, part in batch._asdict().items() if part is not None}
+    return batch._replace(**moved)._replace(lengths=batch.lengths)
+
+
+def _moved(part: Tensor, device: torch.device) -> Tensor:
+    """From pinned memory CUDA copies while this process makes the next batch; other memory it would wait for."""
+    return (part.pin_memory() if device.type == "cuda" else part).to(device, non_blocking=True)
 
 
 def _scores(totals: list[Sums], classes: bool) -> Scores:

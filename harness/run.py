@@ -15,6 +15,7 @@ from harness.evaluate import batches, evaluate, refuse_precision, to_device
 from harness.make import build_model, build_task, know_task, refuse_other_data, time_steps
 from harness.match import why_not
 from harness.model import Model, count_parameters, state_size
+from harness.passes import refuse_execution
 from harness.probe import refuse_if_unsound
 from harness.record import Record, Status
 from harness.sampling import Text, packed
@@ -40,6 +41,7 @@ def run(spec: RunSpec, device: torch.device, watch: Watcher = lambda progress: N
 
 def _run(spec: RunSpec, device: torch.device, watch: Watcher, record: Record) -> None:
     refuse_precision(spec.precision, device)
+    refuse_execution(spec, device)
     refuse_other_code(spec)
     task = build_task(spec.task, spec.task_options)
     refuse_other_data(spec, task)

@@ -16,7 +16,9 @@ IDENTITY_VERSION = 1
 
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
 Match = Literal["params", "hidden"]
+EXECUTIONS = ("eager", "compile", "cuda-graphs")
 PRECISIONS = ("32", "64", "bf16-mixed", "16-mixed")
+_YOUNGER = ("execution",)  # than the identity's version: not in it at their defaults, so that older digests stand
 _NOT_IN_IDENTITY = ("architecture", "task", "label", "task_label", "asked")  # paths, and wording
 
 
@@ -39,6 +41,7 @@ class RunSpec:
     clip: float = 1.0  # gradient norm; 0: no clipping
     tbptt: int = 0  # steps of time that the gradient goes back through at most; 0: whole sequences
     precision: str = "32"
+    execution: str = "eager"  # of the training passes; each rounds in its own way
     validate_every: int = 100  # steps
     validation_sequences: int = 500
     test_sequences: int = 2000  # 0: test data is not touched, as in a search
@@ -53,6 +56,8 @@ class RunSpec:
     def identity(self) -> str:
         """16 hexadecimal digits, the same for the same training wherever and however it is executed."""
         content = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _NOT_IN_IDENTITY}
+        for name in (name for name in _YOUNGER if content[name] == getattr(RunSpec, name)):
+            del content[name]
         content["architecture"] = display_name(self.architecture)
         content["task"] = short_name(self.task)
         return _digest(content)
@@ -85,7 +90,7 @@ class RunSpec:
     def from_json(cls, text: str) -> RunSpec:
         """Reads a spec back; settings that this version does not know are an error."""
         content = json.loads(text)
-        unlike = set(content) ^ {f.name for f in fields(cls)}
+        unlike = (set(content) ^ {f.name for f in fields(cls)}) - set(_YOUNGER)
         if unlike:
             raise ValueError(f"the spec is of another version, which differs in: {', '.join(sorted(unlike))}")
         content["test_lengths"] = tuple(content.get("test_lengths", ()))

@@ -23,6 +23,7 @@ from harness.evaluate import batches, evaluate, to_device
 from harness.generators import seed_all
 from harness.model import Model
 from harness.optimizer import make_optimizer
+from harness.passes import loss_of
 from harness.record import CurvePoint, Progress
 from harness.seeds import derive_seed
 from harness.spec import RunSpec
@@ -91,7 +92,8 @@ class _Module(pl.LightningModule):
     def __init__(self, model: Model, spec: RunSpec, keeper: _Keeper) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.model, self.spec, self.keeper, self.carried = model, spec, keeper, Carried(model)
+        self.model, self.spec, self.keeper = model, spec, keeper
+        self.whole, self.carried = loss_of(model, spec.execution), Carried(model)
 
     def training_step(self, stream: Iterator[Batch] | Iterator[Piece], _: int) -> None:
         optimizer = cast(LightningOptimizer, self.optimizers())
@@ -112,7 +114,7 @@ class _Module(pl.LightningModule):
 
     def _loss(self, batch: Batch | Piece) -> Tensor:
         if isinstance(batch, Batch):
-            return self.model.loss(to_device(batch, self.device))
+            return self.whole(to_device(batch, self.device))
         return self.carried.loss(tuple(chunk.to(self.device) for chunk in batch))
 
 

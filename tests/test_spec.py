@@ -43,6 +43,7 @@ def spec():
         {"clip": 0.5},
         {"tbptt": 20},
         {"precision": "64"},
+        {"execution": "compile"},
         {"validate_every": 10},
         {"test_lengths": ()},
         {"architecture_code": "c"},

@@ -11,11 +11,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness import interrupt
 from harness.cli.compare import REGRESSION
 from harness.cli.parse import assignment, completes, many, positive, whole
 from harness.cli.run import check_names
 from harness.errors import UsageError
-from harness.spec import PRECISIONS
+from harness.spec import EXECUTIONS, PRECISIONS
 
 if TYPE_CHECKING:
     from harness.speed.change import Change
@@ -24,20 +25,21 @@ if TYPE_CHECKING:
 
 _DEFAULTS: dict[str, Any] = {
     "arch": ["rnn", "lstm", "gru"], "task": "adding", "length": [50, 200, 800], "batch": 32, "hidden": 128,
-    "device": "cpu", "precision": "32", "threads": 1, "processes": 3, "rounds": 5, "options": [],
+    "device": "cpu", "precision": "32", "execution": "eager", "threads": 1, "processes": 3, "rounds": 5, "options": [],
 }  # fmt: skip
 _EPILOG = """examples:
   harness bench --arch rnn,lstm,gru --length 50,200,800 --batch 32 --hidden 128
   harness bench --arch ./my_cell.py --length 50 --save before
-  harness bench --compare before --fail-on slower:5%     # after a change
+  harness bench --compare before --fail-on slower:10%    # after a change
   harness bench --device cuda --precision bf16-mixed --memory
 
 A difference counts when it is beyond what processes of one sitting differ by,
 and beyond a rank test. One of exactly the share after slower: is found half of
 the times: ask for half of what must not slip through.
 exit codes: 0 all well; 1 nothing could be measured; 2 wrong usage;
-3 with --fail-on: something is slower
+3 with --fail-on: something is slower; 130 interrupted
 """
+_INTERRUPTED = "The sitting was interrupted and nothing of it is kept: the same command measures it again."
 
 
 def add(verbs: Any) -> None:
@@ -67,6 +69,7 @@ def add(verbs: Any) -> None:
 def _add_how(group: Any) -> None:
     group.add_argument("--device", choices=["cpu", "cuda", "mps", "auto"], help="(default: cpu)")
     group.add_argument("--precision", choices=PRECISIONS, help="(default: 32)")
+    group.add_argument("--execution", choices=EXECUTIONS, help="of the passes (default: eager)")
     group.add_argument("--threads", type=whole(1), metavar="N", help="of the CPU (default: 1, as harness run)")
     group.add_argument("--processes", type=whole(1), metavar="N", help="fresh ones that time everything (default: 3)")
     group.add_argument("--rounds", type=whole(1), metavar="N", help="of every cell in turn, each process (default: 5)")
@@ -92,10 +95,13 @@ def call(arguments: argparse.Namespace) -> int:
     say("loading torch, Lightning and MLflow ...")
     with contextlib.redirect_stdout(sys.stderr):
         before, measured = _measure(arguments, say)
+    if measured is None:
+        return interrupt.EXIT_CODE
     return _tell(arguments, before, measured)
 
 
-def _measure(arguments: argparse.Namespace, say: Callable[[str], None]) -> tuple[Measured | None, Measured]:
+def _measure(arguments: argparse.Namespace, say: Callable[[str], None]) -> tuple[Measured | None, Measured | None]:
+    """What is compared with, and the sitting, which is kept whole; None where it was interrupted."""
     from harness.speed import change
     from harness.speed.kept import keep
     from harness.speed.measured import load, place
@@ -110,10 +116,16 @@ def _measure(arguments: argparse.Namespace, say: Callable[[str], None]) -> tuple
         if not arguments.across_machines:
             change.refuse_other_machine(before, environment(request))
     store = Store(resolve_uri(arguments.tracking_uri))
-    measured = measure(request, say, arguments.timeout)
-    if arguments.save:
-        measured.save(place(arguments.save, arguments.dir))
-    keep(store, measured, arguments.save or "")
+    interrupt.as_exception()
+    try:
+        measured = measure(request, say, arguments.timeout)
+    except KeyboardInterrupt:
+        print(f"\n{_INTERRUPTED}", file=sys.stderr)
+        return before, None
+    with interrupt.held_back():
+        if arguments.save:
+            measured.save(place(arguments.save, arguments.dir))
+        keep(store, measured, arguments.save or "")
     return before, measured
 
 
@@ -133,7 +145,7 @@ def _request(arguments: argparse.Namespace, before: Measured | None) -> Request:
         architectures=tuple(dict.fromkeys(typed["arch"])),
         tasks=(typed["task"],),
         lengths=tuple(sorted(set(typed["length"]))),
-        settings={"batch_size": typed["batch"], "precision": typed["precision"]},
+        settings={"batch_size": typed["batch"], "precision": typed["precision"], "execution": typed["execution"]},
         options={"hidden_size": (str(typed["hidden"]),), **options},
     )
     return Request(

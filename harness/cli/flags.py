@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.cli.parse import assignment, completes, count, many, positive, whole
-from harness.spec import OPTIMIZERS, PRECISIONS, RunSpec
+from harness.spec import EXECUTIONS, OPTIMIZERS, PRECISIONS, RunSpec
 
 
 def add_grid(parser: Any) -> None:
@@ -71,6 +71,12 @@ def add_training(group: Any, tested: bool = True) -> None:
         f"across, without its gradient; --steps then counts chunks; 0: whole sequences (default: {d.tbptt})",
     )
     group.add_argument("--precision", choices=PRECISIONS, help=f"(default: {d.precision})")
+    group.add_argument(
+        "--execution",
+        choices=EXECUTIONS,
+        help="of the training passes: torch.compile pays for elementwise recurrences on a GPU, recorded CUDA graphs "
+        f"where many small kernels are launched; harness bench --execution says (default: {d.execution})",
+    )
     for flag, default, text in (
         ("--validate-every", d.validate_every, "steps between validations"),
         ("--validation-sequences", d.validation_sequences, "at each of them"),

@@ -1,4 +1,4 @@
-"""The first thing that the fork server imports: it ends with the driver, in the middle of its other imports too."""
+"""The first thing that the fork server imports, and the suite of `harness bench`: it ends with the driver, in the middle of its other imports too."""
 
 import os
 

@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from multiprocessing.connection import Connection
 from typing import Any
@@ -124,21 +124,22 @@ def _fill(found: Look, work: Work, memory: bool) -> None:
         found.memory = {kind: peak(work.call(kind), work.device) for kind in PASSES}
     with torch.no_grad():
         found.state_size = state_size(work.model(work.batch.inputs, work.batch.lengths)[1])
-    found.kernel = _kernel(work.call("forward"), work.device, found.steps)
+    found.kernel = _kernel(work, found.steps)
     found.flops = _flops(work)
 
 
-def _kernel(call: Callable[[], None], device: torch.device, steps: int) -> str:
-    """Which kernels a forward pass ran on, as torch's profiler saw it."""
-    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device.type == "cuda" else [])]
+def _kernel(work: Work, steps: int) -> str:
+    """Which kernels a forward pass ran on, as torch's profiler saw it; in a CUDA graph it sees none."""
+    graph = work.spec.execution == "cuda-graphs"
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if work.device.type == "cuda" else [])]
     with profile(activities=activities) as seen:
-        call()
+        work.model.loss(work.batch) if graph else work.call("forward")()
     counts = {event.key: event.count for event in seen.key_averages()}
     fused = [told for part, told in _KERNELS.items() if any(part in name for name in counts)]
-    if fused:
-        return " and ".join(fused)
     operations = sum(count for name, count in counts.items() if name.startswith("aten::"))
-    return f"eager, {operations / steps:.3g} operations a step"
+    how = "compiled" if work.spec.execution == "compile" else "eager"
+    told = " and ".join(fused) or f"{how}, {operations / steps:.3g} operations a step"
+    return f"{told}, in a CUDA graph" if graph else told
 
 
 def _flops(work: Work) -> dict[str, float]:
@@ -148,7 +149,7 @@ def _flops(work: Work) -> dict[str, float]:
     step on the CPU. What is elementwise is not counted.
     """
     rows = min(_COUNTED_ROWS, work.spec.batch_size)
-    small = Work(replace(work.spec, batch_size=rows, precision="32"), torch.device("cpu"))
+    small = Work(replace(work.spec, batch_size=rows, precision="32", execution="eager"), torch.device("cpu"))
     with warnings.catch_warnings(action="ignore"), torch.backends.mkldnn.flags(enabled=False):  # of GPUs not here
         forward, backward = FlopCounterMode(display=False), FlopCounterMode(display=False)
         with forward:

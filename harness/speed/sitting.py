@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import device as devices
+from harness.engines.parent import DRIVER
 from harness.errors import HarnessError
 from harness.speed import suite_file
 from harness.speed.look import looks, together
@@ -101,7 +102,8 @@ def uses_cpu_time(request: Request) -> bool:
 def _environment_of(ours: Mapping[str, str], request: Request, asked: Path) -> dict[str, str]:
     kept = {name: value for name, value in ours.items() if not name.startswith(_OTHERS)}
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(request.threads))
-    return {**kept, **threads, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", _REQUEST: str(asked)}
+    driver = {DRIVER: str(os.getpid())}  # that it ends with
+    return {**kept, **threads, **driver, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", _REQUEST: str(asked)}
 
 
 def _cause(done: subprocess.CompletedProcess[str]) -> str:

@@ -5,6 +5,8 @@ Cells take turns within each round, so that a machine that slows down slows all 
 
 from __future__ import annotations
 
+import harness.engines.server  # isort: skip  # noqa: F401 - first: it ends with the driver, in its other imports too
+
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +17,6 @@ import pytest
 import torch
 
 from harness.device import computing, pick
-from harness.engines.parent import end_with_parent
 from harness.speed.memory import limit_memory
 from harness.speed.request import LOOP, PRODUCT, Cell, Request
 from harness.speed.work import Work, loop, product
@@ -47,7 +48,6 @@ class _Calls:
 
 @pytest.fixture(scope="session")
 def calls() -> Iterator[_Calls]:
-    end_with_parent()
     device = pick(_asked.device)
     limit_memory(device)
     with computing(device):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from harness.evaluate import arithmetic, batches, refuse_precision, to_device
 from harness.make import build_model, build_task
 from harness.optimizer import make_optimizer
+from harness.passes import loss_of, refuse_execution
 from harness.spec import RunSpec
 
 _PRODUCT = {"cpu": 512}  # rows of the square matrices; elsewhere:
@@ -23,12 +24,14 @@ class Work:
 
     def __init__(self, spec: RunSpec, device: torch.device) -> None:
         refuse_precision(spec.precision, device)
+        refuse_execution(spec, device)
         self.spec, self.device = replace(spec, lr=0.0), device
         self.task = build_task(spec.task, spec.task_options)
         model = build_model(spec, self.task).to(device)
         self.model = model.double() if spec.precision == "64" else model
         sizes = [spec.batch_size]
         self.batch = to_device(next(batches(self.task, spec.seed, "train", spec.length, sizes)), device)
+        self.loss = loss_of(self.model, spec.execution)
         self.optimizer = make_optimizer(self.model, self.spec)
         self.scaler = torch.amp.GradScaler(device.type, enabled=spec.precision == "16-mixed")
 
@@ -39,7 +42,7 @@ class Work:
     def forward(self) -> Tensor:
         """The loss, with all that a backward pass needs of it."""
         with arithmetic(self.device, self.spec.precision):
-            return self.model.loss(self.batch)
+            return self.loss(self.batch)
 
     def backward(self) -> None:
         self.optimizer.zero_grad()

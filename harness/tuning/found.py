@@ -24,7 +24,7 @@ from harness.tuning.trials import sized
 from harness.variants import HIDDEN_SIZE
 
 _TRAINING = (
-    "steps", "batch_size", "lr", "optimizer", "beta2", "clip", "tbptt", "precision", "validate_every",
+    "steps", "batch_size", "lr", "optimizer", "beta2", "clip", "tbptt", "precision", "execution", "validate_every",
     "validation_sequences",
 )  # fmt: skip
 _STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
