@@ -13,7 +13,7 @@ from functools import cache
 
 import torch
 
-from harness import cgroup
+from harness import cgroup, garbage
 from harness.errors import UsageError
 from harness.generators import kept
 
@@ -65,6 +65,7 @@ def computing(device: torch.device) -> Iterator[None]:
     are denormal numbers, on which CPUs are up to ten times slower; flushing agrees to six digits. On the CPU autograd
     runs in the thread that calls backward, so that this one thread is every thread that computes.
     """
+    garbage.as_usual()
     threads = torch.get_num_threads()
     if device.type == "cpu":
         _keep_freed_memory()

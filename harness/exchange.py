@@ -13,6 +13,7 @@ from harness.errors import HarnessError
 from harness.record import CurvePoint, Record, Scores, as_json
 from harness.report import Results
 from harness.spec import Planned, RunSpec
+from harness.speed.row import Row
 from harness.tuning.result import of as search_of
 
 VERSION = 1
@@ -31,6 +32,7 @@ def document(results: Results) -> dict[str, Any]:
         "records": [_plain(record) for record in results.records],
         "missing": [asdict(run) for run in results.missing],
         "searches": [asdict(one) for one in results.searches],
+        "speeds": [_known(asdict(one)) for one in results.speeds],
     }
 
 
@@ -85,6 +87,7 @@ def _results(content: Mapping[str, Any]) -> Results:
         records=[_record(one) for one in content["records"]],
         missing=[Planned(**one) for one in content.get("missing", ())],
         searches=tuple(search_of(one) for one in content.get("searches", ())),
+        speeds=tuple(_speed(one) for one in content.get("speeds", ())),
         **told,
     )
 
@@ -102,6 +105,17 @@ def _record(content: Mapping[str, Any]) -> Record:
 def _spec(content: Mapping[str, Any]) -> RunSpec:
     """Settings that the document does not name, an older version having had none such, are at their defaults."""
     return RunSpec(**{**content, "test_lengths": tuple(content.get("test_lengths", ()))})
+
+
+def _known(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of `harness bench` with None for what is not known, NaN among it."""
+    return {name: None if value != value else value for name, value in row.items()}
+
+
+def _speed(content: Mapping[str, Any]) -> Row:
+    """What is not known is as a row has it without a measurement."""
+    names = {field.name for field in fields(Row)}
+    return Row(**{name: value for name, value in content.items() if name in names and value is not None})
 
 
 def _numbers(content: Mapping[str, float | None]) -> dict[str, float]:

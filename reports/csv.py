@@ -1,4 +1,4 @@
-"""CSV: tidy, one row for each run, length tested at and metric.
+"""CSV: tidy, one row for each run, length tested at and metric; a second file for speed, where it was measured.
 
 Columns, in this order:
 
@@ -13,38 +13,63 @@ where answers are classes), `chance`, and, at the length trained at, `score`: th
 failed. It is what every mean over seeds is made of.
 Metrics of a run: `solved` (0 or 1), `solved_at` (accuracy), `steps_to_solve` (no row: not within the budget), `steps`,
 `seconds`, `tokens_per_second`, `parameters`, `state_size`, `steps_per_sequence`. What is not known has no row.
+
+Columns of `report-<sweep>.speed.csv`, one row for each architecture, length and pass that `harness bench` timed:
+`sweep`; `label`: architecture and variant; `length`; `kind`: the pass, forward, backward (with forward) or step;
+`reason`: why there is no time; `seconds`: median, with its quartiles `quarter` and `three_quarters`; `samples`;
+`tokens_per_second`; `flops` of the matrix products in one call, `flops_per_second` and `of_product`, the share of the
+machine's own rate; `memory`: peak bytes beyond model and batch; `parameters`, `state_size`, `kernel`, `batch_size`,
+`hidden_size`, `machine`. What is not known is empty. On a CPU speeds compare kernels, not architectures.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, astuple, fields
 from pathlib import Path
 
 from harness.record import Record
 from harness.report import Results
+from harness.speed.row import Row
 from harness.summary import sound
 
 from ._files import write as write_file
 
 COLUMNS = ("sweep", "identity", "task", "architecture", "seed", "trained_at", "status", "tested_at", "metric", "value")
+SPEED_COLUMNS = ("sweep", *(field.name for field in fields(Row)))
 _OF_A_RUN = ("solved_at", "steps_to_solve", "steps", "seconds", "tokens_per_second", "state_size", "steps_per_sequence")
 _MEASURED = ("seconds", "tokens_per_second", "steps_per_sequence")  # zero: it never came to that
 
 
 def write(results: Results, folder: Path) -> list[Path]:
-    """Writes the rows of every run that ended, in the order of the plan."""
+    """Writes the rows of every run that ended, in the order of the plan, and those of speed, where there are any."""
+    files = [write_file(results, folder, "csv", _text(COLUMNS, _runs(results)))]
+    if results.speeds:
+        files.append(write_file(results, folder, "speed.csv", _text(SPEED_COLUMNS, _speeds(results))))
+    return files
+
+
+def _text(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
+    table.writerow(columns)
+    table.writerows(rows)
+    return text.getvalue()
+
+
+def _runs(results: Results) -> Iterator[tuple[object, ...]]:
     for record in results.records:
         spec = record.spec
         run = (results.title, record.identity or spec.identity, spec.task_label, spec.label, spec.seed, spec.length)
         for tested_at, metric, value in _metrics(sound(record)):
-            table.writerow((*run, record.status, tested_at, metric, value))
-    return [write_file(results, folder, "csv", text.getvalue())]
+            yield *run, record.status, tested_at, metric, value
+
+
+def _speeds(results: Results) -> Iterator[tuple[object, ...]]:
+    for row in results.speeds:
+        yield results.title, *("" if value is None or value != value else value for value in astuple(row))
 
 
 def _metrics(record: Record) -> Iterator[tuple[int | str, str, float]]:

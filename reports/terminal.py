@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import fmean
 
 import plotext
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -19,8 +20,12 @@ from harness.record import CLOSE, Record
 from harness.report import Results
 from harness.summary import sound, summarise
 
+from . import _speed
+from ._tables import Table as Found
+
 _MARKERS = "ox+*#@%&"  # a line is told from another without colour too
 _CHANCE_MARKER = "·"
+_TOLD_ONCE = ("kernel", "batch", "hidden_size", "machine")  # where all rows have the same
 
 
 def show(results: Results, folder: Path) -> list[Path]:
@@ -46,7 +51,27 @@ def show(results: Results, folder: Path) -> list[Path]:
             console.print(Text(f"{task}: length generalisation, {_seeds(records)}", style="bold"))
             console.print(_generalisation(records))
             console.print(Text("* at the length trained at; elsewhere at lengths not trained at", style="dim"))
+    if results.speeds:
+        console.print(_speeds(_speed.table(results.speeds)))
     return []
+
+
+def _speeds(found: Found) -> Group:
+    """What `harness bench` measured; what is the same in all rows is told once, under them."""
+    columns = [[cell.text for cell in cells] for cells in zip(*found.rows, strict=True)]
+    alike = {name: cells[0] for name, cells in zip(found.columns, columns, strict=True)
+             if name in _TOLD_ONCE and len(set(cells)) == 1}  # fmt: skip
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))  # 80 columns hold it so
+    for name, numeric in zip(found.columns, found.numeric, strict=True):
+        if name not in alike:
+            word = max(map(len, name.split()))  # of a heading, which is not cut
+            table.add_column(name, justify="right" if numeric else "left", overflow="fold", min_width=word)
+    for row in found.rows:
+        table.add_row(*(Text(c.text) for name, c in zip(found.columns, row, strict=True) if name not in alike))
+    told = ", ".join(f"{name} {value}" for name, value in alike.items())
+    return Group(
+        Text(found.caption, style="bold"), table, *([Text(told)] if told else []), Text(found.note, style="dim")
+    )
 
 
 def _seeds(records: Sequence[Record]) -> str:

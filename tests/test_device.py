@@ -1,4 +1,5 @@
 import contextlib
+import gc
 import os
 import subprocess
 import sys
@@ -6,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from harness import device
+from harness import device, garbage
 from harness.errors import UsageError
 
 CPU = torch.device("cpu")
@@ -163,3 +164,11 @@ def test_memory_that_a_step_frees_is_not_asked_for_again():
     """Every page that is asked for anew is a fault; as torch comes these are thousands for each step of this size."""
     said = subprocess.run([sys.executable, "-c", STEPS], capture_output=True, text=True, check=True).stdout
     assert min(map(int, said.split()[4:])) < 1000
+
+
+def test_rings_of_garbage_are_found_as_usual_where_models_are_trained():
+    usual = gc.get_threshold()
+    garbage.put_off()
+    assert gc.get_threshold() > usual
+    with device.computing(torch.device("cpu")):
+        assert gc.get_threshold() == usual

@@ -20,7 +20,7 @@ ELSEWHERE = (  # what needs more than a folder: these run in tests of their own
     "harness bench --arch rnn,lstm,gru --length 50,200,800 --batch 32 --hidden 128 --memory",  # speed/test_bench.py
     *(
         "harness bench --arch ./my_cell.py --length 50 --save before",
-        "harness bench --compare before --fail-on slower:5%",
+        "harness bench --compare before --fail-on slower:10%",
     ),
     "harness bench --device cuda --precision bf16-mixed --memory",
     *("harness compare lstm gru --task adding", "harness compare --baseline main.json --fail-on regression"),

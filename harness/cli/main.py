@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import shlex
 import sys
@@ -12,7 +13,7 @@ from importlib.metadata import version
 
 import argcomplete
 
-from harness import interrupt
+from harness import garbage, interrupt
 from harness.cli import (
     bench,
     check,
@@ -62,6 +63,15 @@ exit codes: 0 all well; 1 a run failed, its record and all others are kept;
 """
 
 
+def command() -> int:
+    """`harness` as it is typed."""
+    garbage.put_off()
+    try:
+        return main()
+    finally:
+        gc.freeze()  # on its way out Python would look through all of it again
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     argcomplete.autocomplete(parser)
@@ -107,4 +117,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command())

@@ -108,6 +108,31 @@ def test_ending_a_training_in_the_same_process_keeps_what_is_finished(sign, wait
     assert (again.code, statuses(again)) == (0, {2: "ok", 3: "ok"})
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["ctrl-c", "the driver alone", "SIGKILL"])
+def test_ending_a_sitting_of_bench_leaves_nobody_and_nothing_and_says_so(how, start, here, monkeypatch):
+    temporary = here / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    running = start("bench --arch rnn --length 50 --batch 32 --hidden 64 --rounds 10000 --save x")
+    running.wait_for("process 1 of 3")
+    running.wait_for("harness-bench-", where=lambda: " ".join(os.listdir(temporary)))
+    if how == "ctrl-c":
+        running.press(signal.SIGINT)
+    else:
+        running.process.send_signal(signal.SIGKILL if how == "SIGKILL" else signal.SIGINT)
+    said = running.end()
+    assert not running.left_behind()
+    assert not (here / "bench").exists()
+    assert "Traceback" not in said.err
+    if how == "SIGKILL":
+        assert said.code == -signal.SIGKILL
+    else:
+        assert (said.code, said.out) == (130, "")
+        assert said.err.count("nothing of it is kept: the same command measures it again.") == 1
+        assert not list(temporary.glob("harness-bench-*"))
+
+
 FINISHING = 7  # the call that writes the first record, after four for the sweep and two for the run's beginning
 
 
