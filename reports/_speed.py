@@ -71,13 +71,18 @@ def _line(rows: Sequence[Row], label: str, value: str) -> list[tuple[int, float]
     return [(length, found * factor) for length, found in mine if found]
 
 
+def _mebibytes(size: int) -> str:
+    mebibytes = size / 2**20
+    return f"{mebibytes:,.0f}" if mebibytes >= 1000 else f"{mebibytes:.3g}"
+
+
 def _row(one: Row) -> list[Cell]:
     length = Cell(f"{one.length:,}", one.length)
     settings = [Cell(str(one.batch_size), one.batch_size), Cell(str(one.hidden_size), one.hidden_size)]
     if one.reason:
         missing = [Cell(words.UNKNOWN)] * 4
         return [Cell(one.label), length, *missing, Cell(one.reason), *settings, Cell(one.machine)]
-    held = Cell(words.UNKNOWN) if one.memory is None else Cell(f"{one.memory / 2**20:.3g}", one.memory)
+    held = Cell(words.UNKNOWN) if one.memory is None else Cell(_mebibytes(one.memory), one.memory)
     return [
         Cell(one.label),
         length,

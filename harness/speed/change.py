@@ -20,7 +20,7 @@ from harness.errors import UsageError
 from harness.spec import RunSpec
 from harness.speed.measured import Measured, Turn
 
-ALPHA = 0.05  # of all cells together
+ALPHA = 0.02  # of all cells together: who looks twenty times is not to be alarmed once
 _SAME = ("cpu", "cores", "device", "device.name", "threads", "timer", "version.torch", "denormals_flushed")
 _NOT_COMPARED: dict[str, Any] = {"architecture": "", "architecture_code": "", "task": "", "task_code": "", "asked": {}}
 
@@ -130,4 +130,4 @@ def noise(one: Measured) -> float:
     spread = _spread(list(one.turns.values()))
     if not spread.freedom:
         return math.nan
-    return math.expm1(float(stats.t.ppf(1 - ALPHA / 2, spread.freedom)) * spread.deviation * math.sqrt(2))
+    return math.expm1(float(stats.t.ppf(0.975, spread.freedom)) * spread.deviation * math.sqrt(2))
