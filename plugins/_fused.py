@@ -8,6 +8,8 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from harness.architecture import State
 
+from . import _recurrence
+
 
 def run_fused(kernel: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
     """Outputs (batch, time, hidden_size), zero after a row's last valid step, and the state after that step.
@@ -16,16 +18,23 @@ def run_fused(kernel: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | Non
     """
     before = _layer_first(state)
     if lengths is None or int(lengths.min()) == x.shape[1]:
-        out, after = kernel(x, before)
+        out, after = _whole(kernel, x, before)
         return out, _batch_first(after)
     if isinstance(kernel, nn.LSTM):
         return _run_packed(kernel, x, before, lengths)
     return _run_padded(kernel, x, before, lengths.to(x.device))
 
 
+def _whole(kernel: nn.RNNBase, x: Tensor, before: State) -> tuple[Tensor, State]:
+    """Rows of one length."""
+    if _recurrence.applies(kernel, x):
+        return _recurrence.recur(kernel, x, before)
+    return kernel(x, before)
+
+
 def _run_padded(kernel: nn.RNNBase, x: Tensor, before: State, lengths: Tensor) -> tuple[Tensor, Tensor]:
     """For kernels whose state is their output: 1.5 to 2.3 times as fast as packing on a CPU."""
-    out, _ = kernel(x, before)
+    out, _ = _whole(kernel, x, before)
     steps, rows = torch.arange(x.shape[1], device=x.device), torch.arange(x.shape[0], device=x.device)
     padding = steps >= lengths.unsqueeze(1)
     return out.masked_fill(padding.unsqueeze(2), 0.0), out[rows, lengths - 1]
