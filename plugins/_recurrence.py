@@ -30,7 +30,7 @@ def recur(kernel: nn.RNNBase, x: Tensor, start: Tensor | None) -> tuple[Tensor, 
         states: Tensor = _GRU.apply(seen, h, w, b)  # type: ignore[no-untyped-call]
     else:
         states = _RNN.apply(seen + b, h, w, kernel.nonlinearity)  # type: ignore[no-untyped-call]
-    return states.transpose(0, 1), states[-1:]
+    return states.transpose(0, 1), states[-1:].clone()
 
 
 class _RNN(torch.autograd.Function):
@@ -45,7 +45,7 @@ class _RNN(torch.autograd.Function):
             f(torch.addmm(seen_t, h[t], transposed, out=h[t + 1]))
         ctx.save_for_backward(states, w)
         ctx.nonlinearity = nonlinearity
-        return states[1:]
+        return states[1:].clone()  # who changes it in place does not change what backward needs
 
     @staticmethod
     @once_differentiable
@@ -79,7 +79,7 @@ class _GRU(torch.autograd.Function):
             torch.addcmul(seen_n[t], r[t], m[t], out=n[t]).tanh_()
             torch.lerp(n[t], h[t], z[t], out=h[t + 1])
         ctx.save_for_backward(states, gates, fresh, carried, w)
-        return states[1:]
+        return states[1:].clone()  # who changes it in place does not change what backward needs
 
     @staticmethod
     @once_differentiable
