@@ -5,7 +5,7 @@ in both; rounds alternate, so that a change of the machine's speed meets both al
 the rounds' ratios.
 
     python benchmarks/training_overhead.py                      # LSTM, T=100, batch 50, hidden 128
-    python benchmarks/training_overhead.py --arch rnn --length 50 --batch 32 --hidden 64
+    python benchmarks/training_overhead.py --arch rnn --length 50 --batch 32 --hidden 64 --steps 600
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=100)
     parser.add_argument("--batch", type=int, default=50)
     parser.add_argument("--hidden", type=int, default=128)
-    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=7)
     asked = parser.parse_args()
     spec = RunSpec(asked.arch, asked.task, asked.length, hidden_size=asked.hidden, batch_size=asked.batch)

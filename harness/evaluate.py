@@ -52,7 +52,7 @@ def evaluate(
 def arithmetic(device: torch.device, precision: str) -> AbstractContextManager[object]:
     """That of Lightning's training steps; for "64" the model itself is of another type."""
     mixed = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
-    return torch.autocast(device.type, dtype=mixed) if mixed else nullcontext()
+    return torch.autocast(device.type, dtype=mixed, cache_enabled=False) if mixed else nullcontext()
 
 
 def refuse_precision(precision: str, device: torch.device) -> None:
@@ -67,8 +67,9 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     """The batch on a device; `lengths` stay on the CPU, where torch's packing wants them."""
     if device.type == "cpu":
         return batch
-    moved: dict[str, Tensor] = {k: _moved(part, device) for k, part in batch._asdict().items() if part is not None}
-    return batch._replace(**moved)._replace(lengths=batch.lengths)
+    parts = batch._replace(lengths=None)._asdict()
+    moved: dict[str, Tensor] = {name: _moved(part, device) for name, part in parts.items() if part is not None}
+    return batch._replace(**moved)
 
 
 def _moved(part: Tensor, device: torch.device) -> Tensor:

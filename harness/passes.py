@@ -48,7 +48,9 @@ class _Graphed:
         parts = {name: part for name, part in batch._asdict().items() if part is not None}
         if self.recorded is None:
             samples = tuple(part.clone() for part in parts.values())
-            recorded: Any = torch.cuda.make_graphed_callables(_Parts(self.model, tuple(parts)), samples)
+            recorded: Any = torch.cuda.make_graphed_callables(
+                _Parts(self.model, tuple(parts)), samples, allow_unused_input=True
+            )
             self.recorded = recorded
         return self.recorded(*parts.values()).clone()  # the next replay writes to the same place
 

@@ -11,6 +11,7 @@ from harness.device import computing
 from harness.evaluate import arithmetic, batches, refuse_precision, to_device
 from harness.make import build_model, build_task, time_steps
 from harness.optimizer import make_optimizer
+from harness.passes import loss_of, refuse_execution
 from harness.run import outcome, probe_batch, refuse_unfit
 from harness.spec import RunSpec
 
@@ -56,19 +57,20 @@ def _preview(task: str, label: str, specs: list[RunSpec], done: set[str], device
 def _seconds_per_time_step(spec: RunSpec, device: torch.device) -> float:
     """What one time step of one training step costs: cost is linear in the length."""
     refuse_precision(spec.precision, device)
+    refuse_execution(spec, device)
     task = build_task(spec.task, spec.task_options)
     model = build_model(spec, task).to(device)
     refuse_unfit(model, task, spec, probe_batch(task, spec, device))
     if spec.precision == "64":
         model = model.double()
-    optimizer = make_optimizer(model, spec)
+    optimizer, loss_at = make_optimizer(model, spec), loss_of(model, spec.execution)
     begun = 0.0
     for number, batch in enumerate(batches(task, spec.seed, "probe", spec.length, [spec.batch_size] * (_STEPS + 1))):
         if number == 1:
             begun = _now(device)
         optimizer.zero_grad()
         with arithmetic(device, spec.precision):
-            loss = model.loss(to_device(batch, device))
+            loss = loss_at(to_device(batch, device))
         torch.autograd.backward(loss)
         optimizer.step()
     return (_now(device) - begun) / _STEPS / time_steps(task, spec.length)

@@ -9,7 +9,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice, repeat
 from typing import Any, cast
@@ -69,6 +69,7 @@ def train(model: Model, task: Task, spec: RunSpec, device: torch.device, result:
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
+    trainer.precision_plugin.train_step_context = nullcontext  # type: ignore  # see _Module._loss
     seed_all(derive_seed(spec.seed, "order"))  # dropout draws from the global generator
     with _interruptible(keeper):
         trainer.fit(_Module(model, spec, keeper), train_dataloaders=repeat(_stream(task, spec)))
@@ -113,9 +114,11 @@ class _Module(pl.LightningModule):
         return make_optimizer(self.model, self.spec)
 
     def _loss(self, batch: Batch | Piece) -> Tensor:
-        if isinstance(batch, Batch):
-            return self.whole(to_device(batch, self.device))
-        return self.carried.loss(tuple(chunk.to(self.device) for chunk in batch))
+        """In the arithmetic of the run's precision, which is not that of making data, nor of backward."""
+        with self.trainer.precision_plugin.forward_context():
+            if isinstance(batch, Batch):
+                return self.whole(to_device(batch, self.device))
+            return self.carried.loss(tuple(chunk.to(self.device) for chunk in batch))
 
 
 class _Keeper(pl.Callback):

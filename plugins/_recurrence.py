@@ -1,8 +1,9 @@
 """RNN and GRU over time on a CPU, with the gradient written out: torch computes both in many small operations there.
 
-The same functions as nn.RNN and nn.GRU but for rounding. All that does not wait for the step before is one operation
-for all steps: the products with the inputs, the derivatives of gates, the gradient of the recurrent matrix. A step is
-left with 2 operations forward and 2 backward in an RNN (of some 20), 6 and 3 in a GRU (of some 90).
+The same functions as nn.RNN and nn.GRU but for rounding, without second derivatives. All that does not wait for the
+step before is one operation for all steps: the products with the inputs, the derivatives of gates, the gradient of the
+recurrent matrix. A step is left with 2 operations forward and 2 backward in an RNN (of some 20), 6 and 3 in a GRU (of
+some 90).
 """
 
 from __future__ import annotations

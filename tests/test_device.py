@@ -167,6 +167,7 @@ def test_memory_that_a_step_frees_is_not_asked_for_again():
 
 
 def test_rings_of_garbage_are_found_as_usual_where_models_are_trained():
+    garbage.as_usual()
     usual = gc.get_threshold()
     garbage.put_off()
     assert gc.get_threshold() > usual

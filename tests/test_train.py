@@ -212,3 +212,44 @@ def test_a_frozen_parameter_need_not_be_in_a_group(small):
     own.pop("weight_hh_l0").requires_grad_(False)
     architecture.parameter_groups = lambda: [{"params": own.values()}]
     trained(small(), architecture)
+
+
+@pytest.mark.parametrize("task", ["copy", "adding"])
+def test_every_precision_trains_on_the_same_data(small, monkeypatch, task):
+    seen = {}
+    loss = Model.loss
+    for precision in ("32", "64", "bf16-mixed"):
+        batches = seen.setdefault(precision, [])
+        monkeypatch.setattr(Model, "loss", lambda model, batch, to=batches: to.append(batch) or loss(model, batch))
+        trained(small(task=task, length=6, precision=precision))
+    for precision in ("64", "bf16-mixed"):
+        for ours, theirs in zip(seen["32"], seen[precision], strict=True):
+            assert torch.equal(ours.inputs, theirs.inputs)
+            assert torch.equal(ours.targets, theirs.targets)
+
+
+def test_backward_and_the_optimizer_are_not_in_mixed_precision(small):
+    """As torch advises: what forward computed in float32 would have its gradient in bfloat16."""
+    mixed = {}
+
+    class Asks(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            mixed["forward"] = torch.is_autocast_enabled("cpu")
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            mixed["backward"] = torch.is_autocast_enabled("cpu")
+            return gradient
+
+    class Observed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn = nn.RNN(10, 8, batch_first=True)
+
+        def forward(self, x):
+            return Asks.apply(self.rnn(x)[0]) if self.training else self.rnn(x)[0]
+
+    trained(small(steps=1, precision="bf16-mixed"), as_architecture(Observed(), 10, 8))
+    assert mixed == {"forward": True, "backward": False}

@@ -74,8 +74,8 @@ def add_training(group: Any, tested: bool = True) -> None:
     group.add_argument(
         "--execution",
         choices=EXECUTIONS,
-        help="of the training passes: torch.compile pays for elementwise recurrences on a GPU, recorded CUDA graphs "
-        f"where many small kernels are launched; harness bench --execution says (default: {d.execution})",
+        help="of the training passes: torch.compile is meant for elementwise recurrences on a GPU, recorded CUDA "
+        f"graphs for many small kernels; harness bench --execution says whether they pay (default: {d.execution})",
     )
     for flag, default, text in (
         ("--validate-every", d.validate_every, "steps between validations"),

@@ -1,8 +1,9 @@
 """Two sittings compared: which differences are beyond the noise of a process, and beyond a rank test.
 
 A sitting at another time meets another machine: others work on it, it is warmer, memory lies elsewhere. So each turn of
-a cell is taken relative to the yardstick around it, and the process is the unit: its lower quartile over rounds. What
-processes of ONE sitting differ by (A/A) says how far two sittings differ that measured the same.
+a cell is taken relative to the yardstick around it, and the process is the unit: its lower quartile over rounds. How
+far two sittings differ that measured the same (A/A) has two parts: what processes of ONE sitting differ by, and what
+the yardstick does not take out between sittings, which no sitting can tell of itself.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from harness.spec import RunSpec
 from harness.speed.measured import Measured, Turn
 
 ALPHA = 0.02  # of all cells together: who looks twenty times is not to be alarmed once
+SITTING = 0.015
+"""What sittings differ by beyond their processes, a standard deviation, as benchmarks/bench_noise.py found it."""
+
 _SAME = ("cpu", "cores", "device", "device.name", "threads", "timer", "version.torch", "denormals_flushed")
 _NOT_COMPARED: dict[str, Any] = {"architecture": "", "architecture_code": "", "task": "", "task_code": "", "asked": {}}
 
@@ -110,7 +114,9 @@ def _change(
 ) -> Change:
     old, new = _of_processes(before), _of_processes(now)
     error = spread.deviation * math.sqrt(1 / len(old) + 1 / len(new))
-    floor = math.exp(min(_critical(len(old) + len(new) - 2, spread.freedom, cells) * error, 100.0))
+    of_processes = min(_critical(len(old) + len(new) - 2, spread.freedom, cells) * error, 100.0)
+    of_sittings = float(stats.norm.ppf(1 - ALPHA / 2)) * math.sqrt(2) * SITTING  # all cells alike
+    floor = math.exp(math.hypot(of_processes, of_sittings))
     first, second = ([turn.relative for one in turns for turn in one] for turns in (before, now))
     p = float(stats.mannwhitneyu(first, second).pvalue)
     return Change(*cell, ratio=math.exp(fmean(new) - fmean(old)), floor=floor, p=min(1.0, p * cells))

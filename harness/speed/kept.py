@@ -76,7 +76,8 @@ def _write(store: Store, experiment: str, measured: Measured, label: str, name: 
         if (value := getattr(row, key)) is not None and not math.isnan(value)
     ]
     settings = {"label": label, "task": spec.task_label, "batch_size": spec.batch_size, "hidden_size": spec.hidden_size,
-                "precision": spec.precision, "kernel": rows[0].kernel, **measured.environment}  # fmt: skip
+                "precision": spec.precision, "execution": spec.execution, "kernel": rows[0].kernel,
+                **measured.environment}  # fmt: skip
     written = [RunTag(f"harness.bench.{row.kind}.{row.length:07}", _json(row)) for row in rows]
     store.log(run_id, points, [Param(key, str(value)) for key, value in settings.items()], [])
     for begin in range(0, len(written), 100):  # MLflow's most in one call

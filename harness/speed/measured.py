@@ -95,7 +95,8 @@ class Measured:
         """What it was measured on, and what a time is there."""
         there = self.environment
         name = there["cpu"] if there["device"] == "cpu" else there["device.name"]
-        return f"{name}, {there['threads']} thread(s), {self.request.specs[0].precision} bit, {there['timer']}"
+        one = self.request.specs[0]
+        return f"{name}, {there['threads']} thread(s), {one.precision} bit, {one.execution}, {there['timer']}"
 
     def _row(self, look: Look, kind: str, spec: RunSpec) -> Row:
         key = f"{look.label}|{look.length}|{kind}"

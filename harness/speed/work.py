@@ -44,6 +44,11 @@ class Work:
         with arithmetic(self.device, self.spec.precision):
             return self.loss(self.batch)
 
+    def eager(self) -> Tensor:
+        """The same in eager operations, whatever the execution."""
+        with arithmetic(self.device, self.spec.precision):
+            return self.model.loss(self.batch)
+
     def backward(self) -> None:
         self.optimizer.zero_grad()
         self.scaler.scale(self.forward()).backward()  # type: ignore[no-untyped-call]

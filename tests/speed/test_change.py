@@ -57,3 +57,11 @@ def test_other_settings_are_refused_and_other_code_is_what_is_compared(sitting):
         refuse_other_settings(sitting(0), [replace(SPEC, batch_size=64)])
     with pytest.raises(UsageError, match="there is rnn T=10"):
         refuse_other_settings(sitting(0), [replace(SPEC, label="lstm")])
+
+
+def test_less_than_sittings_of_the_same_code_differ_by_is_not_told_however_quiet_their_processes(sitting):
+    quiet = {"jitter": 0.0005, "processes": 6}
+    before = sitting(0, **quiet)
+    small, large = (changes(before, sitting(1, slower=ratio, **quiet)) for ratio in (1.03, 1.08))
+    assert {change.verdict for change in small} == {"same"}
+    assert {change.verdict for change in large} == {"slower"}
