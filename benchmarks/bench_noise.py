@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--keep", type=Path, metavar="DIR", help="save every sitting there")
     parser.add_argument("--length", type=int, default=50)
-    parser.add_argument("--processes", type=int, default=3)
+    parser.add_argument("--processes", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=12)
     arguments = parser.parse_args()
     found = alarms = silent_trials = 0

@@ -33,8 +33,8 @@ _EPILOG = """examples:
   harness bench --compare before --fail-on slower:10%    # after a change
   harness bench --device cuda --precision bf16-mixed --memory
 
-A difference counts when it is beyond what processes of one sitting differ by,
-and beyond a rank test. One of exactly the share after slower: is found half of
+A difference counts when it is beyond what sittings of the same code differ by
+(5 % and more), and beyond a rank test. One of exactly the share after slower: is found half of
 the times: ask for half of what must not slip through.
 exit codes: 0 all well; 1 nothing could be measured; 2 wrong usage;
 3 with --fail-on: something is slower; 130 interrupted

@@ -86,7 +86,8 @@ def _notes(measured: Measured) -> list[str]:
         f"{there['version.torch']}, denormals flushed; times are {there['timer']}, medians of all samples.",
         f"The machine's own product of large matrices: {measured.product / 1e9:,.3g} GFLOP/s. FLOP are those of "
         "matrix products, counted in plain operations.",
-        f"Processes that measure the same differ by up to {noise(measured):.1%} (A/A, 19 of 20).",
+        f"Processes that measure the same differ by up to {noise(measured):.1%} (A/A, 19 of 20); sittings are told "
+        "apart from 5 % on.",
     ]
     if there["timer"] == "CPU time" and measured.clock_over_cpu > _BUSY:
         lines.append(f"The machine was busy: by the clock all took {measured.clock_over_cpu:.1f} times as long.")
