@@ -34,8 +34,8 @@ _EPILOG = """examples:
   harness bench --device cuda --precision bf16-mixed --memory
 
 A difference counts when it is beyond what sittings of the same code differ by
-(5 % and more), and beyond a rank test. One of exactly the share after slower: is found half of
-the times: ask for half of what must not slip through.
+(5 % and more), and beyond a rank test. One of exactly the share after slower:
+is found half of the times: ask for half of what must not slip through.
 exit codes: 0 all well; 1 nothing could be measured; 2 wrong usage;
 3 with --fail-on: something is slower; 130 interrupted
 """
