@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+import time
 from collections import Counter
 from dataclasses import asdict
 
@@ -20,7 +21,7 @@ pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed: rnn-harness[ray]"),
 ]
 
-SETTINGS = {"steps": 300, "validate_every": 100, "validation_sequences": 100, "test_sequences": 100}
+SETTINGS = {"steps": 900, "validate_every": 300, "validation_sequences": 100, "test_sequences": 100}
 SWEEP = SweepSpec(("lstm", "gru"), ("copy",), (5, 20), seeds=2, settings=SETTINGS)
 SMALL = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
 
@@ -53,6 +54,7 @@ class Killer(Quiet):
     def ended(self, key, record):
         self.ended_runs += 1
         if self.ended_runs == 2:
+            time.sleep(0.5)  # the node may be between two runs
             self.cluster.remove_node(self.node, allow_graceful=False)
 
 
