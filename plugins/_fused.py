@@ -1,4 +1,4 @@
-"""Runs torch's fused kernels (one layer, one direction) with the state batch first and rows of unlike length."""
+"""Runs fused kernels (one layer, one direction) with the state batch first and rows of unlike length."""
 
 from __future__ import annotations
 
@@ -16,32 +16,31 @@ def run_fused(kernel: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | Non
 
     The state is h, or (h, c) for an LSTM, each (batch, hidden_size); lengths are on the CPU, from 1 to time.
     """
-    before = _layer_first(state)
-    if lengths is None or int(lengths.min()) == x.shape[1]:
-        out, after = _whole(kernel, x, before)
-        return out, _batch_first(after)
-    if isinstance(kernel, nn.LSTM):
-        return _run_packed(kernel, x, before, lengths)
-    return _run_padded(kernel, x, before, lengths.to(x.device))
-
-
-def _whole(kernel: nn.RNNBase, x: Tensor, before: State) -> tuple[Tensor, State]:
-    """Rows of one length."""
+    if lengths is not None and int(lengths.min()) == x.shape[1]:
+        lengths = None
     if _recurrence.applies(kernel, x):
-        return _recurrence.recur(kernel, x, before)
-    return kernel(x, before)
+        return _ended(_recurrence.recur(kernel, x, state), lengths)
+    if lengths is not None and isinstance(kernel, nn.LSTM):
+        return _run_packed(kernel, x, _layer_first(state), lengths)
+    out, after = kernel(x, _layer_first(state))
+    return (out, _batch_first(after)) if lengths is None else _ended((out,), lengths)
 
 
-def _run_padded(kernel: nn.RNNBase, x: Tensor, before: State, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """For kernels whose state is their output: 1.5 to 2.3 times as fast as packing on a CPU."""
-    out, _ = _whole(kernel, x, before)
-    steps, rows = torch.arange(x.shape[1], device=x.device), torch.arange(x.shape[0], device=x.device)
-    padding = steps >= lengths.unsqueeze(1)
-    return out.masked_fill(padding.unsqueeze(2), 0.0), out[rows, lengths - 1]
+def _ended(after: tuple[Tensor, ...], lengths: Tensor | None) -> tuple[Tensor, State]:
+    """From h, or h and c, after every step (batch, time, hidden_size): on a CPU up to twice as fast as packing."""
+    out = after[0]
+    if lengths is None:
+        last = tuple(part[:, -1].clone() for part in after)
+    else:
+        lengths = lengths.to(out.device)
+        steps, rows = torch.arange(out.shape[1], device=out.device), torch.arange(out.shape[0], device=out.device)
+        out = out.masked_fill((steps >= lengths.unsqueeze(1)).unsqueeze(2), 0.0)
+        last = tuple(part[rows, lengths - 1] for part in after)
+    return out, last if len(last) > 1 else last[0]
 
 
-def _run_packed(kernel: nn.RNNBase, x: Tensor, before: State, lengths: Tensor) -> tuple[Tensor, State]:
-    """For the LSTM, whose cell state c at a row's last step only a packed pass gives."""
+def _run_packed(kernel: nn.LSTM, x: Tensor, before: State, lengths: Tensor) -> tuple[Tensor, State]:
+    """For torch's LSTM, whose cell state c at a row's last step only a packed pass gives."""
     packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
     out, after = kernel(packed, before)
     out, _ = pad_packed_sequence(out, batch_first=True, total_length=x.shape[1])

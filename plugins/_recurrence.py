@@ -1,13 +1,16 @@
-"""RNN and GRU over time on a CPU, with the gradient written out: torch computes both in many small operations there.
+"""RNN, LSTM and GRU on one CPU thread, by the time loops of `_kernels.c`.
 
-The same functions as nn.RNN and nn.GRU but for rounding, without second derivatives. All that does not wait for the
-step before is one operation for all steps: the products with the inputs, the derivatives of gates, the gradient of the
-recurrent matrix. A step is left with 2 operations forward and 2 backward in an RNN (of some 20), 6 and 3 in a GRU (of
-some 90).
+The same functions as nn.RNN, nn.LSTM and nn.GRU but for rounding, in single precision and without second derivatives.
+Installing the harness compiles the loops where there is a C compiler; where there is none, and with more threads than
+one, torch's own kernels do the work.
 """
 
 from __future__ import annotations
 
+import ctypes
+from functools import cache
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,110 +18,108 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from harness.architecture import State
+
+_PANEL = 16  # columns that the loops take together: sizes are multiples of it
+_TOGETHER = 64  # rows, of one step or of several, whose gradients upon the parameters are added up together
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """The compiled loops, or None where the installation found no compiler."""
+    here = Path(__file__).parent
+    built = [file for suffix in EXTENSION_SUFFIXES if (file := here / f"_kernels{suffix}").is_file()]
+    return ctypes.CDLL(str(built[0])) if built else None
+
 
 def applies(kernel: nn.RNNBase, x: Tensor) -> bool:
-    """Whether `recur` computes what the kernel does, and faster; GPUs have kernels of their own."""
-    plain = x.device.type == "cpu" and not torch.is_autocast_enabled("cpu") and not torch.compiler.is_compiling()
-    return plain and isinstance(kernel, (nn.RNN, nn.GRU))
+    """Whether `recur` may stand in for the kernel; oneDNN's switch says whether fused kernels are wanted on a CPU."""
+    plain = x.device.type == "cpu" and x.dtype == kernel.weight_hh_l0.dtype == torch.float32
+    wanted = torch.backends.mkldnn.enabled and not torch.is_autocast_enabled("cpu")
+    ready = torch.get_num_threads() == 1 and library() is not None and not torch.compiler.is_compiling()
+    return plain and wanted and ready
 
 
-def recur(kernel: nn.RNNBase, x: Tensor, start: Tensor | None) -> tuple[Tensor, Tensor]:
-    """x (batch, time, input_size) and a state (1, batch, hidden_size), or None, to all states and the last one."""
-    w_in, w, b_in, b = (getattr(kernel, name) for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"))
-    h = x.new_zeros(x.shape[0], kernel.hidden_size) if start is None else start[0]
-    seen = F.linear(x.transpose(0, 1), w_in, b_in)
-    if isinstance(kernel, nn.GRU):
-        states: Tensor = _GRU.apply(seen, h, w, b)  # type: ignore[no-untyped-call]
-    else:
-        states = _RNN.apply(seen + b, h, w, kernel.nonlinearity)  # type: ignore[no-untyped-call]
-    return states.transpose(0, 1), states[-1:].clone()
+def recur(kernel: nn.RNNBase, x: Tensor, state: State) -> tuple[Tensor, ...]:
+    """h, or h and c, after each step (batch, time, hidden_size), of x (batch, time, input_size) and h, or (h, c)."""
+    size, extra = kernel.hidden_size, -kernel.hidden_size % _PANEL
+    cell = {nn.LSTM: "lstm", nn.GRU: "gru"}.get(type(kernel)) or kernel.nonlinearity
+    empty = x.new_zeros(x.shape[0], size)
+    given = (empty, empty) if state is None else state if isinstance(state, tuple) else (state,)
+    start = [F.pad(part, (0, extra)) for part in given[: 2 if cell == "lstm" else 1]]
+    after: tuple[Tensor, ...] = _Recurrence.apply(cell, x, _matrix(kernel, extra), *start)  # type: ignore[no-untyped-call]
+    return tuple(part[..., :size].transpose(0, 1) for part in after)
 
 
-class _RNN(torch.autograd.Function):
-    """h_t = f(seen_t + W h_{t-1}); time first."""
+def _matrix(kernel: nn.RNNBase, extra: int) -> Tensor:
+    """All parameters (gates * size, size + 1 + input_size): columns for the state, a one, and the inputs.
 
-    @staticmethod
-    def forward(ctx: Any, seen: Tensor, start: Tensor, w: Tensor, nonlinearity: str) -> Tensor:
-        states, h = _states(start, len(seen))
-        f = torch.tanh_ if nonlinearity == "tanh" else torch.relu_
-        transposed = w.t()
-        for t, seen_t in enumerate(seen.unbind()):
-            f(torch.addmm(seen_t, h[t], transposed, out=h[t + 1]))
-        ctx.save_for_backward(states, w)
-        ctx.nonlinearity = nonlinearity
-        return states[1:].clone()  # who changes it in place does not change what backward needs
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:  # type: ignore[override]
-        states, w = ctx.saved_tensors
-        slope = _one_less_square(states[1:]) if ctx.nonlinearity == "tanh" else (states[1:] > 0).to(states.dtype)
-        before = torch.empty_like(slope)  # the gradient before the nonlinearity
-        d, g, s = before.unbind(), grad.unbind(), slope.unbind()
-        upon = g[-1].clone()  # the gradient upon h_t
-        for t in reversed(range(len(d))):
-            torch.mul(upon, s[t], out=d[t])
-            upon = torch.addmm(g[t - 1], d[t], w, out=upon) if t else torch.mm(d[t], w)
-        return before, upon, _outer(before, states[:-1]), None
+    Each gate has `extra` units that stay zero. A GRU has four gates here: m, r, z and n of `_kernels.c`.
+    """
+    names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+    w_in, w, b_in, b = (getattr(kernel, name).unflatten(0, (-1, kernel.hidden_size)) for name in names)
+    if isinstance(kernel, nn.GRU):  # torch's order is r, z, n: m sees no input, n no state
+        w_in, w = F.pad(w_in, (0, 0, 0, 0, 1, 0)), F.pad(w.roll(1, 0), (0, 0, 0, 0, 0, 1))
+        b_in, b = F.pad(b_in, (0, 0, 1, 0)), F.pad(b.roll(1, 0), (0, 0, 0, 1))
+    columns = [F.pad(w, (0, extra)), (b_in + b).unsqueeze(2), w_in]
+    return F.pad(torch.cat(columns, dim=2), (0, 0, 0, extra)).flatten(0, 1)
 
 
-class _GRU(torch.autograd.Function):
-    """r, z = sigmoid(seen + W h + b); n = tanh(seen_n + r (W_n h + b_n)); h_t = (1 - z) n + z h; time first."""
+class _Recurrence(torch.autograd.Function):
+    """From inputs (batch, time, input_size), parameters and the state carried in to all states, time first."""
 
     @staticmethod
-    def forward(ctx: Any, seen: Tensor, start: Tensor, w: Tensor, b: Tensor) -> Tensor:
-        size = w.shape[1]
-        states, h = _states(start, len(seen))
-        gates, fresh = seen[..., : 2 * size] + b[: 2 * size], torch.empty_like(states[1:])
-        carried = torch.empty_like(fresh)  # W_n h + b_n
-        w_gates, w_fresh, b_fresh = w[: 2 * size].t(), w[2 * size :].t(), b[2 * size :]
-        rz, n, m = gates.unbind(), fresh.unbind(), carried.unbind()
-        r, z, seen_n = (part.unbind() for part in (gates[..., :size], gates[..., size:], seen[..., 2 * size :]))
-        for t in range(len(rz)):
-            torch.addmm(rz[t], h[t], w_gates, out=rz[t]).sigmoid_()
-            torch.addmm(b_fresh, h[t], w_fresh, out=m[t])
-            torch.addcmul(seen_n[t], r[t], m[t], out=n[t]).tanh_()
-            torch.lerp(n[t], h[t], z[t], out=h[t + 1])
-        ctx.save_for_backward(states, gates, fresh, carried, w)
-        return states[1:].clone()  # who changes it in place does not change what backward needs
+    def forward(ctx: Any, cell: str, x: Tensor, w: Tensor, *start: Tensor) -> tuple[Tensor, ...]:
+        steps, (rows, size), depth = x.shape[1], start[0].shape, w.shape[1]
+        w = F.pad(w, (0, -depth % _PANEL))
+        seen = x.new_zeros(steps + 1, rows, w.shape[1])
+        seen[0, :, :size], seen[:-1, :, size], seen[:-1, :, size + 1 : depth] = start[0], 1.0, x.transpose(0, 1)
+        cells = torch.cat([start[1], x.new_empty(steps * rows, size)]).unflatten(0, (-1, rows)) if start[1:] else None
+        room = steps if any(ctx.needs_input_grad) else 1
+        gates = x.new_empty(room, rows, len(w)) if len(w) > size else None
+        ctx.sizes = {"steps": steps, "rows": rows, "size": size, "depth": depth, "width": w.shape[1]}
+        _run(f"{cell}_forward", **ctx.sizes, room=room, w=_panels(w.t()), seen=seen, cells=cells, gates=gates)
+        ctx.save_for_backward(w, seen, cells, gates)
+        ctx.cell = cell
+        ctx.set_materialize_grads(False)  # mostly nobody asks for the gradient upon cells
+        # Copies, which may be changed in place: backward needs its own.
+        return tuple(part[1:, :, :size].clone() for part in (seen, cells) if part is not None)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # type: ignore[override]
-        states, gates, n, carried, w = ctx.saved_tensors
-        r, z = gates.chunk(2, dim=-1)
-        to_n = (1 - z).mul_(_one_less_square(n))  # from the gradient upon h_t to that before tanh
-        factors = n.new_empty(*n.shape[:2], 3, n.shape[2])  # to those of the products, as the rows of W
-        torch.mul(to_n, r, out=factors[:, :, 2])
-        torch.mul(factors[:, :, 2], carried * (1 - r), out=factors[:, :, 0])
-        torch.mul(states[:-1] - n, z - z * z, out=factors[:, :, 1])
-        products, upon = torch.empty_like(factors), torch.empty_like(n)
-        p, u, k, g, keep = (part.unbind() for part in (products, upon, factors, grad, z))
-        flat = products.flatten(2)
-        rows = flat.unbind()
-        u[-1].copy_(g[-1])
-        for t in reversed(range(len(u))):
-            torch.mul(u[t].unsqueeze(1), k[t], out=p[t])
-            if t:
-                torch.addcmul(g[t - 1], u[t], keep[t], out=u[t - 1])
-                torch.addmm(u[t - 1], rows[t], w, out=u[t - 1])
-        start = torch.addmm(u[0] * keep[0], rows[0], w)
-        of_w, of_b = _outer(flat, states[:-1]), flat.sum(dim=(0, 1))
-        torch.mul(upon, to_n, out=products[:, :, 2])  # r lies between the product and what was seen
-        return flat, start, of_w, of_b
+    def backward(ctx: Any, upon: Tensor | None, upon_cells: Tensor | None = None) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        w, seen, cells, gates = ctx.saved_tensors
+        steps, rows, size, depth, _ = ctx.sizes.values()
+        together = -(-_TOGETHER // rows)
+        before = w.new_empty(steps if ctx.needs_input_grad[1] else together, rows, len(w))
+        carried, upon_w = [w.new_empty(rows, size) for _ in ctx.needs_input_grad[3:]], torch.zeros_like(w)
+        _run(
+            f"{ctx.cell}_backward", **ctx.sizes, room=len(before), together=together,
+            w=_panels(w[: 3 * size if ctx.cell == "gru" else None, :size]), seen=seen, cells=cells, gates=gates,
+            upon=w.new_zeros(steps, rows, size) if upon is None else upon.contiguous(),
+            upon_cells=None if upon_cells is None else upon_cells.contiguous(),
+            before=before, carried=carried[0], carried_cells=carried[-1], upon_w=upon_w,
+        )  # fmt: skip
+        upon_x = (before @ w[:, size + 1 : depth]).transpose(0, 1) if ctx.needs_input_grad[1] else None
+        return None, upon_x, upon_w[:, :depth], *carried
 
 
-def _states(start: Tensor, steps: int) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Room for the state before each step and after the last, of which the first is there; and each of them."""
-    states = start.new_empty(steps + 1, *start.shape)
-    states[0] = start
-    return states, states.unbind()
+class _Loop(ctypes.Structure):
+    """`loop` of `_kernels.c`."""
+
+    sizes = ("steps", "rows", "size", "depth", "width", "room", "together")
+    arrays = (
+        *("w", "seen", "cells", "gates"),
+        *("upon", "upon_cells", "before", "carried", "carried_cells", "upon_w"),
+    )
+    _fields_ = [*((name, ctypes.c_size_t) for name in sizes), *((name, ctypes.c_void_p) for name in arrays)]  # noqa: RUF012
 
 
-def _one_less_square(x: Tensor) -> Tensor:
-    return torch.addcmul(x.new_ones(()), x, x, value=-1)
+def _run(name: str, **fields: int | Tensor | None) -> None:
+    values = {field: part.data_ptr() if isinstance(part, Tensor) else part for field, part in fields.items()}
+    getattr(library(), name)(ctypes.byref(_Loop(**values)))
 
 
-def _outer(gradients: Tensor, states: Tensor) -> Tensor:
-    """The gradient of a recurrent matrix, over all steps at once."""
-    return gradients.flatten(0, 1).t() @ states.flatten(0, 1)
+def _panels(matrix: Tensor) -> Tensor:
+    """(depth, columns) as the loops read it: (columns / 16, depth, 16)."""
+    return matrix.unflatten(1, (-1, _PANEL)).transpose(0, 1).contiguous()

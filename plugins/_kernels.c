@@ -1,0 +1,267 @@
+/* The time loops of a simple RNN, an LSTM and a GRU, forward and backward, in single precision on one thread.
+
+   What a product with the parameters sees at a step lies in one row: the state before it, a one for the biases, the
+   inputs, zeros up to a multiple of 16. The parameters are one matrix likewise, all gates one after another, and its
+   gradient comes out of one product. `plugins/_recurrence.py` lays all of it out. */
+
+#include <stddef.h>
+
+#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__)
+#define EXPORT __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define EXPORT
+#endif
+#define INLINE static inline __attribute__((always_inline))
+#pragma GCC diagnostic ignored "-Wpsabi"
+
+typedef float v8 __attribute__((vector_size(32), aligned(4)));
+typedef union { float f; unsigned i; } bits;
+
+/* Four rows and sixteen columns are the eight sums that a core with fused multiply-add works on at once. */
+enum { ROWS = 4, COLUMNS = 16 };
+
+/* A matrix in memory: the element of row i and column j lies at i * row + j * column. */
+typedef struct { const float *at; size_t row, column; } matrix;
+
+/* c = a b, or with `add` c += a b, for some rows and sixteen columns. */
+INLINE void tile(const int rows, const int add, size_t depth, matrix a, const float *b, size_t b_row, float *c,
+                 size_t c_row) {
+    v8 sums[ROWS][2] = {{{0}}};
+    for (size_t p = 0; p < depth; p++) {
+        v8 left = *(const v8 *)(b + p * b_row), right = *(const v8 *)(b + p * b_row + 8);
+        for (int i = 0; i < rows; i++) {
+            float x = a.at[i * a.row + p * a.column];
+            sums[i][0] += x * left;
+            sums[i][1] += x * right;
+        }
+    }
+    for (int i = 0; i < rows; i++) {
+        v8 *to = (v8 *)(c + i * c_row);
+        to[0] = add ? to[0] + sums[i][0] : sums[i][0];
+        to[1] = add ? to[1] + sums[i][1] : sums[i][1];
+    }
+}
+
+/* The same for all rows and columns; sixteen columns of b begin `panel` floats after the sixteen before. Each sum runs
+   over the depth in order, whatever the number of rows: no row's result depends on the others. */
+INLINE void product(const int add, size_t rows, size_t depth, size_t columns, matrix a, const float *b, size_t b_row,
+                    size_t panel, float *c, size_t c_row) {
+    for (size_t j = 0; j < columns; j += COLUMNS, b += panel) {
+        size_t i = 0;
+        matrix below = a;
+        for (; i + ROWS <= rows; i += ROWS, below.at += ROWS * a.row)
+            tile(ROWS, add, depth, below, b, b_row, c + i * c_row + j, c_row);
+        for (; i < rows; i++, below.at += a.row) tile(1, add, depth, below, b, b_row, c + i * c_row + j, c_row);
+    }
+}
+
+/* e^x, to 2 units in the last place, for |x| up to 87 and as at 87 beyond. No branch: loops over it are vectorised. */
+INLINE float exponential(float x) {
+    x = x > 87.0f ? 87.0f : x;
+    x = x < -87.0f ? -87.0f : x;
+    const float rounder = 12582912.0f; /* 1.5 * 2^23: adding it rounds to a whole number, in the last bits */
+    bits n = {x * 1.44269504f + rounder};
+    float whole = n.f - rounder;
+    float r = (x - whole * 0.693359375f) + whole * 2.12194440e-4f; /* x - n ln 2, ln 2 in two parts */
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    bits power = {.i = (n.i + 127) << 23}; /* 2^n: the rounder's own bits leave to the left */
+    return p * power.f;
+}
+
+INLINE float sigmoid(float x) { return 1.0f / (1.0f + exponential(-x)); }
+
+INLINE float hyperbolic_tangent(float x) {
+    float square = x * x, size = x < 0.0f ? -x : x;
+    float p = -5.70498872745e-3f;
+    p = p * square + 2.06390887954e-2f;
+    p = p * square - 5.37397155531e-2f;
+    p = p * square + 1.33314422036e-1f;
+    p = p * square - 3.33332819422e-1f;
+    float near = p * square * x + x;
+    float far = 1.0f - 2.0f / (exponential(2.0f * size) + 1.0f);
+    far = x < 0.0f ? -far : far;
+    return size < 0.625f ? near : far; /* the one loses digits where the other has them */
+}
+
+/* Arrays lie time first, the last dimension without gaps. */
+typedef struct {
+    size_t steps, rows, size; /* size: units, a multiple of 16 */
+    size_t depth, width;      /* numbers that a product sees, and the same with the zeros */
+    size_t room;              /* steps that `gates` or `before` have room for: all, or some that are used again */
+    size_t together;          /* steps whose gradients upon the parameters are added up together; room is a multiple */
+    const float *w;           /* in panels of 16 columns as the processor reads them: (columns / 16, rows, 16) */
+    float *seen;              /* (steps + 1, rows, width): loops forward write each state into the step after */
+    float *cells;             /* (steps + 1, rows, size), of an LSTM */
+    float *gates;             /* (room, rows, gates * size) */
+    const float *upon;        /* gradients upon all states (steps, rows, size) */
+    const float *upon_cells;  /* and upon all cells, or NULL */
+    float *before;            /* gradients upon the products with the parameters, as gates */
+    float *carried;           /* gradients upon the state before a step (rows, size): at the end, upon the first */
+    float *carried_cells;
+    float *upon_w;            /* (gates * size, width), zero at the start */
+} loop;
+
+INLINE matrix by_rows(const float *at, size_t row) { return (matrix){at, row, 1}; }
+
+INLINE void clear(float *to, size_t count) {
+    for (size_t i = 0; i < count; i++) to[i] = 0.0f;
+}
+
+INLINE void add_to(float *to, const float *more, size_t count) {
+    for (size_t i = 0; i < count; i++) to[i] += more[i];
+}
+
+/* c = W seen_t, for `units` rows of W from `first` on, whose products see `depth` numbers from `from` on. */
+INLINE void look(const loop *l, size_t t, size_t first, size_t units, size_t from, size_t depth, float *c,
+                 size_t c_row) {
+    const size_t panel = l->width * COLUMNS;
+    matrix seen = by_rows(l->seen + t * l->rows * l->width + from, l->width);
+    product(0, l->rows, depth, units, seen, l->w + first / COLUMNS * panel + from * COLUMNS, COLUMNS, panel, c, c_row);
+}
+
+/* Adds up the gradients upon W over the steps from t on, where a group of steps begins: `units` rows of W from `first`
+   on, columns from `from` on. */
+INLINE void gather(const loop *l, size_t t, size_t gates, size_t first, size_t units, size_t from) {
+    if (t % l->together) return;
+    const size_t steps = l->steps - t < l->together ? l->steps - t : l->together, row = gates * l->size;
+    matrix before = {l->before + t % l->room * l->rows * row + first, 1, row};
+    product(1, units, steps * l->rows, l->width - from, before, l->seen + t * l->rows * l->width + from, l->width,
+            COLUMNS, l->upon_w + first * l->width + from, l->width);
+}
+
+/* h_t = f(W (h, 1, x)); f is relu or tanh. */
+INLINE void rnn_forward(const loop *l, const int relu) {
+    for (size_t t = 0; t < l->steps; t++) {
+        float *states = l->seen + (t + 1) * l->rows * l->width;
+        look(l, t, 0, l->size, 0, l->depth, states, l->width);
+        for (size_t row = 0; row < l->rows; row++) {
+            float *h = states + row * l->width;
+#pragma omp simd
+            for (size_t j = 0; j < l->size; j++) h[j] = relu ? (h[j] <= 0.0f ? 0.0f : h[j]) : hyperbolic_tangent(h[j]);
+        }
+    }
+}
+
+INLINE void rnn_backward(const loop *l, const int relu) {
+    const size_t size = l->size, step = l->rows * size;
+    clear(l->carried, step);
+    for (size_t t = l->steps; t-- > 0;) {
+        float *before = l->before + t % l->room * step;
+        add_to(l->carried, l->upon + t * step, step);
+        for (size_t row = 0; row < l->rows; row++) {
+            const float *h = l->seen + ((t + 1) * l->rows + row) * l->width, *dh = l->carried + row * size;
+            float *d = before + row * size;
+#pragma omp simd
+            for (size_t j = 0; j < size; j++) d[j] = dh[j] * (relu ? (h[j] > 0.0f ? 1.0f : 0.0f) : 1.0f - h[j] * h[j]);
+        }
+        product(0, l->rows, size, size, by_rows(before, size), l->w, COLUMNS, size * COLUMNS, l->carried, size);
+        gather(l, t, 1, 0, size, 0);
+    }
+}
+
+EXPORT void tanh_forward(const loop *l) { rnn_forward(l, 0); }
+EXPORT void tanh_backward(const loop *l) { rnn_backward(l, 0); }
+EXPORT void relu_forward(const loop *l) { rnn_forward(l, 1); }
+EXPORT void relu_backward(const loop *l) { rnn_backward(l, 1); }
+
+/* i, f, o = sigmoid(W (h, 1, x)), g = tanh(W (h, 1, x)), in the order i, f, g, o; c_t = f c + i g; h_t = o tanh(c_t). */
+EXPORT void lstm_forward(const loop *l) {
+    const size_t size = l->size, step = l->rows * size;
+    for (size_t t = 0; t < l->steps; t++) {
+        float *gates = l->gates + t % l->room * 4 * step;
+        look(l, t, 0, 4 * size, 0, l->depth, gates, 4 * size);
+        for (size_t row = 0; row < l->rows; row++) {
+            float *i = gates + row * 4 * size, *f = i + size, *g = f + size, *o = g + size;
+            float *c = l->cells + t * step + row * size, *h = l->seen + ((t + 1) * l->rows + row) * l->width;
+#pragma omp simd
+            for (size_t j = 0; j < size; j++) {
+                i[j] = sigmoid(i[j]), f[j] = sigmoid(f[j]), g[j] = hyperbolic_tangent(g[j]), o[j] = sigmoid(o[j]);
+                c[step + j] = f[j] * c[j] + i[j] * g[j];
+                h[j] = o[j] * hyperbolic_tangent(c[step + j]);
+            }
+        }
+    }
+}
+
+EXPORT void lstm_backward(const loop *l) {
+    const size_t size = l->size, step = l->rows * size;
+    clear(l->carried, step);
+    clear(l->carried_cells, step);
+    for (size_t t = l->steps; t-- > 0;) {
+        float *before = l->before + t % l->room * 4 * step;
+        add_to(l->carried, l->upon + t * step, step);
+        if (l->upon_cells) add_to(l->carried_cells, l->upon_cells + t * step, step);
+        for (size_t row = 0; row < l->rows; row++) {
+            const float *i = l->gates + (t * l->rows + row) * 4 * size, *f = i + size, *g = f + size, *o = g + size;
+            const float *c = l->cells + t * step + row * size, *dh = l->carried + row * size;
+            float *dc = l->carried_cells + row * size, *d = before + row * 4 * size;
+#pragma omp simd
+            for (size_t j = 0; j < size; j++) {
+                float squashed = hyperbolic_tangent(c[step + j]);
+                float cell = dc[j] + dh[j] * o[j] * (1.0f - squashed * squashed);
+                d[j] = cell * g[j] * i[j] * (1.0f - i[j]);
+                d[size + j] = cell * c[j] * f[j] * (1.0f - f[j]);
+                d[2 * size + j] = cell * i[j] * (1.0f - g[j] * g[j]);
+                d[3 * size + j] = dh[j] * squashed * o[j] * (1.0f - o[j]);
+                dc[j] = cell * f[j];
+            }
+        }
+        product(0, l->rows, 4 * size, size, by_rows(before, 4 * size), l->w, COLUMNS, 4 * size * COLUMNS, l->carried,
+                size);
+        gather(l, t, 4, 0, 4 * size, 0);
+    }
+}
+
+/* m = W (h, 1); r, z = sigmoid(W (h, 1, x)); n = tanh(W (1, x) + r m), in this order; h_t = (1 - z) n + z h. */
+EXPORT void gru_forward(const loop *l) {
+    const size_t size = l->size, step = l->rows * size;
+    for (size_t t = 0; t < l->steps; t++) {
+        float *gates = l->gates + t % l->room * 4 * step;
+        look(l, t, 0, size, 0, size + 1, gates, 4 * size);
+        look(l, t, size, 2 * size, 0, l->depth, gates + size, 4 * size);
+        look(l, t, 3 * size, size, size, l->depth - size, gates + 3 * size, 4 * size);
+        for (size_t row = 0; row < l->rows; row++) {
+            float *m = gates + row * 4 * size, *r = m + size, *z = r + size, *n = z + size;
+            float *h = l->seen + (t * l->rows + row) * l->width, *after = h + l->rows * l->width;
+#pragma omp simd
+            for (size_t j = 0; j < size; j++) {
+                r[j] = sigmoid(r[j]), z[j] = sigmoid(z[j]);
+                n[j] = hyperbolic_tangent(n[j] + r[j] * m[j]);
+                after[j] = n[j] + z[j] * (h[j] - n[j]);
+            }
+        }
+    }
+}
+
+EXPORT void gru_backward(const loop *l) {
+    const size_t size = l->size, step = l->rows * size;
+    clear(l->carried, step);
+    for (size_t t = l->steps; t-- > 0;) {
+        float *before = l->before + t % l->room * 4 * step;
+        add_to(l->carried, l->upon + t * step, step);
+        for (size_t row = 0; row < l->rows; row++) {
+            const float *m = l->gates + (t * l->rows + row) * 4 * size, *r = m + size, *z = r + size, *n = z + size;
+            const float *h = l->seen + (t * l->rows + row) * l->width;
+            float *dh = l->carried + row * size, *d = before + row * 4 * size;
+#pragma omp simd
+            for (size_t j = 0; j < size; j++) {
+                float dn = dh[j] * (1.0f - z[j]) * (1.0f - n[j] * n[j]);
+                d[j] = dn * r[j];
+                d[size + j] = dn * m[j] * r[j] * (1.0f - r[j]);
+                d[2 * size + j] = dh[j] * (h[j] - n[j]) * z[j] * (1.0f - z[j]);
+                d[3 * size + j] = dn;
+                dh[j] *= z[j];
+            }
+        }
+        product(1, l->rows, 3 * size, size, by_rows(before, 4 * size), l->w, COLUMNS, 3 * size * COLUMNS, l->carried,
+                size);
+        gather(l, t, 4, 0, 3 * size, 0);
+        gather(l, t, 4, 3 * size, size, size);
+    }
+}
