@@ -89,7 +89,7 @@ INLINE float hyperbolic_tangent(float x) {
     return size < 0.625f ? near : far; /* the one loses digits where the other has them */
 }
 
-/* Arrays lie time first, the last dimension without gaps. */
+/* Arrays lie time first but for those that others see: `out` and `upon`. */
 typedef struct {
     size_t steps, rows, size; /* size: units, a multiple of 16 */
     size_t depth, width;      /* numbers that a product sees, and the same with the zeros */
@@ -99,8 +99,9 @@ typedef struct {
     float *seen;              /* (steps + 1, rows, width): loops forward write each state into the step after */
     float *cells;             /* (steps + 1, rows, size), of an LSTM */
     float *gates;             /* (room, rows, gates * size) */
-    const float *upon;        /* gradients upon all states (steps, rows, size) */
-    const float *upon_cells;  /* and upon all cells, or NULL */
+    float *out;               /* all states once more, (rows, steps, size) */
+    const float *upon;        /* gradients upon them */
+    const float *upon_cells;  /* and upon all cells, (steps, rows, size); or NULL */
     float *before;            /* gradients upon the products with the parameters, as gates */
     float *carried;           /* gradients upon the state before a step (rows, size): at the end, upon the first */
     float *carried_cells;
@@ -135,15 +136,20 @@ INLINE void gather(const loop *l, size_t t, size_t gates, size_t first, size_t u
             COLUMNS, l->upon_w + first * l->width + from, l->width);
 }
 
+INLINE float *out_of(const loop *l, size_t row, size_t t) { return l->out + (row * l->steps + t) * l->size; }
+
 /* h_t = f(W (h, 1, x)); f is relu or tanh. */
 INLINE void rnn_forward(const loop *l, const int relu) {
     for (size_t t = 0; t < l->steps; t++) {
         float *states = l->seen + (t + 1) * l->rows * l->width;
         look(l, t, 0, l->size, 0, l->depth, states, l->width);
         for (size_t row = 0; row < l->rows; row++) {
-            float *h = states + row * l->width;
+            float *h = states + row * l->width, *out = out_of(l, row, t);
 #pragma omp simd
-            for (size_t j = 0; j < l->size; j++) h[j] = relu ? (h[j] <= 0.0f ? 0.0f : h[j]) : hyperbolic_tangent(h[j]);
+            for (size_t j = 0; j < l->size; j++) {
+                h[j] = relu ? (h[j] <= 0.0f ? 0.0f : h[j]) : hyperbolic_tangent(h[j]);
+                out[j] = h[j];
+            }
         }
     }
 }
@@ -153,7 +159,8 @@ INLINE void rnn_backward(const loop *l, const int relu) {
     clear(l->carried, step);
     for (size_t t = l->steps; t-- > 0;) {
         float *before = l->before + t % l->room * step;
-        add_to(l->carried, l->upon + t * step, step);
+        for (size_t row = 0; row < l->rows; row++)
+            add_to(l->carried + row * l->size, l->upon + (row * l->steps + t) * l->size, l->size);
         for (size_t row = 0; row < l->rows; row++) {
             const float *h = l->seen + ((t + 1) * l->rows + row) * l->width, *dh = l->carried + row * size;
             float *d = before + row * size;
@@ -179,11 +186,12 @@ EXPORT void lstm_forward(const loop *l) {
         for (size_t row = 0; row < l->rows; row++) {
             float *i = gates + row * 4 * size, *f = i + size, *g = f + size, *o = g + size;
             float *c = l->cells + t * step + row * size, *h = l->seen + ((t + 1) * l->rows + row) * l->width;
+            float *out = out_of(l, row, t);
 #pragma omp simd
             for (size_t j = 0; j < size; j++) {
                 i[j] = sigmoid(i[j]), f[j] = sigmoid(f[j]), g[j] = hyperbolic_tangent(g[j]), o[j] = sigmoid(o[j]);
                 c[step + j] = f[j] * c[j] + i[j] * g[j];
-                h[j] = o[j] * hyperbolic_tangent(c[step + j]);
+                out[j] = h[j] = o[j] * hyperbolic_tangent(c[step + j]);
             }
         }
     }
@@ -195,7 +203,8 @@ EXPORT void lstm_backward(const loop *l) {
     clear(l->carried_cells, step);
     for (size_t t = l->steps; t-- > 0;) {
         float *before = l->before + t % l->room * 4 * step;
-        add_to(l->carried, l->upon + t * step, step);
+        for (size_t row = 0; row < l->rows; row++)
+            add_to(l->carried + row * l->size, l->upon + (row * l->steps + t) * l->size, l->size);
         if (l->upon_cells) add_to(l->carried_cells, l->upon_cells + t * step, step);
         for (size_t row = 0; row < l->rows; row++) {
             const float *i = l->gates + (t * l->rows + row) * 4 * size, *f = i + size, *g = f + size, *o = g + size;
@@ -229,11 +238,12 @@ EXPORT void gru_forward(const loop *l) {
         for (size_t row = 0; row < l->rows; row++) {
             float *m = gates + row * 4 * size, *r = m + size, *z = r + size, *n = z + size;
             float *h = l->seen + (t * l->rows + row) * l->width, *after = h + l->rows * l->width;
+            float *out = out_of(l, row, t);
 #pragma omp simd
             for (size_t j = 0; j < size; j++) {
                 r[j] = sigmoid(r[j]), z[j] = sigmoid(z[j]);
                 n[j] = hyperbolic_tangent(n[j] + r[j] * m[j]);
-                after[j] = n[j] + z[j] * (h[j] - n[j]);
+                out[j] = after[j] = n[j] + z[j] * (h[j] - n[j]);
             }
         }
     }
@@ -244,7 +254,8 @@ EXPORT void gru_backward(const loop *l) {
     clear(l->carried, step);
     for (size_t t = l->steps; t-- > 0;) {
         float *before = l->before + t % l->room * 4 * step;
-        add_to(l->carried, l->upon + t * step, step);
+        for (size_t row = 0; row < l->rows; row++)
+            add_to(l->carried + row * l->size, l->upon + (row * l->steps + t) * l->size, l->size);
         for (size_t row = 0; row < l->rows; row++) {
             const float *m = l->gates + (t * l->rows + row) * 4 * size, *r = m + size, *z = r + size, *n = z + size;
             const float *h = l->seen + (t * l->rows + row) * l->width;

@@ -47,8 +47,8 @@ def recur(kernel: nn.RNNBase, x: Tensor, state: State) -> tuple[Tensor, ...]:
     empty = x.new_zeros(x.shape[0], size)
     given = (empty, empty) if state is None else state if isinstance(state, tuple) else (state,)
     start = [F.pad(part, (0, extra)) for part in given[: 2 if cell == "lstm" else 1]]
-    after: tuple[Tensor, ...] = _Recurrence.apply(cell, x, _matrix(kernel, extra), *start)  # type: ignore[no-untyped-call]
-    return tuple(part[..., :size].transpose(0, 1) for part in after)
+    out, *cells = _Recurrence.apply(cell, x, _matrix(kernel, extra), *start)  # type: ignore[no-untyped-call]
+    return tuple(part[..., :size] for part in (out, *(part.transpose(0, 1) for part in cells)))
 
 
 def _matrix(kernel: nn.RNNBase, extra: int) -> Tensor:
@@ -66,24 +66,27 @@ def _matrix(kernel: nn.RNNBase, extra: int) -> Tensor:
 
 
 class _Recurrence(torch.autograd.Function):
-    """From inputs (batch, time, input_size), parameters and the state carried in to all states, time first."""
+    """From inputs (batch, time, input_size), parameters and the state carried in to all states (batch, time, size).
+
+    An LSTM's cells come time first, as backward needs them: not to be changed in place, which autograd would refuse.
+    """
 
     @staticmethod
     def forward(ctx: Any, cell: str, x: Tensor, w: Tensor, *start: Tensor) -> tuple[Tensor, ...]:
         steps, (rows, size), depth = x.shape[1], start[0].shape, w.shape[1]
         w = F.pad(w, (0, -depth % _PANEL))
-        seen = x.new_zeros(steps + 1, rows, w.shape[1])
-        seen[0, :, :size], seen[:-1, :, size], seen[:-1, :, size + 1 : depth] = start[0], 1.0, x.transpose(0, 1)
+        seen = x.new_empty(steps + 1, rows, w.shape[1])
+        seen[0, :, :size], seen[:, :, size], seen[:, :, depth:] = start[0], 1.0, 0.0
+        seen[:-1, :, size + 1 : depth] = x.transpose(0, 1)
         cells = torch.cat([start[1], x.new_empty(steps * rows, size)]).unflatten(0, (-1, rows)) if start[1:] else None
-        room = steps if any(ctx.needs_input_grad) else 1
+        out, room = x.new_empty(rows, steps, size), steps if any(ctx.needs_input_grad) else 1
         gates = x.new_empty(room, rows, len(w)) if len(w) > size else None
         ctx.sizes = {"steps": steps, "rows": rows, "size": size, "depth": depth, "width": w.shape[1]}
-        _run(f"{cell}_forward", **ctx.sizes, room=room, w=_panels(w.t()), seen=seen, cells=cells, gates=gates)
+        _run(f"{cell}_forward", **ctx.sizes, room=room, w=_panels(w.t()), seen=seen, cells=cells, gates=gates, out=out)
         ctx.save_for_backward(w, seen, cells, gates)
         ctx.cell = cell
         ctx.set_materialize_grads(False)  # mostly nobody asks for the gradient upon cells
-        # Copies, which may be changed in place: backward needs its own.
-        return tuple(part[1:, :, :size].clone() for part in (seen, cells) if part is not None)
+        return (out,) if cells is None else (out, cells[1:])
 
     @staticmethod
     @once_differentiable
@@ -96,7 +99,7 @@ class _Recurrence(torch.autograd.Function):
         _run(
             f"{ctx.cell}_backward", **ctx.sizes, room=len(before), together=together,
             w=_panels(w[: 3 * size if ctx.cell == "gru" else None, :size]), seen=seen, cells=cells, gates=gates,
-            upon=w.new_zeros(steps, rows, size) if upon is None else upon.contiguous(),
+            upon=w.new_zeros(rows, steps, size) if upon is None else upon.contiguous(),
             upon_cells=None if upon_cells is None else upon_cells.contiguous(),
             before=before, carried=carried[0], carried_cells=carried[-1], upon_w=upon_w,
         )  # fmt: skip
@@ -110,7 +113,7 @@ class _Loop(ctypes.Structure):
     sizes = ("steps", "rows", "size", "depth", "width", "room", "together")
     arrays = (
         *("w", "seen", "cells", "gates"),
-        *("upon", "upon_cells", "before", "carried", "carried_cells", "upon_w"),
+        *("out", "upon", "upon_cells", "before", "carried", "carried_cells", "upon_w"),
     )
     _fields_ = [*((name, ctypes.c_size_t) for name in sizes), *((name, ctypes.c_void_p) for name in arrays)]  # noqa: RUF012
 
