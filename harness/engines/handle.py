@@ -23,6 +23,13 @@ _ROOM_TO_GROW = 2**30
 it, and a new worker costs a fifth of a second, whereas a leak would end in an innocent run's memory error."""
 
 
+def _work(*arguments: Any) -> None:
+    """Imported in the worker, where it has been: the driver needs no Lightning."""
+    from harness.engines.worker import work
+
+    work(*arguments)
+
+
 @dataclass
 class Handle:
     """One worker process, and what it is at."""
@@ -38,14 +45,12 @@ class Handle:
     @classmethod
     def hire(cls, device: str, visible: str | None, memory: int | None) -> Handle:
         """Starts a worker; `visible` and `memory` as in `harness.engines.worker.work`."""
-        from harness.engines.worker import work
-
         ours, theirs = multiprocessing.Pipe()
         descriptor, log = tempfile.mkstemp(prefix="harness-worker-", suffix=".log")
         os.close(descriptor)
         room = min(_ROOM_TO_GROW, memory // 4) if memory else _ROOM_TO_GROW
         process = multiprocessing.get_context("forkserver").Process(
-            target=work, args=(theirs, device, visible, log, memory, room), daemon=True
+            target=_work, args=(theirs, device, visible, log, memory, room), daemon=True
         )
         process.start()
         theirs.close()
