@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.report import Results
 from harness.summary import summarise
 
-from . import _figures, _speed, _svg, _tuning
+from . import _figures, _speed_figures, _svg, _tuning
 from ._learning import learning_curves
 
 
@@ -17,5 +17,5 @@ def write(results: Results, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     with _svg.style():
         drawn = _figures.figures(summarise(results), learning_curves(results.records))
-        beside = chain(_speed.figures(results.speeds), _tuning.figures(results.searches))
+        beside = chain(_speed_figures.figures(results.speeds), _tuning.figures(results.searches))
         return [path for one in chain(drawn, beside) for path in _svg.save(one, folder)]

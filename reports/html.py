@@ -18,7 +18,7 @@ from harness import verdict
 from harness.report import Results
 from harness.summary import Summary, TaskSummary, summarise
 
-from . import _figures, _references, _settings, _speed, _svg, _tables, _tuning
+from . import _figures, _references, _settings, _speed, _speed_figures, _svg, _tables, _tuning
 from ._files import write as write_file
 from ._learning import Learning, learning_curves
 from ._tables import Table
@@ -56,7 +56,7 @@ def page(results: Results) -> str:
     learning = learning_curves(results.records)
     with _svg.page_style():
         drawn = {one.name: _inline(one) for one in _figures.figures(summary, learning)}
-        speed = [_inline(one) for one in _speed.figures(results.speeds)]
+        speed = [_inline(one) for one in _speed_figures.figures(results.speeds)]
         tuning = [_inline(one) for one in _tuning.figures(results.searches)]
     sections = [_section(task, index, drawn, learning[task.label]) for index, task in enumerate(summary.tasks)]
     environment = Environment(
