@@ -115,7 +115,7 @@ class _Loop(ctypes.Structure):
         *("w", "seen", "cells", "gates"),
         *("out", "upon", "upon_cells", "before", "carried", "carried_cells", "upon_w"),
     )
-    _fields_ = [*((name, ctypes.c_size_t) for name in sizes), *((name, ctypes.c_void_p) for name in arrays)]  # noqa: RUF012
+    _fields_ = [*((name, ctypes.c_size_t) for name in sizes), *((name, ctypes.c_void_p) for name in arrays)]
 
 
 def _run(name: str, **fields: int | Tensor | None) -> None:

@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
@@ -20,6 +20,7 @@ from multiprocessing.connection import wait
 from harness.engines import Listener
 from harness.engines.handle import Handle
 from harness.engines.parent import DRIVER
+from harness.engines.turns import Turns
 from harness.interrupt import held_back
 from harness.record import Record
 from harness.spec import RunSpec
@@ -69,7 +70,7 @@ class Local:
     ) -> None:
         warm_up()
         self.device, self.jobs, self.slots, self.timeout, self.memory = device, jobs, slots, timeout, memory
-        self.waiting: deque[str] = deque()
+        self.waiting = Turns()
         self.specs: dict[str, RunSpec] = {}
         self.workers: dict[int, Handle] = {}  # by slot
         self.ended: list[tuple[str, Record]] = []  # not handed back yet
@@ -81,7 +82,7 @@ class Local:
 
     def submit(self, key: str, spec: RunSpec) -> None:
         self.specs[key] = spec
-        self.waiting.append(key)
+        self.waiting.add(key, spec)
 
     def collect(self, listener: Listener) -> list[tuple[str, Record]]:
         while not self.ended:
@@ -114,7 +115,7 @@ class Local:
     def _give(self, slot: int, listener: Listener) -> None:
         """Hands the next run that is ours to the worker of a slot."""
         while self.waiting:
-            key = self.waiting.popleft()
+            key = self.waiting.next()
             if listener.claim(key):
                 worker = self.workers.get(slot) or self._hire(slot)
                 worker.give(key, self.specs[key].to_json())
@@ -147,6 +148,7 @@ class Local:
             elif kind == "progress":
                 listener.progressed(key, content)
             else:
+                self.waiting.took(content.spec, content.seconds)
                 self.ended.append((key, _blamed(content)))
 
     def _patience(self) -> float | None:
@@ -181,7 +183,7 @@ class Local:
         """Ends a worker for good; what it had not begun yet waits again."""
         worker = self.workers.pop(slot)
         worker.end()
-        self.waiting.extendleft(reversed(worker.assigned))
+        self.waiting.add_first((key, self.specs[key]) for key in worker.assigned)
 
     def _dismiss(self) -> None:
         """Ends all workers; of runs that are interrupted by it, what they have found so far is kept."""
