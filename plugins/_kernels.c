@@ -55,10 +55,11 @@ INLINE void product(const int add, size_t rows, size_t depth, size_t columns, ma
     }
 }
 
-/* e^x, to 2 units in the last place, for |x| up to 87 and as at 87 beyond. No branch: loops over it are vectorised. */
-INLINE float exponential(float x) {
-    x = x > 87.0f ? 87.0f : x;
-    x = x < -87.0f ? -87.0f : x;
+/* e^x = scale (1 + rest), with scale a power of 2 and rest near 0, for |x| up to 87. No branch: loops over what is made of
+   it are vectorised. NaN stays NaN. */
+typedef struct { float scale, rest; } parts;
+
+INLINE parts exponential(float x) {
     const float rounder = 12582912.0f; /* 1.5 * 2^23: adding it rounds to a whole number, in the last bits */
     bits n = {x * 1.44269504f + rounder};
     float whole = n.f - rounder;
@@ -69,24 +70,28 @@ INLINE float exponential(float x) {
     p = p * r + 4.1665795894e-2f;
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1.0f;
-    bits power = {.i = (n.i + 127) << 23}; /* 2^n: the rounder's own bits leave to the left */
-    return p * power.f;
+    bits scale = {.i = (n.i + 127) << 23}; /* 2^n: the rounder's own bits leave to the left */
+    return (parts){scale.f, p * r * r + r};
 }
 
-INLINE float sigmoid(float x) { return 1.0f / (1.0f + exponential(-x)); }
+INLINE float sigmoid(float x) {
+    x = -87.0f > x ? -87.0f : x;
+    x = 87.0f < x ? 87.0f : x;
+    parts e = exponential(-x);
+    return 1.0f / (1.0f + (e.scale * e.rest + e.scale));
+}
 
+/* By e^2|x| - 1, which keeps its digits near 0. */
 INLINE float hyperbolic_tangent(float x) {
-    float square = x * x, size = x < 0.0f ? -x : x;
-    float p = -5.70498872745e-3f;
-    p = p * square + 2.06390887954e-2f;
-    p = p * square - 5.37397155531e-2f;
-    p = p * square + 1.33314422036e-1f;
-    p = p * square - 3.33332819422e-1f;
-    float near = p * square * x + x;
-    float far = 1.0f - 2.0f / (exponential(2.0f * size) + 1.0f);
-    far = x < 0.0f ? -far : far;
-    return size < 0.625f ? near : far; /* the one loses digits where the other has them */
+    bits of = {x};
+    const unsigned sign = of.i & 0x80000000u;
+    of.i ^= sign;
+    float twice = 20.0f < 2.0f * of.f ? 20.0f : 2.0f * of.f; /* from where on it is 1 */
+    parts e = exponential(twice);
+    float less_one = e.scale * e.rest + (e.scale - 1.0f);
+    bits result = {less_one / (less_one + 2.0f)};
+    result.i |= sign;
+    return result.f;
 }
 
 /* Arrays lie time first but for those that others see: `out` and `upon`. */

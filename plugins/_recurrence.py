@@ -78,7 +78,9 @@ class _Recurrence(torch.autograd.Function):
         seen = x.new_empty(steps + 1, rows, w.shape[1])
         seen[0, :, :size], seen[:, :, size], seen[:, :, depth:] = start[0], 1.0, 0.0
         seen[:-1, :, size + 1 : depth] = x.transpose(0, 1)
-        cells = torch.cat([start[1], x.new_empty(steps * rows, size)]).unflatten(0, (-1, rows)) if start[1:] else None
+        cells = x.new_empty(steps + 1, rows, size) if start[1:] else None
+        if cells is not None:
+            cells[0] = start[1]
         out, room = x.new_empty(rows, steps, size), steps if any(ctx.needs_input_grad) else 1
         gates = x.new_empty(room, rows, len(w)) if len(w) > size else None
         ctx.sizes = {"steps": steps, "rows": rows, "size": size, "depth": depth, "width": w.shape[1]}
