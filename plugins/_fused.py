@@ -8,7 +8,8 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from harness.architecture import State
 
-from . import _recurrence
+from ._compiled import applies
+from ._recurrence import recur
 
 
 def run_fused(kernel: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
@@ -18,8 +19,8 @@ def run_fused(kernel: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | Non
     """
     if lengths is not None and int(lengths.min()) == x.shape[1]:
         lengths = None
-    if _recurrence.applies(kernel, x):
-        return _ended(_recurrence.recur(kernel, x, state), lengths)
+    if applies(x, *kernel.parameters()):
+        return _ended(recur(kernel, x, state), lengths)
     if lengths is not None and isinstance(kernel, nn.LSTM):
         return _run_packed(kernel, x, _layer_first(state), lengths)
     out, after = kernel(x, _layer_first(state))

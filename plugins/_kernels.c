@@ -1,8 +1,9 @@
-/* The time loops of a simple RNN, an LSTM and a GRU, forward and backward, in single precision on one thread.
+/* The time loops of a simple RNN, an LSTM, a GRU and a linear recurrence, forward and backward, in single precision on
+   one thread. `_recurrence.py` and `_scan.py` call them.
 
    What a product with the parameters sees at a step lies in one row: the state before it, a one for the biases, the
    inputs, zeros up to a multiple of 16. The parameters are one matrix likewise, all gates one after another, and its
-   gradient comes out of one product. `plugins/_recurrence.py` lays all of it out. */
+   gradient comes out of one product. */
 
 #include <stddef.h>
 
@@ -281,3 +282,80 @@ EXPORT void gru_backward(const loop *l) {
         gather(l, t, 4, 3 * size, size, size);
     }
 }
+
+/* h_t = a_t h_{t-1} + b_t, each number alone. Arrays are (rows, steps, size), complex numbers being two floats. */
+typedef struct {
+    size_t steps, rows, size; /* size: floats */
+    size_t each;              /* 1: a as b; 0: a (size) is the same at each step */
+    const float *a, *b;
+    const float *start; /* (rows, size) */
+    float *h;
+    const float *upon;       /* gradients upon all h */
+    float *upon_a, *upon_b;  /* where a is the same at each step `upon_a` is (rows, size) */
+} scan;
+
+INLINE void scan_forward(const scan *s, const int complex_numbers) {
+    for (size_t row = 0; row < s->rows; row++) {
+        const float *before = s->start + row * s->size;
+        for (size_t t = 0; t < s->steps; t++) {
+            const size_t at = (row * s->steps + t) * s->size;
+            const float *a = s->a + (s->each ? at : 0), *b = s->b + at;
+            float *h = s->h + at;
+            if (complex_numbers) {
+#pragma omp simd
+                for (size_t j = 0; j < s->size; j += 2) {
+                    h[j] = a[j] * before[j] - a[j + 1] * before[j + 1] + b[j];
+                    h[j + 1] = a[j] * before[j + 1] + a[j + 1] * before[j] + b[j + 1];
+                }
+            } else {
+#pragma omp simd
+                for (size_t j = 0; j < s->size; j++) h[j] = a[j] * before[j] + b[j];
+            }
+            before = h;
+        }
+    }
+}
+
+/* What arrives at b_t is c = upon_t + conj(a_{t+1}) times what arrives at b_{t+1}; at a_t, c conj(h_{t-1}). */
+INLINE void scan_back(const int complex_numbers, const int last, const int add, size_t size, const float *upon,
+                      const float *a, const float *after, const float *before, float *c, float *d) {
+    if (complex_numbers) {
+#pragma omp simd
+        for (size_t j = 0; j < size; j += 2) {
+            float re = upon[j], im = upon[j + 1];
+            if (!last) re += a[j] * after[j] + a[j + 1] * after[j + 1];
+            if (!last) im += a[j] * after[j + 1] - a[j + 1] * after[j];
+            c[j] = re, c[j + 1] = im;
+            d[j] = (add ? d[j] : 0.0f) + re * before[j] + im * before[j + 1];
+            d[j + 1] = (add ? d[j + 1] : 0.0f) + im * before[j] - re * before[j + 1];
+        }
+    } else {
+#pragma omp simd
+        for (size_t j = 0; j < size; j++) {
+            c[j] = last ? upon[j] : upon[j] + a[j] * after[j];
+            d[j] = (add ? d[j] : 0.0f) + c[j] * before[j];
+        }
+    }
+}
+
+INLINE void scan_backward(const scan *s, const int complex_numbers) {
+    const size_t size = s->size;
+    for (size_t row = 0; row < s->rows; row++)
+        for (size_t t = s->steps; t-- > 0;) {
+            const size_t at = (row * s->steps + t) * size;
+            const float *before = t ? s->h + at - size : s->start + row * size, *upon = s->upon + at;
+            float *c = s->upon_b + at, *d = s->upon_a + at;
+            if (!s->each) d = s->upon_a + row * size;
+            if (t + 1 == s->steps)
+                scan_back(complex_numbers, 1, 0, size, upon, NULL, NULL, before, c, d);
+            else if (s->each)
+                scan_back(complex_numbers, 0, 0, size, upon, s->a + at + size, c + size, before, c, d);
+            else
+                scan_back(complex_numbers, 0, 1, size, upon, s->a, c + size, before, c, d);
+        }
+}
+
+EXPORT void real_scan_forward(const scan *s) { scan_forward(s, 0); }
+EXPORT void real_scan_backward(const scan *s) { scan_backward(s, 0); }
+EXPORT void complex_scan_forward(const scan *s) { scan_forward(s, 1); }
+EXPORT void complex_scan_backward(const scan *s) { scan_backward(s, 1); }

@@ -1,16 +1,11 @@
 """RNN, LSTM and GRU on one CPU thread, by the time loops of `_kernels.c`.
 
-The same functions as nn.RNN, nn.LSTM and nn.GRU but for rounding, in single precision and without second derivatives.
-Installing the harness compiles the loops where there is a C compiler; where there is none, and with more threads than
-one, torch's own kernels do the work.
+The same functions as nn.RNN, nn.LSTM and nn.GRU but for rounding, without second derivatives.
 """
 
 from __future__ import annotations
 
 import ctypes
-from functools import cache
-from importlib.machinery import EXTENSION_SUFFIXES
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,24 +15,10 @@ from torch.autograd.function import once_differentiable
 
 from harness.architecture import State
 
+from ._compiled import call, layout
+
 _PANEL = 16  # columns that the loops take together: sizes are multiples of it
 _TOGETHER = 64  # rows, of one step or of several, whose gradients upon the parameters are added up together
-
-
-@cache
-def library() -> ctypes.CDLL | None:
-    """The compiled loops, or None where the installation found no compiler."""
-    here = Path(__file__).parent
-    built = [file for suffix in EXTENSION_SUFFIXES if (file := here / f"_kernels{suffix}").is_file()]
-    return ctypes.CDLL(str(built[0])) if built else None
-
-
-def applies(kernel: nn.RNNBase, x: Tensor) -> bool:
-    """Whether `recur` may stand in for the kernel; oneDNN's switch says whether fused kernels are wanted on a CPU."""
-    plain = x.device.type == "cpu" and x.dtype == kernel.weight_hh_l0.dtype == torch.float32
-    wanted = torch.backends.mkldnn.enabled and not torch.is_autocast_enabled("cpu")
-    ready = torch.get_num_threads() == 1 and library() is not None and not torch.compiler.is_compiling()
-    return plain and wanted and ready
 
 
 def recur(kernel: nn.RNNBase, x: Tensor, state: State) -> tuple[Tensor, ...]:
@@ -84,7 +65,8 @@ class _Recurrence(torch.autograd.Function):
         out, room = x.new_empty(rows, steps, size), steps if any(ctx.needs_input_grad) else 1
         gates = x.new_empty(room, rows, len(w)) if len(w) > size else None
         ctx.sizes = {"steps": steps, "rows": rows, "size": size, "depth": depth, "width": w.shape[1]}
-        _run(f"{cell}_forward", **ctx.sizes, room=room, w=_panels(w.t()), seen=seen, cells=cells, gates=gates, out=out)
+        arrays = {"w": _panels(w.t()), "seen": seen, "cells": cells, "gates": gates, "out": out}
+        call(f"{cell}_forward", _Loop, **ctx.sizes, room=room, **arrays)
         ctx.save_for_backward(w, seen, cells, gates)
         ctx.cell = cell
         ctx.set_materialize_grads(False)  # mostly nobody asks for the gradient upon cells
@@ -98,8 +80,8 @@ class _Recurrence(torch.autograd.Function):
         together = -(-_TOGETHER // rows)
         before = w.new_empty(steps if ctx.needs_input_grad[1] else together, rows, len(w))
         carried, upon_w = [w.new_empty(rows, size) for _ in ctx.needs_input_grad[3:]], torch.zeros_like(w)
-        _run(
-            f"{ctx.cell}_backward", **ctx.sizes, room=len(before), together=together,
+        call(
+            f"{ctx.cell}_backward", _Loop, **ctx.sizes, room=len(before), together=together,
             w=_panels(w[: 3 * size if ctx.cell == "gru" else None, :size]), seen=seen, cells=cells, gates=gates,
             upon=w.new_zeros(rows, steps, size) if upon is None else upon.contiguous(),
             upon_cells=None if upon_cells is None else upon_cells.contiguous(),
@@ -112,17 +94,10 @@ class _Recurrence(torch.autograd.Function):
 class _Loop(ctypes.Structure):
     """`loop` of `_kernels.c`."""
 
-    sizes = ("steps", "rows", "size", "depth", "width", "room", "together")
-    arrays = (
-        *("w", "seen", "cells", "gates"),
-        *("out", "upon", "upon_cells", "before", "carried", "carried_cells", "upon_w"),
+    _fields_ = layout(
+        "steps rows size depth width room together",
+        "w seen cells gates out upon upon_cells before carried carried_cells upon_w",
     )
-    _fields_ = [*((name, ctypes.c_size_t) for name in sizes), *((name, ctypes.c_void_p) for name in arrays)]
-
-
-def _run(name: str, **fields: int | Tensor | None) -> None:
-    values = {field: part.data_ptr() if isinstance(part, Tensor) else part for field, part in fields.items()}
-    getattr(library(), name)(ctypes.byref(_Loop(**values)))
 
 
 def _panels(matrix: Tensor) -> Tensor:

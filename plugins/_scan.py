@@ -4,16 +4,19 @@ Where no coefficient depends on a state a sequence can be cut into chunks that a
 chunk makes of any state before it is a product and a sum, and only these few are chained (Blelloch 1990, Prefix Sums
 and Their Applications). That saves steps and costs more than twice the arithmetic, so on a CPU it pays where a step is
 small; elsewhere there is one chunk, which is a plain loop. Either way the backward pass is a recurrence of the same
-kind, instead of a graph of thousands of operations.
+kind, instead of a graph of thousands of operations. On a CPU a compiled loop does it all where there is one.
 """
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from ._compiled import applies, call, layout
 
 _SMALL = 1024  # numbers in one step, up to which a call to torch costs a CPU more than the arithmetic
 
@@ -21,11 +24,13 @@ _SMALL = 1024  # numbers in one step, up to which a call to torch costs a CPU mo
 def scan(a: Tensor, b: Tensor, start: Tensor) -> Tensor:
     """All h_t for a and b of shape (batch, time, width) and h_{-1} = start of shape (batch, width), real or complex.
 
-    Nothing is divided by `a`, so coefficients of 0 and long products are as exact as in a loop. Computes in 32 bits at
-    least, whatever it is given.
+    An `a` of shape (width,) is the same at each step. Nothing is divided by `a`, so coefficients of 0 and long products
+    are as exact as in a loop. Computes in 32 bits at least, whatever it is given.
     """
     kind = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
-    h: Tensor = _Scan.apply(a.to(kind), b.to(kind), start.to(kind))  # type: ignore[no-untyped-call]
+    a, b, start = a.to(kind), b.to(kind), start.to(kind)
+    kernel = _CompiledScan if applies(a, b, start) else _Scan
+    h: Tensor = kernel.apply(a if kernel is _CompiledScan else a.expand_as(b), b, start)  # type: ignore[no-untyped-call]
     return h
 
 
@@ -35,6 +40,41 @@ def at_last_step(h: Tensor, lengths: Tensor | None) -> Tensor:
         return h[:, -1]
     rows = torch.arange(len(h), device=h.device)
     return h[rows, lengths.to(h.device) - 1]
+
+
+class _CompiledScan(torch.autograd.Function):
+    """The same as `_Scan`, in one pass over the arrays each way."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor, start: Tensor) -> Tensor:
+        a, b, start = (part.resolve_conj().contiguous() for part in (a, b, start))
+        h = torch.empty_like(b)
+        _call("forward", a, b=b, start=start, h=h)
+        ctx.save_for_backward(a, start, h)
+        return h
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        a, start, h = ctx.saved_tensors
+        grad_a, grad_b = torch.empty_like(h if a.dim() == 3 else start), torch.empty_like(h)
+        upon = grad.resolve_conj().contiguous()
+        _call("backward", a, start=start, h=h, upon=upon, upon_a=grad_a, upon_b=grad_b)
+        first = a[:, 0] if a.dim() == 3 else a
+        return grad_a if a.dim() == 3 else grad_a.sum(dim=0), grad_b, grad_b[:, 0] * first.conj()
+
+
+class _Layout(ctypes.Structure):
+    """`scan` of `_kernels.c`."""
+
+    _fields_ = layout("steps rows size each", "a b start h upon upon_a upon_b")
+
+
+def _call(way: str, a: Tensor, h: Tensor, **arrays: Tensor) -> None:
+    rows, steps, width = h.shape
+    kind, floats = ("complex", 2) if h.is_complex() else ("real", 1)
+    sizes = {"steps": steps, "rows": rows, "size": width * floats, "each": int(a.dim() == 3)}
+    call(f"{kind}_scan_{way}", _Layout, **sizes, a=a, h=h, **arrays)
 
 
 class _Scan(torch.autograd.Function):

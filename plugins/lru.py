@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from harness.architecture import Architecture, State
 from harness.space import Float, SearchSpace
 
+from ._inputs import product
 from ._scan import at_last_step, scan
 
 
@@ -62,17 +63,19 @@ class LRU(Architecture):
 
     def forward(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         h = self._states(x, state)
-        out = F.gelu(self.leave(torch.view_as_real(h).flatten(2).to(x.dtype)) + self.direct(x))
+        out = F.gelu(
+            self.leave(torch.view_as_real(h).flatten(2).to(x.dtype)) + product(x, self.direct.weight, self.direct.bias)
+        )
         return out, at_last_step(h, lengths)
 
     def _states(self, x: Tensor, state: State) -> Tensor:
         """All states, complex of shape (batch, time, hidden_size), in 32 bits at least."""
         kind = torch.promote_types(x.dtype, torch.float32)
         nu, theta = self.nu.to(kind).exp(), self.theta.to(kind).exp()
-        into = F.linear(x, self.enter.weight * self.gain.exp().repeat_interleave(2).unsqueeze(1))
+        into = product(x, self.enter.weight * self.gain.exp().repeat_interleave(2).unsqueeze(1))
         b = torch.view_as_complex(into.to(kind).reshape(*x.shape[:2], -1, 2))
         start = b.new_zeros(b.shape[0], b.shape[2]) if state is None else state
-        return scan(torch.polar((-nu).exp(), theta).expand_as(b), b, start)
+        return scan(torch.polar((-nu).exp(), theta), b, start)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         slow = [self.nu, self.theta, self.gain]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from harness.architecture import Architecture, State
 from harness.space import Choice, Float, SearchSpace
 
+from ._inputs import product
 from ._scan import at_last_step, scan
 
 
@@ -33,7 +34,8 @@ class MinGRU(Architecture):
 
     def forward(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         start = x.new_zeros(x.shape[0], self.hidden_size) if state is None else state
-        gate, candidate = torch.sigmoid(self.gate(x)), self.candidate(x)
+        gate, candidate = (product(x, layer.weight, layer.bias) for layer in (self.gate, self.candidate))
+        gate = torch.sigmoid(gate)
         if self.positive:
             candidate = torch.where(candidate >= 0, candidate + 0.5, torch.sigmoid(candidate))
         h = scan(1 - gate, gate * candidate, start)
