@@ -2,8 +2,8 @@
 
 A step is what the harness trains with: forward, loss at the last step, backward, clipping, Adam; one thread, denormals
 flushed. The architectures take turns, so that a change of the machine's speed meets all alike, and the ratio printed
-is the median of the rounds' ratios. On a CPU a gru is computed step by step, and each of its steps is several
-calls: the ratio compares kernels, not ideas. Below it, the scan alone and the same by doubling (Hillis & Steele 1986).
+is the median of the rounds' ratios. All three are compiled loops where there was a C compiler: the ratio compares
+kernels, not ideas. Below it, the scan alone and the same by doubling (Hillis & Steele 1986).
 
     python benchmarks/scan.py                       # T=1000, batch 32, hidden 128
     python benchmarks/scan.py --length 100 --arch mingru,lru,lstm,transformer

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-SOURCE = "0"
+SOURCE = "63164e07be6cac09"
 """The beginning of the SHA-256 of `_kernels.c`: who changes it changes this, and with it the plugins' fingerprints."""
 
 

@@ -28,7 +28,7 @@ def recur(kernel: nn.RNNBase, x: Tensor, state: State) -> tuple[Tensor, ...]:
     empty = x.new_zeros(x.shape[0], size)
     given = (empty, empty) if state is None else state if isinstance(state, tuple) else (state,)
     start = [F.pad(part, (0, extra)) for part in given[: 2 if cell == "lstm" else 1]]
-    out, *cells = _Recurrence.apply(cell, x, _matrix(kernel, extra), *start)  # type: ignore[no-untyped-call]
+    out, *cells = _CompiledRecurrence.apply(cell, x, _matrix(kernel, extra), *start)  # type: ignore[no-untyped-call]
     return tuple(part[..., :size] for part in (out, *(part.transpose(0, 1) for part in cells)))
 
 
@@ -46,7 +46,7 @@ def _matrix(kernel: nn.RNNBase, extra: int) -> Tensor:
     return F.pad(torch.cat(columns, dim=2), (0, 0, 0, extra)).flatten(0, 1)
 
 
-class _Recurrence(torch.autograd.Function):
+class _CompiledRecurrence(torch.autograd.Function):
     """From inputs (batch, time, input_size), parameters and the state carried in to all states (batch, time, size).
 
     An LSTM's cells come time first, as backward needs them: not to be changed in place, which autograd would refuse.

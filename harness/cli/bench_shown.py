@@ -15,8 +15,8 @@ from harness.speed.request import PASSES
 from harness.speed.row import Row
 
 _KERNELS = (
-    "A table of kernels, not of architectures: on the CPU torch fuses the LSTM only, and computes the GRU, the RNN and "
-    "everybody's own cells step by step."
+    "A table of kernels, not of architectures: on a CPU some are loops in one piece, others many small operations, as "
+    "the column says; a cell written step by step is the latter."
 )
 _BUSY = 1.2  # times the CPU time
 

@@ -30,7 +30,12 @@ from harness.speed.memory import limit_memory, peak
 from harness.speed.request import PASSES, Request
 from harness.speed.work import Work
 
-_KERNELS = {"mkldnn_rnn_layer": "oneDNN, fused", "_cudnn_rnn": "cuDNN, fused", "_flash_attention": "flash attention"}
+_KERNELS = {
+    "mkldnn_rnn_layer": "oneDNN, fused",
+    "_cudnn_rnn": "cuDNN, fused",
+    "_flash_attention": "flash attention",
+    "_Compiled": "compiled loop",  # of our own plugins: what autograd calls them begins so
+}
 _COUNTED_ROWS = 2  # of a batch: products grow with the batch in proportion
 
 

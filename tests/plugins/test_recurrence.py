@@ -1,103 +1,255 @@
-"""The written-out gradient of RNN and GRU, against torch's own kernels."""
+"""The compiled loops of RNN, LSTM and GRU, against torch's own kernels in double precision."""
 
+import copy
 import importlib
+import warnings
 
 import pytest
 import torch
 from torch import nn
 
-recurrence = importlib.import_module("harness.plugins._recurrence")
+compiled = importlib.import_module("harness.plugins._compiled")
 fused = importlib.import_module("harness.plugins._fused")
+recurrence = importlib.import_module("harness.plugins._recurrence")
+
+pytestmark = pytest.mark.skipif(compiled.library() is None, reason="no C compiler was there at the installation")
 
 KERNELS = {
-    "tanh": lambda: nn.RNN(3, 8, batch_first=True),
-    "relu": lambda: nn.RNN(3, 8, batch_first=True, nonlinearity="relu"),
-    "gru": lambda: nn.GRU(3, 8, batch_first=True),
+    "tanh": lambda inputs, size: nn.RNN(inputs, size, batch_first=True),
+    "relu": lambda inputs, size: nn.RNN(inputs, size, batch_first=True, nonlinearity="relu"),
+    "lstm": lambda inputs, size: nn.LSTM(inputs, size, batch_first=True),
+    "gru": lambda inputs, size: nn.GRU(inputs, size, batch_first=True),
 }
+SIZES = {"a unit": (1, 1), "part of a panel": (3, 10), "a panel": (3, 16), "more than one": (20, 39)}
 
 
 @pytest.fixture(params=KERNELS)
-def kernel(request):
-    torch.manual_seed(0)
-    return KERNELS[request.param]().double()
+def make(request):
+    def make(inputs=3, size=10):
+        torch.manual_seed(0)
+        return KERNELS[request.param](inputs, size)
+
+    return make
 
 
-@pytest.fixture
-def data():
-    generator = torch.Generator().manual_seed(1)
-    return [torch.randn(*shape, generator=generator).double() for shape in ((5, 7, 3), (1, 5, 8), (5, 7, 8), (1, 5, 8))]
+def states(kernel, rows, draw):
+    parts = [draw(rows, kernel.hidden_size) for _ in range(1 + isinstance(kernel, nn.LSTM))]
+    return tuple(parts) if len(parts) > 1 else parts[0]
 
 
-def outcome(run, kernel, data, with_state):
-    """Values, and the gradients of everything, of a sum that weighs every output and the last state."""
-    x, start, of_out, of_last = data
-    x, start = x.clone().requires_grad_(), start.clone().requires_grad_()
+def parts(state):
+    return state if isinstance(state, tuple) else (state,)
+
+
+def of_torch(kernel, x, state, lengths=None):
+    """The same with nothing but torch's kernels, each row alone where lengths differ."""
+    if lengths is None:
+        out, after = kernel(x, None if state is None else _layer_first(state))
+        return out, tuple(part[0] for part in parts(after))
+    outs, afters = [], []
+    for row, length in enumerate(lengths.tolist()):
+        own = None if state is None else _rows(state, row)
+        out, after = of_torch(kernel, x[row : row + 1, :length], own)
+        outs.append(torch.cat([out, out.new_zeros(1, x.shape[1] - length, out.shape[2])], dim=1))
+        afters.append(after)
+    return torch.cat(outs), tuple(torch.cat(part) for part in zip(*afters, strict=True))
+
+
+def _layer_first(state):
+    return tuple(part.unsqueeze(0) for part in state) if isinstance(state, tuple) else state.unsqueeze(0)
+
+
+def _rows(state, row):
+    return tuple(part[row : row + 1] for part in state) if isinstance(state, tuple) else state[row : row + 1]
+
+
+def outcome(run, kernel, x, state, weigh_state=True):
+    """Values, and gradients of everything, of a sum that weighs every output and the last state."""
     kernel.zero_grad()
-    out, last = run(x, start if with_state else None)
-    ((out * of_out).sum() + (last * of_last).sum()).backward()
-    gradients = [x.grad, *([start.grad] if with_state else []), *(p.grad.clone() for p in kernel.parameters())]
-    return [out.detach(), last.detach(), *gradients]
+    x = x.clone().requires_grad_()
+    state = None if state is None else tuple(part.clone().requires_grad_() for part in parts(state))
+    given = state if state is None or len(state) > 1 else state[0]
+    out, after = run(kernel, x, given)
+    values = [out, *(parts(after) if weigh_state else ())]
+    weights = torch.Generator().manual_seed(2)
+    sum((v * torch.randn(v.shape, generator=weights, dtype=torch.double).to(v.dtype)).sum() for v in values).backward()
+    gradients = [x.grad, *(part.grad for part in state or ()), *(p.grad.clone() for p in kernel.parameters())]
+    return [v.detach() for v in values] + gradients
 
 
-@pytest.mark.parametrize("steps", [1, 2, 7])
-@pytest.mark.parametrize("with_state", [False, True])
-def test_values_and_gradients_are_those_of_torchs_kernel(kernel, data, with_state, steps):
-    data = [data[0][:, :steps], data[1], data[2][:, :steps], data[3]]
-    ours = outcome(lambda x, start: recurrence.recur(kernel, x, start), kernel, data, with_state)
-    theirs = outcome(kernel, kernel, data, with_state)
-    torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
+def ours(lengths=None):
+    def run(kernel, x, state):
+        assert compiled.applies(x, *kernel.parameters())
+        return fused.run_fused(kernel, x, state, lengths)
+
+    return run
 
 
-def test_float32_differs_by_rounding_only(kernel, data):
-    kernel, data = kernel.float(), [part.float() for part in data]
-    ours = outcome(lambda x, start: recurrence.recur(kernel, x, start), kernel, data, True)
-    torch.testing.assert_close(ours, outcome(kernel, kernel, data, True), rtol=1e-4, atol=1e-5)
+def assert_as_exact_as_torch(run, kernel, x, state, lengths=None, **how):
+    """To the rounding of single precision, as the double precision of torch's kernels shows it."""
+    exact = copy.deepcopy(kernel).double()
+    wide = None if state is None else tuple(part.double() for part in parts(state))
+    truth = outcome(lambda k, x, s: of_torch(k, x, s, lengths), exact, x.double(), wide, **how)
+    for mine, true in zip(outcome(run, kernel, x, state, **how), truth, strict=True):
+        torch.testing.assert_close(mine.double(), true, rtol=1e-5, atol=1e-6 * float(true.abs().max() + 1))
 
 
-def test_a_frozen_matrix_and_inputs_without_gradient_are_no_trouble(kernel, data):
+@pytest.mark.parametrize("rows", [1, 3, 4, 13, 70], ids="{} rows".format)
+@pytest.mark.parametrize(("inputs", "size"), SIZES.values(), ids=SIZES)
+def test_values_and_gradients_are_those_of_torchs_kernel(make, inputs, size, rows):
+    kernel, draw = make(inputs, size), torch.Generator().manual_seed(1)
+    x = torch.randn(rows, 7, inputs, generator=draw)
+    assert_as_exact_as_torch(ours(), kernel, x, states(kernel, rows, lambda *s: torch.randn(s, generator=draw)))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 65, 200])
+def test_any_number_of_steps_from_no_state_is_right(make, steps):
+    kernel = make()
+    x = torch.randn(2, steps, 3, generator=torch.Generator().manual_seed(1))
+    assert_as_exact_as_torch(ours(), kernel, x, None)
+
+
+def test_without_a_gradient_upon_the_state_the_rest_is_the_same(make):
+    kernel = make()
+    x = torch.randn(5, 9, 3, generator=torch.Generator().manual_seed(1))
+    assert_as_exact_as_torch(ours(), kernel, x, None, weigh_state=False)
+
+
+def test_a_gradient_upon_the_last_state_alone_goes_back_through_all_steps(make):
+    kernel, x = make(), torch.randn(4, 6, 3, generator=torch.Generator().manual_seed(1))
+    last = [parts(run(kernel, x, None)[1])[-1] for run in (ours(), of_torch)]  # of an LSTM the cell state
+    mine, theirs = (torch.autograd.grad(one.sum(), list(kernel.parameters())) for one in last)
+    torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_rows_of_unlike_length_end_where_they_end(make):
+    lengths = torch.tensor([6, 1, 4, 3, 6])
+    kernel, draw = make(), torch.Generator().manual_seed(1)
+    x = torch.randn(5, 6, 3, generator=draw)
+    state = states(kernel, 5, lambda *s: torch.randn(s, generator=draw))
+    assert_as_exact_as_torch(ours(lengths), kernel, x, state, lengths)
+
+
+def test_a_row_is_the_same_bit_for_bit_whatever_is_beside_it(make):
+    kernel, x = make(), torch.randn(7, 20, 3)
+    together, _ = fused.run_fused(kernel, x, None, None)
+    for row in range(7):
+        alone, _ = fused.run_fused(kernel, x[row : row + 1], None, None)
+        assert torch.equal(together[row : row + 1], alone)
+
+
+def test_evaluating_gives_the_bits_of_training(make):
+    kernel, x = make(), torch.randn(7, 20, 3)
+    trained = fused.run_fused(kernel, x, None, None)
+    with torch.no_grad():
+        evaluated = fused.run_fused(kernel, x, None, None)
+    assert torch.equal(trained[0], evaluated[0])
+    assert all(torch.equal(a, b) for a, b in zip(parts(trained[1]), parts(evaluated[1]), strict=True))
+
+
+def copied(kernel, x, state):
+    out, after = of_torch(kernel, x, state)
+    return out.clone(), tuple(part.clone() for part in after)
+
+
+def test_outputs_may_be_changed_in_place(make):
+    def doubled(run):
+        def changed(kernel, x, state):
+            out, after = run(kernel, x, state)
+            out *= 2
+            for part in parts(after):
+                part *= 3
+            return out, after
+
+        return changed
+
+    kernel, x = make(), torch.randn(5, 7, 3, generator=torch.Generator().manual_seed(1))
+    mine = outcome(doubled(ours()), kernel, x, None)
+    theirs = outcome(doubled(copied), kernel, x, None)
+    torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_the_state_that_is_handed_in_is_left_alone(make):
+    kernel = make()
+    state = states(kernel, 4, torch.ones)
+    fused.run_fused(kernel, torch.randn(4, 5, 3), state, None)
+    assert all(torch.equal(part, torch.ones(4, 10)) for part in parts(state))
+
+
+def test_a_frozen_matrix_and_inputs_without_gradient_are_no_trouble(make):
+    kernel = make()
     kernel.weight_hh_l0.requires_grad_(False)
-    out, _ = recurrence.recur(kernel, data[0], None)
-    out.sum().backward()
+    fused.run_fused(kernel, torch.randn(5, 7, 3), None, None)[0].sum().backward()
     assert kernel.weight_hh_l0.grad is None
     assert kernel.weight_ih_l0.grad.abs().sum() > 0
 
 
-def test_outputs_may_be_changed_in_place(kernel, data):
-    def changed(run):
-        def doubled(x, start):
-            out, last = run(x, start)
-            out *= 2
-            return out, last
+def test_backward_can_be_asked_for_again(make):
+    kernel, x = make(), torch.randn(5, 7, 3)
+    total = fused.run_fused(kernel, x, None, None)[0].sum()
+    first, again = (torch.autograd.grad(total, list(kernel.parameters()), retain_graph=True) for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
 
-        return doubled
 
-    ours = outcome(changed(lambda x, start: recurrence.recur(kernel, x, start)), kernel, data, True)
-    torch.testing.assert_close(ours, outcome(changed(kernel), kernel, data, True), rtol=1e-10, atol=1e-12)
+def test_what_is_not_a_number_is_not_hidden_and_stays_in_its_row(make):
+    kernel, x = make(), torch.zeros(5, 7, 3)
+    x[2, 3, 0] = float("nan")
+    mine, theirs = fused.run_fused(kernel, x, None, None)[0], of_torch(kernel, x, None)[0]
+    assert mine.isnan().any()
+    assert torch.equal(mine.isnan(), theirs.isnan())
+
+
+def test_gates_far_from_zero_are_shut_and_open_as_torchs(make):
+    kernel, x = make(), 1000 * torch.randn(5, 7, 3, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(fused.run_fused(kernel, x, None, None)[0], of_torch(kernel, x, None)[0])
+
+
+def test_inputs_that_are_not_contiguous_are_read_right(make):
+    kernel, x = make(), torch.randn(3, 7, 5).transpose(0, 2)
+    torch.testing.assert_close(fused.run_fused(kernel, x, None, None)[0], of_torch(kernel, x.contiguous(), None)[0])
 
 
 @pytest.fixture
 def taken(monkeypatch):
-    """Which runs took the written-out way."""
-    runs, recur = [], recurrence.recur
-    monkeypatch.setattr(recurrence, "recur", lambda kernel, *rest: runs.append(type(kernel)) or recur(kernel, *rest))
+    """Which runs took the compiled way."""
+    runs = []
+    monkeypatch.setattr(fused, "recur", lambda kernel, *rest: runs.append(kernel) or recurrence.recur(kernel, *rest))
     return runs
 
 
-@pytest.mark.parametrize(("layer", "ours"), [(nn.RNN, True), (nn.GRU, True), (nn.LSTM, False)])
-def test_on_a_cpu_what_torch_does_not_fuse_is_computed_here(taken, layer, ours):
-    fused.run_fused(layer(3, 8, batch_first=True), torch.ones(2, 4, 3), None, None)
-    assert taken == [layer] * ours
+def test_on_one_thread_of_a_cpu_the_loops_compute(taken, make):
+    fused.run_fused(make(), torch.ones(2, 4, 3), None, None)
+    assert len(taken) == 1
 
 
-def test_mixed_precision_is_left_to_torch(taken):
+def test_mixed_precision_is_left_to_torch(taken, make):
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        fused.run_fused(nn.GRU(3, 8, batch_first=True), torch.ones(2, 4, 3), None, None)
+        fused.run_fused(make(), torch.ones(2, 4, 3), None, None)
     assert taken == []
 
 
-def test_rows_of_unlike_length_take_the_same_way(taken):
-    layer, x, lengths = nn.GRU(3, 8, batch_first=True), torch.randn(2, 4, 3), torch.tensor([4, 2])
-    out, last = fused.run_fused(layer, x, None, lengths)
-    alone, after = layer(x[1:, :2])
-    torch.testing.assert_close((out[1:, :2], last[1]), (alone, after[0, 0]))
-    assert taken == [nn.GRU]
+def test_double_precision_is_left_to_torch(taken, make):
+    fused.run_fused(make().double(), torch.ones(2, 4, 3).double(), None, None)
+    assert taken == []
+
+
+def test_several_threads_are_left_to_torch(monkeypatch, taken, make):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    fused.run_fused(make(), torch.ones(2, 4, 3), None, None)
+    assert taken == []
+
+
+def test_whoever_switches_fused_kernels_off_gets_none(taken, make):
+    with warnings.catch_warnings(action="ignore"), torch.backends.mkldnn.flags(enabled=False):  # it warns of GPUs
+        fused.run_fused(make(), torch.ones(2, 4, 3), None, None)
+    assert taken == []
+
+
+@pytest.mark.parametrize("lengths", [None, torch.tensor([4, 2])], ids=["alike", "unlike"])
+def test_without_a_compiler_torchs_kernels_give_the_same(monkeypatch, taken, make, lengths):
+    kernel, x = make(), torch.randn(2, 4, 3)
+    mine = fused.run_fused(kernel, x, None, lengths)
+    monkeypatch.setattr(compiled, "library", lambda: None)
+    theirs = fused.run_fused(kernel, x, None, lengths)
+    assert len(taken) == 1
+    torch.testing.assert_close(mine, theirs)

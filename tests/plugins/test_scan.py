@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from harness.plugins import _scan
+from harness.plugins import _compiled, _scan
 from harness.plugins._scan import at_last_step, scan
 from torch import Tensor
 
@@ -43,6 +43,27 @@ def test_equals_the_loop_in_values_and_gradients(kind, steps):
     found, wanted = (torch.autograd.grad((out * weights).sum().real, given) for out in (ours, theirs))
     for a, b in zip(found, wanted, strict=True):
         torch.testing.assert_close(a, b)
+
+
+@pytest.mark.skipif(_compiled.library() is None, reason="no C compiler was there at the installation")
+@pytest.mark.parametrize("same", [False, True], ids=["each step its own", "one for all"])
+@pytest.mark.parametrize("steps", [1, 2, 3, 50])
+@pytest.mark.parametrize("kind", [torch.float32, torch.complex64], ids=KINDS)
+def test_the_compiled_loop_equals_it_to_single_precision(monkeypatch, kind, steps, same):
+    given = [part.detach().requires_grad_() for part in draw(steps, kind, width=5)]
+    wide = [part.detach().to(torch.promote_types(kind, torch.float64)).requires_grad_() for part in given]
+    weights = torch.randn(3, steps, 5, dtype=kind, generator=torch.Generator().manual_seed(0))
+    monkeypatch.setattr(_scan, "_Scan", None)  # which must not be needed
+
+    def found(solve, parts):
+        a, b, start = parts
+        out = solve(a[0, 0] if same else a, b, start)
+        return [out, *torch.autograd.grad((out * weights).sum().real, parts)]
+
+    ours = found(scan, given)
+    theirs = found(lambda a, b, start: loop(a.expand_as(b), b, start), wide)
+    for mine, true in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine.to(true.dtype), true, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 5, 16, 17, 100])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from harness.plugins import _compiled
 
 from harness.spec import RunSpec
 from harness.speed.look import look, looks
@@ -52,7 +53,7 @@ def test_the_products_of_a_fused_lstm_are_counted():
     """Four gates, each a product of the state and one of the input, at each step; and the head at the last."""
     found = look(spec(), Request((spec(),)))
     assert found.reason == ""
-    assert found.kernel == "oneDNN, fused"
+    assert found.kernel == ("oneDNN, fused" if _compiled.library() is None else "compiled loop")
     assert found.flops["forward"] == 2 * 4 * 12 * 4 * 16 * (16 + 2) + 2 * 4 * 16
     assert found.flops["step"] == found.flops["backward"] > 2 * found.flops["forward"]
 
@@ -60,13 +61,21 @@ def test_the_products_of_a_fused_lstm_are_counted():
 def test_a_look_says_size_state_and_kernel():
     found = look(spec("rnn"), Request((spec("rnn"),)))
     assert (found.parameters, found.state_size, found.steps) == (16 * (2 + 16 + 2) + 17, 16, 12)
-    assert found.kernel.startswith("eager")
+    assert look(spec("mgu"), Request((spec("mgu"),))).kernel.startswith("eager")
+
+
+def test_where_no_loops_were_compiled_the_kernel_is_torchs(monkeypatch):
+    monkeypatch.setattr(_compiled, "library", lambda: None)
+    found = {name: look(spec(name), Request((spec(name),))).kernel for name in ("lstm", "gru")}
+    assert found["lstm"] == "oneDNN, fused"
+    assert found["gru"].startswith("eager")
     assert found.seconds.keys() == PASSES.keys()
 
 
 CELL = """
 import os, time
 import torch
+from harness.plugins import _compiled
 from torch import nn
 
 class Cell(nn.Module):
