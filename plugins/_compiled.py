@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import ctypes
+import warnings
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-SOURCE = "63164e07be6cac09"
+_VERSION = 1
+"""`kernels_version` of `_kernels.c`."""
+SOURCE = "347c41499ce9dbe7"
 """The beginning of the SHA-256 of `_kernels.c`: who changes it changes this, and with it the plugins' fingerprints."""
 
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The compiled loops, or None where the installation found no compiler."""
+    """The compiled loops, or None where the installation found no compiler, or built them from another version."""
     here = Path(__file__).parent
-    built = [file for suffix in EXTENSION_SUFFIXES if (file := here / f"_kernels{suffix}").is_file()]
-    return ctypes.CDLL(str(built[0])) if built else None
+    for file in (here / f"_kernels{suffix}" for suffix in EXTENSION_SUFFIXES):
+        if file.is_file():
+            try:
+                loops = ctypes.CDLL(str(file))
+                if loops.kernels_version() == _VERSION:
+                    return loops
+                why = "of another version"
+            except (OSError, AttributeError) as error:
+                why = str(error)
+            warnings.warn(f"{file} is not used: {why}. Install the harness again.", RuntimeWarning, stacklevel=2)
+    return None
 
 
 def applies(*tensors: Tensor) -> bool:
@@ -27,10 +39,16 @@ def applies(*tensors: Tensor) -> bool:
 
     Where they may not, torch computes. oneDNN's switch says whether fused kernels are wanted on a CPU at all.
     """
-    plain = all(x.device.type == "cpu" and x.dtype in (torch.float32, torch.complex64) for x in tensors)
-    wanted = torch.backends.mkldnn.enabled and not torch.is_autocast_enabled("cpu")
-    ready = torch.get_num_threads() == 1 and library() is not None and not torch.compiler.is_compiling()
-    return plain and wanted and ready
+    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    wanted = torch.backends.mkldnn.enabled and not torch.is_autocast_enabled("cpu") and not traced
+    plain = all(_plain(tensor) and tensor.numel() for tensor in tensors)
+    return plain and wanted and torch.get_num_threads() == 1 and library() is not None
+
+
+def _plain(tensor: Tensor) -> bool:
+    """In memory that a loop can read; subclasses may stand for something else."""
+    ordinary = type(tensor) in (Tensor, nn.Parameter) and tensor.layout == torch.strided
+    return ordinary and tensor.device.type == "cpu" and tensor.dtype in (torch.float32, torch.complex64)
 
 
 def call(name: str, layout: type[ctypes.Structure], **fields: int | Tensor | None) -> None:

@@ -8,8 +8,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from harness.architecture import State
 
-from ._compiled import applies
-from ._recurrence import recur
+from ._recurrence import fits, recur
 
 
 def run_fused(kernel: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
@@ -19,7 +18,7 @@ def run_fused(kernel: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | Non
     """
     if lengths is not None and int(lengths.min()) == x.shape[1]:
         lengths = None
-    if applies(x, *kernel.parameters()):
+    if fits(kernel, x, state):
         return _ended(recur(kernel, x, state), lengths)
     if lengths is not None and isinstance(kernel, nn.LSTM):
         return _run_packed(kernel, x, _layer_first(state), lengths)

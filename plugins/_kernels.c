@@ -7,8 +7,16 @@
 
 #include <stddef.h>
 
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__)
+/* A loop is compiled for several kinds of processor, and the one at hand takes its own. Where a compiler cannot do that
+   for x86 there are no loops: made for the oldest processors they would be slower than torch. */
+#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
+#if __GNUC__ >= 12
 #define EXPORT __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define EXPORT __attribute__((target_clones("fma", "default")))
+#endif
+#elif defined(__x86_64__) || defined(_M_X64)
+#error "These loops are made for GCC on Linux, or for another processor."
 #else
 #define EXPORT
 #endif
@@ -95,12 +103,15 @@ INLINE float hyperbolic_tangent(float x) {
     return result.f;
 }
 
+/* Raised with every change of what is passed: a library of another version is not called. */
+int kernels_version(void) { return 1; }
+
 /* Arrays lie time first but for those that others see: `out` and `upon`. */
 typedef struct {
     size_t steps, rows, size; /* size: units, a multiple of 16 */
     size_t depth, width;      /* numbers that a product sees, and the same with the zeros */
     size_t room;              /* steps that `gates` or `before` have room for: all, or some that are used again */
-    size_t together;          /* steps whose gradients upon the parameters are added up together; room is a multiple */
+    size_t together;          /* steps whose gradients upon the parameters are added up together; room if not all */
     const float *w;           /* in panels of 16 columns as the processor reads them: (columns / 16, rows, 16) */
     float *seen;              /* (steps + 1, rows, width): loops forward write each state into the step after */
     float *cells;             /* (steps + 1, rows, size), of an LSTM */

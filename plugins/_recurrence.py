@@ -15,10 +15,24 @@ from torch.autograd.function import once_differentiable
 
 from harness.architecture import State
 
-from ._compiled import call, layout
+from ._compiled import applies, call, layout
 
 _PANEL = 16  # columns that the loops take together: sizes are multiples of it
 _TOGETHER = 64  # rows, of one step or of several, whose gradients upon the parameters are added up together
+
+
+def fits(kernel: nn.RNNBase, x: Tensor, state: State) -> bool:
+    """Whether `recur` computes what this kernel would; what it would refuse is for the kernel to refuse."""
+    one_layer = kernel.num_layers == 1 and not kernel.bidirectional and kernel.batch_first and kernel.proj_size == 0
+    plain = type(kernel) in (nn.RNN, nn.LSTM, nn.GRU) and kernel.bias and one_layer
+    if not plain or kernel._forward_hooks or kernel._forward_pre_hooks or kernel._backward_hooks:
+        return False
+    parts = () if state is None else state if isinstance(state, tuple) else (state,)
+    pair = isinstance(kernel, nn.LSTM)
+    stateful = state is None or (isinstance(state, tuple) == pair and len(parts) == 1 + pair)
+    shapes = x.dim() == 3 and x.shape[2] == kernel.input_size
+    shapes = shapes and all(part.shape == (x.shape[0], kernel.hidden_size) for part in parts)
+    return stateful and shapes and applies(x, *parts, *kernel.parameters())
 
 
 def recur(kernel: nn.RNNBase, x: Tensor, state: State) -> tuple[Tensor, ...]:

@@ -4,7 +4,8 @@ Where no coefficient depends on a state a sequence can be cut into chunks that a
 chunk makes of any state before it is a product and a sum, and only these few are chained (Blelloch 1990, Prefix Sums
 and Their Applications). That saves steps and costs more than twice the arithmetic, so on a CPU it pays where a step is
 small; elsewhere there is one chunk, which is a plain loop. Either way the backward pass is a recurrence of the same
-kind, instead of a graph of thousands of operations. On a CPU a compiled loop does it all where there is one.
+kind, instead of a graph of thousands of operations. On one thread of a CPU a compiled loop does it all in single
+precision, where there is one.
 """
 
 from __future__ import annotations
@@ -29,8 +30,12 @@ def scan(a: Tensor, b: Tensor, start: Tensor) -> Tensor:
     """
     kind = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
     a, b, start = a.to(kind), b.to(kind), start.to(kind)
-    kernel = _CompiledScan if applies(a, b, start) else _Scan
-    h: Tensor = kernel.apply(a if kernel is _CompiledScan else a.expand_as(b), b, start)  # type: ignore[no-untyped-call]
+    start = start.expand(b.shape[0], b.shape[2])
+    h: Tensor
+    if applies(a, b, start):
+        h = _CompiledScan.apply(a if a.shape == b.shape[2:] else a.expand_as(b), b, start)  # type: ignore[no-untyped-call]
+    else:
+        h = _Scan.apply(a.expand_as(b), b, start)  # type: ignore[no-untyped-call]
     return h
 
 
@@ -47,7 +52,7 @@ class _CompiledScan(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor, start: Tensor) -> Tensor:
-        a, b, start = (part.resolve_conj().contiguous() for part in (a, b, start))
+        a, b, start = (_read(part) for part in (a, b, start))
         h = torch.empty_like(b)
         _call("forward", a, b=b, start=start, h=h)
         ctx.save_for_backward(a, start, h)
@@ -58,10 +63,15 @@ class _CompiledScan(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         a, start, h = ctx.saved_tensors
         grad_a, grad_b = torch.empty_like(h if a.dim() == 3 else start), torch.empty_like(h)
-        upon = grad.resolve_conj().contiguous()
+        upon = _read(grad)
         _call("backward", a, start=start, h=h, upon=upon, upon_a=grad_a, upon_b=grad_b)
         first = a[:, 0] if a.dim() == 3 else a
         return grad_a if a.dim() == 3 else grad_a.sum(dim=0), grad_b, grad_b[:, 0] * first.conj()
+
+
+def _read(tensor: Tensor) -> Tensor:
+    """As it lies in memory for a loop."""
+    return tensor.resolve_conj().resolve_neg().contiguous()
 
 
 class _Layout(ctypes.Structure):

@@ -10,8 +10,8 @@ from . import _words as words
 from ._tables import Cell, Table
 
 NOTE = (
-    "Whole training steps, medians, by harness bench. Speeds compare kernels, not architectures: on a CPU some are loops "
-    "in one piece, others many small operations. Memory is the peak beyond model and batch."
+    "Whole training steps, medians, by harness bench. Speeds compare kernels, not architectures: on a CPU some are "
+    "loops in one piece, others many small operations. Memory is the peak beyond model and batch."
 )
 _COLUMNS = ("architecture", "length", "ms a step", "tokens/s", "of the machine's rate", "memory, MiB", "kernel",
             "batch", "hidden_size", "machine")  # fmt: skip

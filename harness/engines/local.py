@@ -148,7 +148,8 @@ class Local:
             elif kind == "progress":
                 listener.progressed(key, content)
             else:
-                self.waiting.took(content.spec, content.seconds)
+                if content.status == "ok":
+                    self.waiting.took(content.spec, content.seconds)
                 self.ended.append((key, _blamed(content)))
 
     def _patience(self) -> float | None:

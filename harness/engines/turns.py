@@ -9,11 +9,11 @@ from itertools import islice, takewhile
 
 from harness.spec import RunSpec
 
-_LOOK_AHEAD = 200  # runs; a look takes some ten microseconds
+_LOOK_AHEAD = 100  # runs; a look takes some twenty microseconds
 
 
 class Turns:
-    """In the order in which they came, but of one seed the longest first, so that workers end together.
+    """In the order in which they came, but of the next ones of a seed the longest first: so workers end together.
 
     How long a run takes is told by the last one that differed from it in its seed alone; what nothing is known of comes
     before the rest.

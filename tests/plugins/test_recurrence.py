@@ -3,10 +3,13 @@
 import copy
 import importlib
 import warnings
+from contextlib import suppress
+from importlib.machinery import EXTENSION_SUFFIXES
 
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 compiled = importlib.import_module("harness.plugins._compiled")
 fused = importlib.import_module("harness.plugins._fused")
@@ -79,7 +82,7 @@ def outcome(run, kernel, x, state, weigh_state=True):
 
 def ours(lengths=None):
     def run(kernel, x, state):
-        assert compiled.applies(x, *kernel.parameters())
+        assert recurrence.fits(kernel, x, state)
         return fused.run_fused(kernel, x, state, lengths)
 
     return run
@@ -243,6 +246,57 @@ def test_whoever_switches_fused_kernels_off_gets_none(taken, make):
     with warnings.catch_warnings(action="ignore"), torch.backends.mkldnn.flags(enabled=False):  # it warns of GPUs
         fused.run_fused(make(), torch.ones(2, 4, 3), None, None)
     assert taken == []
+
+
+UNLIKE = {
+    "two layers": lambda: nn.LSTM(3, 8, num_layers=2, batch_first=True),
+    "both directions": lambda: nn.GRU(3, 8, bidirectional=True, batch_first=True),
+    "no bias": lambda: nn.RNN(3, 8, bias=False, batch_first=True),
+    "parametrized": lambda: nn.utils.parametrizations.orthogonal(nn.GRU(3, 8, batch_first=True), "weight_hh_l0"),
+    "pruned": lambda: prune.l1_unstructured(nn.GRU(3, 8, batch_first=True), "weight_hh_l0", 0.5),
+}
+
+
+@pytest.mark.parametrize("unlike", UNLIKE.values(), ids=UNLIKE)
+def test_a_kernel_that_is_no_plain_layer_computes_by_itself(taken, unlike):
+    kernel, x = unlike(), torch.randn(2, 4, 3)
+    for _ in range(2):
+        fused.run_fused(kernel, x, None, None)[0].sum().backward()
+    assert taken == []
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 5), (2, 4, 1), (4, 3)], ids=str)
+def test_inputs_of_a_wrong_shape_are_refused_by_torch(taken, make, shape):
+    with pytest.raises((RuntimeError, ValueError)):
+        fused.run_fused(make(), torch.ones(shape), states(make(), 2, torch.ones), None)
+    assert taken == []
+
+
+@pytest.mark.parametrize("shape", [(2, 9), (1, 10), (3, 10)], ids=str)
+def test_a_state_of_a_wrong_shape_is_refused_by_torch(taken, make, shape):
+    state = torch.ones(shape)
+    with pytest.raises(RuntimeError):
+        fused.run_fused(make(), torch.ones(2, 4, 3), (state, state) if isinstance(make(), nn.LSTM) else state, None)
+    assert taken == []
+
+
+def test_a_batch_of_no_rows_is_left_to_torch(taken, make):
+    with suppress(RuntimeError):  # as torch's own kernels have it
+        fused.run_fused(make(), torch.ones(0, 4, 3), None, None)
+    assert taken == []
+
+
+def test_a_library_that_cannot_be_read_is_told_of_and_not_used(monkeypatch, tmp_path):
+    (tmp_path / f"_kernels{EXTENSION_SUFFIXES[0]}").write_bytes(b"")
+    monkeypatch.setattr(compiled, "__file__", str(tmp_path / "_compiled.py"))
+    with pytest.warns(RuntimeWarning, match="Install the harness again"):
+        assert compiled.library.__wrapped__() is None
+
+
+def test_a_library_of_another_version_is_told_of_and_not_used(monkeypatch):
+    monkeypatch.setattr(compiled, "_VERSION", -1)
+    with pytest.warns(RuntimeWarning, match="of another version"):
+        assert compiled.library.__wrapped__() is None
 
 
 @pytest.mark.parametrize("lengths", [None, torch.tensor([4, 2])], ids=["alike", "unlike"])
