@@ -1,4 +1,4 @@
-"""A training step of the architectures that are parallel in time, against one of a gru; wanted: less than 1.
+"""A training step of the architectures that are parallel in time, against one of a gru.
 
 A step is what the harness trains with: forward, loss at the last step, backward, clipping, Adam; one thread, denormals
 flushed. The architectures take turns, so that a change of the machine's speed meets all alike, and the ratio printed

@@ -27,23 +27,26 @@ def fits(kernel: nn.RNNBase, x: Tensor, state: State) -> bool:
     plain = type(kernel) in (nn.RNN, nn.LSTM, nn.GRU) and kernel.bias and one_layer
     if not plain or kernel._forward_hooks or kernel._forward_pre_hooks or kernel._backward_hooks:
         return False
-    parts = () if state is None else state if isinstance(state, tuple) else (state,)
+    parts = _parts(state)
     pair = isinstance(kernel, nn.LSTM)
-    stateful = state is None or (isinstance(state, tuple) == pair and len(parts) == 1 + pair)
-    shapes = x.dim() == 3 and x.shape[2] == kernel.input_size
-    shapes = shapes and all(part.shape == (x.shape[0], kernel.hidden_size) for part in parts)
-    return stateful and shapes and applies(x, *parts, *kernel.parameters())
+    if parts and (isinstance(state, tuple) != pair or len(parts) != 1 + pair):
+        return False
+    shapes = [x.shape[2:] == (kernel.input_size,), *(part.shape == (len(x), kernel.hidden_size) for part in parts)]
+    return all(shapes) and applies(x, *parts, *kernel.parameters())
 
 
 def recur(kernel: nn.RNNBase, x: Tensor, state: State) -> tuple[Tensor, ...]:
     """h, or h and c, after each step (batch, time, hidden_size), of x (batch, time, input_size) and h, or (h, c)."""
     size, extra = kernel.hidden_size, -kernel.hidden_size % _PANEL
     cell = {nn.LSTM: "lstm", nn.GRU: "gru"}.get(type(kernel)) or kernel.nonlinearity
-    empty = x.new_zeros(x.shape[0], size)
-    given = (empty, empty) if state is None else state if isinstance(state, tuple) else (state,)
-    start = [F.pad(part, (0, extra)) for part in given[: 2 if cell == "lstm" else 1]]
+    given = _parts(state) or (x.new_zeros(len(x), size),) * (2 if cell == "lstm" else 1)
+    start = [F.pad(part, (0, extra)) for part in given]
     out, *cells = _CompiledRecurrence.apply(cell, x, _matrix(kernel, extra), *start)  # type: ignore[no-untyped-call]
     return tuple(part[..., :size] for part in (out, *(part.transpose(0, 1) for part in cells)))
+
+
+def _parts(state: State) -> tuple[Tensor, ...]:
+    return state if isinstance(state, tuple) else () if state is None else (state,)
 
 
 def _matrix(kernel: nn.RNNBase, extra: int) -> Tensor:
