@@ -1,11 +1,11 @@
 """Short runs as a sweep in worker processes, against the same runs one after another in a bare torch loop.
 
-The bare loop is what a person would write for the same models, batches, clipping, validations and test: torch's Adam as
-it comes but for its rate and `beta2`, one process, one thread (two with `--threads 2`), denormals flushed, the memory
-allocator as it comes, nothing recorded, nothing shown. The sweep trains by Lightning, records everything in an MLflow
-store on sqlite and draws the curves. Both are timed without imports, over steps too few for a run to be solved and end
-early. Rounds alternate, so that a change of the machine's speed meets both alike; on a machine with other work no such
-ratio means much.
+The bare loop is what a person would write for the same models, batches, clipping, validations and test: torch's kernels
+(with `--loops` the compiled loops of our plugins), torch's Adam as it comes but for its rate and `beta2`, one process,
+one thread (two with `--threads 2`), denormals flushed, the memory allocator as it comes, nothing recorded, nothing
+shown. The sweep trains by Lightning, records everything in an MLflow store on sqlite and draws the curves. Both are
+timed without imports, over steps too few for a run to be solved and end early. Rounds alternate, so that a change of
+the machine's speed meets both alike; on a machine with other work no such ratio means much.
 
 Printed are the ratio of throughputs; the CPU time of one run, bare and in a worker; the CPU time that the driver takes
 for one run; and how much of the time workers were idle: asleep, neither computing nor waiting for a core, while runs
@@ -21,10 +21,13 @@ import argparse
 import statistics
 import tempfile
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest import mock
 
 import torch
+from harness.plugins import _compiled
 
 from harness.cli.progress import Quiet
 from harness.engines.local import Local
@@ -39,13 +42,14 @@ CPU = torch.device("cpu")
 ARCHITECTURES = ("lstm", "gru")
 
 
-def bare(runs: list[RunSpec], threads: int = 1) -> tuple[float, float]:
+def bare(runs: list[RunSpec], threads: int = 1, loops: bool = False) -> tuple[float, float]:
     """Seconds, and seconds of CPU, of the loop that a person would write, over the same runs."""
     begun, own = time.perf_counter(), time.process_time()
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
-    for spec in runs:
-        _train_barely(spec)
+    with nullcontext() if loops else mock.patch.object(_compiled, "library", return_value=None):
+        for spec in runs:
+            _train_barely(spec)
     return time.perf_counter() - begun, time.process_time() - own
 
 
@@ -115,9 +119,10 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=40)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--steps", type=int, default=70)
     parser.add_argument("--length", type=int, default=200)
     parser.add_argument("--threads", type=int, default=1, help="of the bare loop")
+    parser.add_argument("--loops", action="store_true", help="the bare loop has our plugins' compiled loops too")
     asked = parser.parse_args()
     settings = {"steps": asked.steps, "validate_every": 50, "validation_sequences": 100, "test_sequences": 500}
     grid = SweepSpec(ARCHITECTURES, ("copy",), (asked.length,), asked.runs // len(ARCHITECTURES), settings=settings)
@@ -126,9 +131,9 @@ def main() -> None:
     runs, ratios = plan(grid), []
     for number in range(asked.rounds):
         if number % 2:
-            swept, (seconds, computed) = sweep(grid, runs, asked.jobs), bare(runs, asked.threads)
+            swept, (seconds, computed) = sweep(grid, runs, asked.jobs), bare(runs, asked.threads, asked.loops)
         else:
-            (seconds, computed), swept = bare(runs, asked.threads), sweep(grid, runs, asked.jobs)
+            (seconds, computed), swept = bare(runs, asked.threads, asked.loops), sweep(grid, runs, asked.jobs)
         ratios.append(seconds / swept.seconds)
         print(
             f"bare {seconds / len(runs):.2f} s a run ({computed / len(runs):.2f} of CPU), sweep "
