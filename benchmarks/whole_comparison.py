@@ -4,7 +4,7 @@ Both train rnn, lstm and gru on adding (T=200) and copy (T=100) with the same st
 and number of seeds, each as the commands that a person types, imports and start-up included; rounds alternate. The
 harness does more in its time: it keeps records, checks every model and draws the curves.
 
-    python benchmarks/whole_comparison.py                      # 3 seeds, 300 steps, 1 round: some 20 minutes
+    python benchmarks/whole_comparison.py                      # 3 seeds, 300 steps, 1 round: some 4 minutes
     python benchmarks/whole_comparison.py --seeds 1 --steps 100 --rounds 3
 
 What the difference comes from is shown by taking one thing after another from the plain script's disadvantages: with

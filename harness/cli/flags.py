@@ -108,18 +108,7 @@ def add_where(group: Any, reuse: bool = True, retry: int = 0) -> None:
         default="local",
         help="worker processes (default), this process (to debug), or a Ray cluster",
     )
-    group.add_argument(
-        "--ray-address",
-        metavar="ADDRESS",
-        help="cluster for --engine ray: auto, or HOST:PORT (default: one on this machine, while the command runs); "
-        "whoever reaches a port of Ray can run code there: keep a cluster in a network that you trust",
-    )
-    group.add_argument(
-        "--gpus-per-run",
-        type=positive(),
-        metavar="SHARE",
-        help="of one GPU, with --engine ray, such as 0.25 (default: 1 / slots per GPU)",
-    )
+    _add_ray(group)
     group.add_argument(
         "--tracking-uri", metavar="URI", help="MLflow store (default: MLFLOW_TRACKING_URI, else ./mlflow.db)"
     )
@@ -132,3 +121,18 @@ def add_where(group: Any, reuse: bool = True, retry: int = 0) -> None:
         )
     group.add_argument("--quiet", action="store_true", help="no progress display")
     group.add_argument("--json", action="store_true", help="print the records as JSON instead of the table")
+
+
+def _add_ray(group: Any) -> None:
+    group.add_argument(
+        "--ray-address",
+        metavar="ADDRESS",
+        help="cluster for --engine ray: auto, or HOST:PORT (default: one on this machine, while the command runs); "
+        "whoever reaches a port of Ray can run code there: keep a cluster in a network that you trust",
+    )
+    group.add_argument(
+        "--gpus-per-run",
+        type=positive(),
+        metavar="SHARE",
+        help="of one GPU, with --engine ray, such as 0.25 (default: 1 / slots per GPU)",
+    )
