@@ -13,12 +13,12 @@ import os
 import tempfile
 from pathlib import Path
 
+from harness.bench.comparison import Change, changes
+from harness.bench.measurement import Measured
+from harness.bench.request import Request, whole_paths
+from harness.bench.session import measure
 from harness.spec import SweepSpec
-from harness.speed.change import Change, changes
-from harness.speed.measured import Measured
-from harness.speed.request import Request, whole_paths
-from harness.speed.sitting import measure
-from harness.sweep import plan
+from harness.sweeps.execute import plan
 
 CELL = """
 import torch

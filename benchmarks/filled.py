@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
-from harness.cell import metrics_of, params_of, tags_of
 from harness.record import Record
-from harness.track import Store
+from harness.tracking.run_codec import metrics_of, params_of, tags_of
+from harness.tracking.store import Store
 
 _TABLES = ("runs", "tags", "params", "metrics", "latest_metrics")
 

@@ -21,7 +21,7 @@ from harness.plugins import _compiled
 from harness.plugins._fused import run_fused
 from torch import Tensor, nn
 
-from harness.device import computing
+from harness.training.device import computing
 
 KERNELS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 INPUTS = 2

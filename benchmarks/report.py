@@ -16,11 +16,12 @@ from pathlib import Path
 
 from filled import fill
 
-from harness import journal, registry
+from harness.discovery import registry
 from harness.record import CurvePoint, Record, Scores
 from harness.spec import Planned, RunSpec, SweepSpec
-from harness.standing import standing
-from harness.track import Store
+from harness.tracking import sweep_log
+from harness.tracking.store import Store
+from harness.tracking.sweep_status import standing
 
 LENGTHS, SEEDS = (5, 10, 20, 50, 100, 200), 5
 
@@ -43,7 +44,7 @@ def filled(folder: Path, runs: int) -> Store:
     store = Store(f"sqlite:///{folder / 'mlflow.db'}")
     records = [made_up(number) for number in range(runs)]
     plan = [Planned.of(record.spec) for record in records]
-    with journal.written(store, "made-up", SweepSpec(("cell",), ("copy",)), "none", plan):
+    with sweep_log.written(store, "made-up", SweepSpec(("cell",), ("copy",)), "none", plan):
         fill(store, records, "made-up")
     return store
 

@@ -49,8 +49,8 @@ def filled(uri, asked) -> None:
     from filled import fill
 
     from harness.record import CurvePoint, Record, Scores
-    from harness.sweep import plan
-    from harness.track import Store
+    from harness.sweeps.execute import plan
+    from harness.tracking.store import Store
 
     runs, store = plan(asked), Store(uri)
     curve = [CurvePoint(step, 1.0, 1.0, 0.5) for step in range(100, 5001, 100)]
@@ -75,9 +75,9 @@ class _Idle:
 
 def resume(uri: str, runs: int) -> None:
     """Types it again; in a process of its own, so that its memory is its own."""
-    from harness.cli.progress import Quiet
-    from harness.sweep import execute, plan
-    from harness.track import Store
+    from harness.cli._progress import Quiet
+    from harness.sweeps.execute import execute, plan
+    from harness.tracking.store import Store
 
     began = time.perf_counter()
     asked = sweep(runs)

@@ -20,11 +20,11 @@ import torch
 from harness.plugins._scan import scan
 from torch import Tensor
 
-from harness.device import computing
-from harness.evaluate import batches
-from harness.optimizer import make_optimizer
 from harness.run import build_model, build_task
 from harness.spec import RunSpec
+from harness.training.device import computing
+from harness.training.evaluate import batches
+from harness.training.optimizer import make_optimizer
 
 Step = Callable[[], object]
 

@@ -29,14 +29,14 @@ from unittest import mock
 import torch
 from harness.plugins import _compiled
 
-from harness.cli.progress import Quiet
+from harness.cli._progress import Quiet
 from harness.engines.local import Local
-from harness.evaluate import batches, evaluate
-from harness.make import build_model, build_task
 from harness.record import Record
 from harness.spec import RunSpec, SweepSpec
-from harness.sweep import execute, plan
-from harness.track import Store
+from harness.sweeps.execute import execute, plan
+from harness.tracking.store import Store
+from harness.training.build import build_model, build_task
+from harness.training.evaluate import batches, evaluate
 
 CPU = torch.device("cpu")
 ARCHITECTURES = ("lstm", "gru")

@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 import torch
 
-from harness import Task, Tokens, registry
-from harness.make import build_task
+from harness import Task, Tokens
+from harness.discovery import registry
+from harness.training.build import build_task
 
 BATCH, HIDDEN, REPEATS = 32, 128, 40
 VARIANTS = {  # beside the defaults of every built-in task

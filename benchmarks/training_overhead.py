@@ -17,12 +17,12 @@ from dataclasses import replace
 
 import torch
 
-from harness.device import computing
-from harness.evaluate import batches
-from harness.make import build_model, build_task
-from harness.optimizer import make_optimizer
 from harness.spec import RunSpec
-from harness.train import Training, train
+from harness.training.build import build_model, build_task
+from harness.training.device import computing
+from harness.training.evaluate import batches
+from harness.training.optimizer import make_optimizer
+from harness.training.train import Training, train
 
 CPU = torch.device("cpu")
 

@@ -20,11 +20,11 @@ from dataclasses import replace
 import torch
 from training_overhead import CPU, bare, harness
 
-from harness.device import computing
-from harness.evaluate import batches, evaluate
-from harness.make import build_model, build_task
-from harness.optimizer import make_optimizer
 from harness.spec import RunSpec
+from harness.training.build import build_model, build_task
+from harness.training.device import computing
+from harness.training.evaluate import batches, evaluate
+from harness.training.optimizer import make_optimizer
 
 PARTS = ("data", "forward", "backward", "optimizer")
 HEAD = (*("arch", "T", "batch", "hidden"), "step, ms", *(f"{part}, %" for part in PARTS), "harness, ratio",

@@ -19,15 +19,15 @@ import time
 from collections import deque
 from pathlib import Path
 
-from harness.cli.search import Quiet
-from harness.driver import Rules
+from harness.cli._tune_output import Quiet
 from harness.engines import Engine
 from harness.engines.local import Local
 from harness.record import CurvePoint, Progress, Record
 from harness.spec import RunSpec, SweepSpec
-from harness.track import Store
-from harness.tune import Tuning, studies_of, tune
+from harness.sweeps.driver import Rules
+from harness.tracking.store import Store
 from harness.tuning.study import Search
+from harness.tuning.tune import Tuning, studies_of, tune
 
 
 class Answering:

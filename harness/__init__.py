@@ -24,7 +24,7 @@ _PUBLIC = {
     "Float": "space",
     "Int": "space",
     "Choice": "space",
-    "derive_seed": "seeds",
+    "derive_seed": "training.seeds",
     "RunSpec": "spec",
     "Record": "record",
     "Results": "report",

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from harness.bench_record import Row
 from harness.record import Record
+from harness.search_record import Found
 from harness.spec import Planned
-from harness.speed.row import Row
-from harness.tuning.result import Found
 
 
 @dataclass(frozen=True)

@@ -7,21 +7,21 @@ import traceback
 import torch
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from harness import registry
-from harness.build import refuse_other_code
-from harness.device import computing, environment
+from harness.discovery import registry
+from harness.discovery.compose import refuse_other_code
 from harness.errors import HarnessError, Refused, Stopped
-from harness.evaluate import batches, evaluate, refuse_precision, to_device
-from harness.make import build_model, build_task, know_task, refuse_other_data, time_steps
-from harness.match import why_not
-from harness.model import Model, count_parameters, state_size
-from harness.passes import refuse_execution
-from harness.probe import refuse_if_unsound
 from harness.record import Record, Status
-from harness.sampling import Text, packed
 from harness.spec import RunSpec
 from harness.task import Batch, Task
-from harness.train import Diverged, Training, Watcher, train
+from harness.training.build import build_model, build_task, know_task, refuse_other_data, time_steps
+from harness.training.compatibility import why_not
+from harness.training.device import computing, environment
+from harness.training.evaluate import batches, evaluate, refuse_precision, to_device
+from harness.training.execution import refuse_execution
+from harness.training.model import Model, count_parameters, state_size
+from harness.training.sampling import Text, packed
+from harness.training.sanity import refuse_if_unsound
+from harness.training.train import Diverged, Training, Watcher, train
 
 
 def run(spec: RunSpec, device: torch.device, watch: Watcher = lambda progress: None) -> Record:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from harness.registry import short_name, split_parts
+from harness.discovery.registry import short_name, split_parts
 
 IDENTITY_VERSION = 1
 """Raised when the same spec would give other results than before: the golden loss curve guards it."""

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
-from harness.colours import CHANCE
-from harness.summary import TaskSummary
+from harness.analysis.colours import CHANCE
+from harness.analysis.summary import TaskSummary
 
 DASHED, DOTTED = (0, (5, 2)), (0, (1, 1.5))
 

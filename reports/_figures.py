@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.colours import CHANCE, PALETTE, colour
-from harness.summary import Cell, Curve, Summary, TaskSummary
+from harness.analysis.colours import CHANCE, PALETTE, colour
+from harness.analysis.summary import Cell, Curve, Summary, TaskSummary
 
 from . import _words as words
 from ._axes import DASHED, DOTTED, accuracy_axis, legend, legend_height, place_lengths

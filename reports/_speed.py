@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.speed.row import Row
+from harness.bench_record import Row
 
 from . import _words as words
 from ._tables import Cell, Table

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from harness.colours import colour
-from harness.speed.row import Row
+from harness.analysis.colours import colour
+from harness.bench_record import Row
 
 from ._axes import legend, place_lengths
 from ._figures import Drawn

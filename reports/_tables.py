@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from harness.analysis.summary import Curve, Summary, TaskSummary
 from harness.record import Record
 from harness.report import Results
-from harness.summary import Curve, Summary, TaskSummary
 
 from . import _words as words
 from ._learning import Learning

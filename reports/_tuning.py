@@ -7,8 +7,8 @@ from statistics import fmean
 
 from matplotlib.figure import Figure
 
+from harness.search_record import Found, unlike
 from harness.tuning.figure import PANELS
-from harness.tuning.result import Found, unlike
 
 from . import _words as words
 from ._figures import Drawn

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from harness.stats import Interval
-from harness.summary import Cell, Curve
+from harness.analysis.stats import Interval
+from harness.analysis.summary import Cell, Curve
 
 UNKNOWN = "-"
 

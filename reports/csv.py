@@ -30,10 +30,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, astuple, fields
 from pathlib import Path
 
+from harness.analysis.summary import sound
+from harness.bench_record import Row
 from harness.record import Record
 from harness.report import Results
-from harness.speed.row import Row
-from harness.summary import sound
 
 from ._files import write as write_file
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import chain
 from pathlib import Path
 
+from harness.analysis.summary import summarise
 from harness.report import Results
-from harness.summary import summarise
 
 from . import _figures, _speed_figures, _svg, _tuning
 from ._learning import learning_curves

@@ -14,9 +14,9 @@ from typing import NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness import verdict
+from harness.analysis import verdict
+from harness.analysis.summary import Summary, TaskSummary, summarise
 from harness.report import Results
-from harness.summary import Summary, TaskSummary, summarise
 
 from . import _figures, _references, _settings, _speed, _speed_figures, _svg, _tables, _tuning
 from ._files import write as write_file

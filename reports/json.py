@@ -8,10 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from harness import verdict
-from harness.exchange import document, dumps
+from harness.analysis import verdict
+from harness.analysis.results_json import document, dumps
+from harness.analysis.summary import Cell, Curve, Pair, TaskSummary, summarise
 from harness.report import Results
-from harness.summary import Cell, Curve, Pair, TaskSummary, summarise
 
 from ._files import write as write_file
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness import verdict
+from harness.analysis import verdict
+from harness.analysis.summary import Summary, summarise
 from harness.report import Results
-from harness.summary import Summary, summarise
 
 from . import _speed, _tables, _tuning
 from ._files import write as write_file

@@ -14,11 +14,11 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from harness import verdict
-from harness.colours import CHANCE, PALETTE, colour
+from harness.analysis import verdict
+from harness.analysis.colours import CHANCE, PALETTE, colour
+from harness.analysis.summary import sound, summarise
 from harness.record import CLOSE, Record
 from harness.report import Results
-from harness.summary import sound, summarise
 
 from . import _speed
 from ._tables import Table as Found

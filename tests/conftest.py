@@ -15,12 +15,12 @@ import pytest
 import torch
 from filelock import FileLock
 
-from harness import registry, source
+from harness.discovery import registry, source
 from harness.record import CurvePoint, Record, Scores, Status
 from harness.spec import RunSpec
 
 if TYPE_CHECKING:
-    from harness.track import Store
+    from harness.tracking.store import Store
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -92,7 +92,7 @@ def _forget() -> None:
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database without records; making one takes seconds, copying it none."""
-    from harness.store import opened
+    from harness.tracking.connect import opened
 
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
     opened(f"sqlite:///{path}")
@@ -128,7 +128,7 @@ def small() -> Callable[..., RunSpec]:
 @pytest.fixture
 def store(store_uri: str) -> Store:
     """An empty store of the test's own."""
-    from harness.track import Store
+    from harness.tracking.store import Store
 
     return Store(store_uri)
 

@@ -9,13 +9,13 @@ import numpy
 import pytest
 import torch
 
-import harness.evaluate
-from harness.model import Model
+import harness.training.evaluate
+from harness.discovery.variants import architecture_variants
 from harness.record import as_json
 from harness.run import outcome, run
 from harness.spec import RunSpec
-from harness.train import Diverged
-from harness.variants import architecture_variants
+from harness.training.model import Model
+from harness.training.train import Diverged
 
 CPU = torch.device("cpu")
 GOLDEN = Path(__file__).parent / "golden" / "lstm_copy_20_steps.txt"
@@ -95,14 +95,14 @@ def test_twenty_steps_of_training_are_as_they_have_always_been(small):
 
 def test_test_data_is_touched_once_and_last(small, monkeypatch):
     order = []
-    sample = harness.evaluate.batches
+    sample = harness.training.evaluate.batches
 
     def observed(task, seed, split, length, sizes):
         order.append((split, length))
         return sample(task, seed, split, length, sizes)
 
-    monkeypatch.setattr(harness.evaluate, "batches", observed)
-    monkeypatch.setattr("harness.train.batches", observed)
+    monkeypatch.setattr(harness.training.evaluate, "batches", observed)
+    monkeypatch.setattr("harness.training.train.batches", observed)
     run(small(test_lengths=(5,)), CPU)
     splits = [split for split, _ in order if split != "train"]  # Lightning may begin the training stream twice
     assert splits == ["validation", "validation", "test", "test"]

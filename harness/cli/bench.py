@@ -11,17 +11,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import interrupt
+from harness.cli._parse import assignment, completes, many, positive, whole
 from harness.cli.compare import REGRESSION
-from harness.cli.parse import assignment, completes, many, positive, whole
 from harness.cli.run import check_names
 from harness.errors import UsageError
+from harness.process import interrupt
 from harness.spec import EXECUTIONS, PRECISIONS
 
 if TYPE_CHECKING:
-    from harness.speed.change import Change
-    from harness.speed.measured import Measured
-    from harness.speed.request import Request
+    from harness.bench.comparison import Change
+    from harness.bench.measurement import Measured
+    from harness.bench.request import Request
 
 _DEFAULTS: dict[str, Any] = {
     "arch": ["rnn", "lstm", "gru"], "task": "adding", "length": [50, 200, 800], "batch": 32, "hidden": 128,
@@ -102,19 +102,19 @@ def call(arguments: argparse.Namespace) -> int:
 
 def _measure(arguments: argparse.Namespace, say: Callable[[str], None]) -> tuple[Measured | None, Measured | None]:
     """What is compared with, and the sitting, which is kept whole; None where it was interrupted."""
-    from harness.speed import change
-    from harness.speed.kept import keep
-    from harness.speed.measured import load, place
-    from harness.speed.sitting import environment, measure
-    from harness.store import resolve_uri
-    from harness.track import Store
+    from harness.bench import comparison
+    from harness.bench.measurement import load, place
+    from harness.bench.mlflow_log import keep
+    from harness.bench.session import environment, measure
+    from harness.tracking.connect import resolve_uri
+    from harness.tracking.store import Store
 
     before = load(arguments.compare, arguments.dir) if arguments.compare else None
     request = _request(arguments, before)
     if before:
-        change.refuse_other_settings(before, request.specs)
+        comparison.refuse_other_settings(before, request.specs)
         if not arguments.across_machines:
-            change.refuse_other_machine(before, environment(request))
+            comparison.refuse_other_machine(before, environment(request))
     store = Store(resolve_uri(arguments.tracking_uri))
     interrupt.as_exception()
     try:
@@ -131,10 +131,10 @@ def _measure(arguments: argparse.Namespace, say: Callable[[str], None]) -> tuple
 
 def _request(arguments: argparse.Namespace, before: Measured | None) -> Request:
     """What is asked for: what was typed, then what was measured before, then the defaults."""
-    from harness.device import pick
+    from harness.bench.request import Request, whole_paths
     from harness.spec import SweepSpec
-    from harness.speed.request import Request, whole_paths
-    from harness.sweep import plan
+    from harness.sweeps.execute import plan
+    from harness.training.device import pick
 
     was = before.request.typed if before else {}
     given = {key: getattr(arguments, key) for key in _DEFAULTS}
@@ -161,8 +161,8 @@ def _request(arguments: argparse.Namespace, before: Measured | None) -> Request:
 
 
 def _tell(arguments: argparse.Namespace, before: Measured | None, measured: Measured) -> int:
-    from harness.cli import bench_shown as shown
-    from harness.speed.change import changes
+    from harness.bench.comparison import changes
+    from harness.cli import _bench_output as shown
 
     found = changes(before, measured) if before else []
     if arguments.json:

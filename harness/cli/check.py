@@ -10,9 +10,9 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
-from harness.cli.parse import assignment, completes, positive
-from harness.testing.apart import NOT_CHECKED, Examination
+from harness.cli._parse import assignment, completes, positive
 from harness.testing.findings import Finding, Promise
+from harness.testing.isolated import NOT_CHECKED, Examination
 
 _SECONDS = 30.0
 

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.cli.parse import many
+from harness.cli._parse import many
 from harness.cli.report import add_source, recorded
 from harness.errors import HarnessError, UsageError, unknown
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from harness.comparison import Change
-    from harness.summary import Summary
+    from harness.analysis.comparison import Change
+    from harness.analysis.summary import Summary
 
 REGRESSION = 3
 """Exit code with `--fail-on regression`."""
@@ -72,9 +72,9 @@ def call(arguments: argparse.Namespace) -> int:
 
 
 def _since(arguments: argparse.Namespace) -> tuple[list[Change], list[tuple[str, str]]]:
-    from harness.comparison import since
-    from harness.exchange import read
-    from harness.summary import summarise
+    from harness.analysis.comparison import since
+    from harness.analysis.results_json import read
+    from harness.analysis.summary import summarise
 
     old = summarise(read(arguments.baseline))
     changes, gone = since(old, summarise(recorded(arguments)))
@@ -83,8 +83,8 @@ def _since(arguments: argparse.Namespace) -> tuple[list[Change], list[tuple[str,
 
 
 def _against(arguments: argparse.Namespace) -> list[Change]:
-    from harness.comparison import against, by_name
-    from harness.summary import summarise
+    from harness.analysis.comparison import against, by_name
+    from harness.analysis.summary import summarise
 
     summary = summarise(recorded(arguments))
     curves = by_name(summary)

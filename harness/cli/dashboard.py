@@ -7,9 +7,9 @@ import sys
 import webbrowser
 from typing import Any
 
-from harness import interrupt
-from harness.cli.parse import completes, whole
+from harness.cli._parse import completes, whole
 from harness.errors import HarnessError
+from harness.process import interrupt
 
 
 def add(verbs: Any) -> None:
@@ -31,8 +31,8 @@ def add(verbs: Any) -> None:
 
 
 def call(arguments: argparse.Namespace) -> int:
-    from harness import dashboard
-    from harness.track import existing
+    from harness.tracking import dashboard
+    from harness.tracking.store import existing
 
     store = existing(arguments.tracking_uri)
     print("starting MLflow's page, about 15 seconds ...", file=sys.stderr, flush=True)

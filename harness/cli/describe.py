@@ -8,10 +8,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from harness import patience, registry
-from harness.cli.parse import completes
+from harness.cli._parse import completes
+from harness.discovery import registry, time_limit
+from harness.discovery.options import Option, options_of
 from harness.errors import HarnessError, PluginError, UsageError, one_line, unknown
-from harness.options import Option, options_of
 
 
 def add(verbs: Any) -> None:
@@ -60,10 +60,10 @@ def _kind_of_file(name: str) -> registry.Kind:
 
 
 def _architecture(name: str) -> dict[str, Any]:
-    from harness.build import build_architecture, parts_of
-    from harness.model import count_parameters
+    from harness.discovery.compose import build_architecture, parts_of
+    from harness.discovery.variants import HIDDEN_SIZE
     from harness.spec import RunSpec
-    from harness.variants import HIDDEN_SIZE
+    from harness.training.model import count_parameters
 
     parts = parts_of(name)
     described: dict[str, Any] = {
@@ -94,7 +94,7 @@ def _search_space(name: str, kind: registry.Kind) -> dict[str, Any]:
     """What every run has, and what the parts declare: as `harness tune` searches it."""
     if kind == "task":
         raise UsageError(f"--search-space is of an architecture; {name!r} is a task.")
-    from harness.build import parts_of
+    from harness.discovery.compose import parts_of
     from harness.spec import RunSpec
     from harness.tuning.space import space_of
 
@@ -130,7 +130,7 @@ def _task(name: str) -> dict[str, Any]:
 def _made(name: str, make: Callable[[], Any]) -> Any:
     """What `make` makes; the plugin's own errors become one line."""
     try:
-        with patience.within(patience.SECONDS, f"Making {name!r}"):
+        with time_limit.within(time_limit.SECONDS, f"Making {name!r}"):
             return make()
     except HarnessError:
         raise

@@ -10,8 +10,8 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from harness import registry, source
-from harness.cli.parse import Parser
+from harness.cli._parse import Parser
+from harness.discovery import registry, source
 from harness.errors import PluginError
 
 _KINDS: dict[registry.Kind, str] = {"architecture": "architectures", "task": "tasks", "report": "reports"}

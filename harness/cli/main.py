@@ -13,7 +13,6 @@ from importlib.metadata import version
 
 import argcomplete
 
-from harness import garbage, interrupt
 from harness.cli import (
     bench,
     check,
@@ -31,8 +30,9 @@ from harness.cli import (
     tune,
 )
 from harness.cli import list as list_verb
-from harness.cli.parse import Parser
+from harness.cli._parse import Parser
 from harness.errors import HarnessError, NoRecords, StoreFailed
+from harness.process import gc_tuning, interrupt
 
 VERBS = (
     run,
@@ -65,7 +65,7 @@ exit codes: 0 all well; 1 a run failed, its record and all others are kept;
 
 def command() -> int:
     """`harness` as it is typed."""
-    garbage.put_off()
+    gc_tuning.put_off()
     try:
         return main()
     finally:

@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from harness import registry
+from harness.discovery import registry
 from harness.errors import UsageError
 
 _KINDS: dict[str, registry.Kind] = {"arch": "architecture", "task": "task"}

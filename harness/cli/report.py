@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import registry
-from harness.cli.parse import completes, many
+from harness.cli._parse import completes, many
+from harness.discovery import registry
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.registry import Plugin
+    from harness.discovery.registry import Plugin
     from harness.report import Results
 
 _SHORT = {"md": "markdown", "term": "terminal"}
@@ -64,11 +64,11 @@ def call(arguments: argparse.Namespace) -> int:
 
 def recorded(arguments: argparse.Namespace, learning_curves: bool = False) -> Results:
     """What the store holds of the sweep that is meant; HarnessError where it holds none."""
-    from harness.references import references
-    from harness.speed.kept import kept
-    from harness.standing import standing
-    from harness.track import existing
-    from harness.tuning.kept import used
+    from harness.bench.mlflow_log import kept
+    from harness.discovery.references import references
+    from harness.tracking.searches import used
+    from harness.tracking.store import existing
+    from harness.tracking.sweep_status import standing
 
     store = existing(arguments.tracking_uri)
     now = standing(store, arguments.sweep, learning_curves)

@@ -6,9 +6,9 @@ import argparse
 import sys
 from typing import Any, get_args
 
-from harness.cli import flags
-from harness.cli.execution import Work, begin, carry_out
-from harness.cli.parse import Parser, many
+from harness.cli import _flags
+from harness.cli._launch import Work, begin, carry_out
+from harness.cli._parse import Parser, many
 from harness.errors import HarnessError, UsageError, unknown
 from harness.record import Status
 
@@ -25,7 +25,7 @@ def add(verbs: Any) -> None:
     )
     many(parser, "--status", metavar="STATUS", help=f"which ends to try again (default: {', '.join(_USUAL)})")
     parser.add_argument("--sweep", metavar="NAME", help="its name, or how that begins (default: the newest)")
-    flags.add_where(parser.add_argument_group("where and how"))
+    _flags.add_where(parser.add_argument_group("where and how"))
     parser.set_defaults(call=call)
 
 
@@ -41,9 +41,9 @@ def call(arguments: argparse.Namespace) -> int:
 
 def _asked(arguments: argparse.Namespace, wanted: set[str]) -> Work:
     """The recorded sweep, and those of its runs that ended so."""
-    from harness.standing import standing
-    from harness.sweep import plan
-    from harness.track import existing
+    from harness.sweeps.execute import plan
+    from harness.tracking.store import existing
+    from harness.tracking.sweep_status import standing
 
     now = standing(existing(arguments.tracking_uri), arguments.sweep)
     found = {key for key, (_, record) in now.records.items() if record.status in wanted}

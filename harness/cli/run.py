@@ -7,10 +7,10 @@ import sys
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from harness import registry
-from harness.cli import flags
-from harness.cli.execution import Work, begin, carry_out, cluster, engine_of
-from harness.cli.parse import Parser
+from harness.cli import _flags
+from harness.cli._launch import Work, begin, carry_out, cluster, engine_of
+from harness.cli._parse import Parser
+from harness.discovery import registry
 from harness.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def add(verbs: Any) -> None:
         "accuracy against length.",
         epilog=_EPILOG,
     )
-    flags.add_grid(parser)
+    _flags.add_grid(parser)
     parser.add_argument(
         "--tuned",
         nargs="?",
@@ -53,8 +53,8 @@ def add(verbs: Any) -> None:
         metavar="any",
         help="at the best settings that harness tune found, on fresh seeds; any: tuned with unlike budgets too",
     )
-    flags.add_training(parser.add_argument_group("training"))
-    flags.add_where(parser.add_argument_group("where and how"))
+    _flags.add_training(parser.add_argument_group("training"))
+    _flags.add_where(parser.add_argument_group("where and how"))
     parser.set_defaults(call=call)
 
 
@@ -76,12 +76,12 @@ def check_names(arguments: argparse.Namespace) -> None:
 
 
 def _dry_run(arguments: argparse.Namespace) -> int:
-    from harness import device as devices
-    from harness.cli.plan import show
-    from harness.preview import preview
-    from harness.store import exists, resolve_uri
-    from harness.sweep import finished, plan
-    from harness.track import Store
+    from harness.cli._dry_run import show
+    from harness.sweeps.execute import finished, plan
+    from harness.sweeps.preview import preview
+    from harness.tracking.connect import exists, resolve_uri
+    from harness.tracking.store import Store
+    from harness.training import device as devices
 
     runs = plan(_asked(arguments))
     planned = {spec.identity: spec for spec in runs}
@@ -99,8 +99,8 @@ def _asked(arguments: argparse.Namespace) -> SweepSpec:
     sweep = sweep_of(arguments)
     if not arguments.tuned:
         return sweep
-    from harness.track import existing
-    from harness.tuning.used import with_tuned
+    from harness.tracking.store import existing
+    from harness.tuning.apply import with_tuned
 
     tuned, searches = with_tuned(sweep, existing(arguments.tracking_uri), arguments.tuned == "any")
     for name, one in searches.items() if not arguments.quiet else ():

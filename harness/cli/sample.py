@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from harness.cli.parse import positive, whole
+from harness.cli._parse import positive, whole
 
 if TYPE_CHECKING:
-    from harness.model import Model
-    from harness.sampling import Text
     from harness.spec import RunSpec
-    from harness.track import Store
+    from harness.tracking.store import Store
+    from harness.training.model import Model
+    from harness.training.sampling import Text
 
 
 def add(verbs: Any) -> None:
@@ -43,9 +43,9 @@ def add(verbs: Any) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     from harness.errors import UsageError
-    from harness.sampling import refuse_prompt, unpack, written
-    from harness.standing import find
-    from harness.track import existing
+    from harness.tracking.store import existing
+    from harness.tracking.sweep_status import find
+    from harness.training.sampling import refuse_prompt, unpack, written
 
     store = existing(arguments.tracking_uri)
     if arguments.run is None:
@@ -80,7 +80,7 @@ def _list(store: Store) -> int:
 
 
 def _is_text(task: str) -> bool:
-    from harness import registry
+    from harness.discovery import registry
     from harness.errors import HarnessError
 
     try:
@@ -91,10 +91,10 @@ def _is_text(task: str) -> bool:
 
 def _made(spec: RunSpec) -> tuple[Model, Text]:
     """The model of a run, untrained, and its text; UsageError where the run is none that can write."""
-    from harness.build import refuse_other_code
+    from harness.discovery.compose import refuse_other_code
     from harness.errors import UsageError
-    from harness.make import build_model, build_task, refuse_other_data
-    from harness.sampling import Text
+    from harness.training.build import build_model, build_task, refuse_other_data
+    from harness.training.sampling import Text
 
     refuse_other_code(spec)
     task = build_task(spec.task, spec.task_options)

@@ -31,8 +31,8 @@ def add(verbs: Any) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     from harness.record import as_json
-    from harness.standing import find
-    from harness.track import existing
+    from harness.tracking.store import existing
+    from harness.tracking.sweep_status import find
 
     run_id, record = find(existing(arguments.tracking_uri), arguments.run)
     if arguments.json:
@@ -45,8 +45,8 @@ def call(arguments: argparse.Namespace) -> int:
 
 def command_of(spec: RunSpec) -> str:
     """The line that repeats a run, given the same plugin code."""
-    from harness.cli.flags import add_training
-    from harness.cli.parse import Parser
+    from harness.cli._flags import add_training
+    from harness.cli._parse import Parser
 
     words = ["harness", "run", "--arch", spec.architecture, "--task", spec.task, "--length", str(spec.length)]
     words += ["--seeds", "1", "--first-seed", str(spec.seed)]

@@ -9,13 +9,13 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from harness import interrupt
+from harness.process import interrupt
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from harness.standing import Standing
-    from harness.track import Store
+    from harness.tracking.store import Store
+    from harness.tracking.sweep_status import Standing
 
 _FAILED = ("error", "timeout", "out_of_memory", "diverged")
 _COLUMNS = ("planned", "ok", "failed", "refused", "running", "missing", "stale")
@@ -38,8 +38,8 @@ def add(verbs: Any) -> None:
 
 
 def call(arguments: argparse.Namespace) -> int:
-    from harness.standing import standing
-    from harness.track import existing
+    from harness.tracking.store import existing
+    from harness.tracking.sweep_status import standing
 
     store = existing(arguments.tracking_uri)
     if arguments.watch and not arguments.json:
@@ -57,7 +57,7 @@ def call(arguments: argparse.Namespace) -> int:
 def _watch(store: Store, name: str | None) -> int:
     from rich.live import Live
 
-    from harness.standing import standing
+    from harness.tracking.sweep_status import standing
 
     interrupt.as_exception()
     now = standing(store, name)

@@ -10,15 +10,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import interrupt
-from harness.cli import flags
-from harness.cli.execution import begin, cluster, engine_of
-from harness.cli.parse import Parser, assignment, completes, count, many, whole
+from harness.cli import _flags
+from harness.cli._launch import begin, cluster, engine_of
+from harness.cli._parse import Parser, assignment, completes, count, many, whole
 from harness.cli.run import check_names, sweep_of
 from harness.errors import UsageError
+from harness.process import interrupt
 
 if TYPE_CHECKING:
-    from harness.tune import Tuned, Tuning
+    from harness.tuning.tune import Tuned, Tuning
 
 _EPILOG = """examples:
   harness tune --arch lstm --task adding --length 100 --trials 50 --jobs 2
@@ -46,8 +46,8 @@ def add(verbs: Any) -> None:
     )
     _add_what(parser)
     _add_search(parser.add_argument_group("search"))
-    flags.add_training(parser.add_argument_group("training (what is set here is not searched)"), tested=False)
-    flags.add_where(parser.add_argument_group("where and how"), reuse=False, retry=1)
+    _flags.add_training(parser.add_argument_group("training (what is set here is not searched)"), tested=False)
+    _flags.add_where(parser.add_argument_group("where and how"), reuse=False, retry=1)
     parser.set_defaults(call=call, seeds=1, match="params", test_length=None)
 
 
@@ -124,13 +124,13 @@ def _space(assignments: list[str]) -> dict[str, str]:
 
 
 def _execute(arguments: argparse.Namespace, typed: dict[str, str]) -> tuple[Tuning, Tuned]:
-    from harness.cli.search import Quiet, display
-    from harness.driver import Rules
-    from harness.store import resolve_uri
-    from harness.track import Store
-    from harness.tune import Tuning, studies_of, tune
+    from harness.cli._tune_output import Quiet, display
+    from harness.sweeps.driver import Rules
+    from harness.tracking.connect import resolve_uri
+    from harness.tracking.store import Store
     from harness.tuning.storage import resolve
     from harness.tuning.study import Search
+    from harness.tuning.tune import Tuning, studies_of, tune
 
     uri = resolve_uri(arguments.tracking_uri)
     tuning = Tuning(
@@ -152,7 +152,7 @@ def _execute(arguments: argparse.Namespace, typed: dict[str, str]) -> tuple[Tuni
 
 def _show(tuning: Tuning, tuned: Tuned, arguments: argparse.Namespace) -> None:
     """The table on stdout; what to type next on stderr."""
-    from harness.cli.search import failures, table
+    from harness.cli._tune_output import failures, table
     from harness.tuning.storage import shown
 
     if arguments.json:

@@ -54,7 +54,7 @@ def connected(address: str | None = None, cpus: int | None = None) -> Iterator[N
 def _place(address: str | None, cpus: int | None) -> dict[str, Any]:
     if address:
         return {"address": address}
-    from harness.device import cores
+    from harness.training.device import cores
 
     size = {"num_cpus": cpus or cores(), "object_store_memory": _OBJECT_STORE}
     return {"address": "local", "include_dashboard": False, **size}

@@ -18,15 +18,15 @@ from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
 
 from harness.engines import Listener
-from harness.engines.handle import Handle
-from harness.engines.parent import DRIVER
-from harness.engines.turns import Turns
-from harness.interrupt import held_back
+from harness.engines.run_queue import Turns
+from harness.engines.worker_handle import Handle
+from harness.process.interrupt import held_back
+from harness.process.parent_death import DRIVER
 from harness.record import Record
 from harness.spec import RunSpec
 
 _PRELOADED = ["harness.engines.worker"]
-_ENDING_WITH_THE_DRIVER = ["harness.engines.server"]
+_ENDING_WITH_THE_DRIVER = ["harness.engines.preload"]
 _SECONDS_TO_END = 3.0
 _FALSE_STARTS = 3  # workers that may die over a run before it has begun: the third time it is to blame
 

@@ -20,9 +20,9 @@ from ray import exceptions
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from harness.engines import Listener
-from harness.engines.parcel import Parcels, pack
+from harness.engines.plugin_files import Parcels, pack
 from harness.errors import HarnessError, Stopped, UsageError, one_line
-from harness.interrupt import held_back
+from harness.process.interrupt import held_back
 from harness.record import Record, Status
 from harness.spec import RunSpec
 
@@ -261,10 +261,10 @@ def _execute(job: _Job, mailbox: Any) -> Record:
     if job.unwanted in sys.path:  # a copy.py that lies there would be taken for the standard library's
         sys.path.remove(job.unwanted)
 
-    from harness import device as devices
-    from harness.build import refuse_other_code
-    from harness.engines.parcel import unpack
+    from harness.discovery.compose import refuse_other_code
+    from harness.engines.plugin_files import unpack
     from harness.run import run
+    from harness.training import device as devices
 
     mailbox.tell.remote(job.key, job.attempt, None)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a node that is shut down: 'interrupted', no error

@@ -14,12 +14,12 @@ from multiprocessing.connection import Connection
 
 import torch
 
-from harness import device as devices
-from harness.engines.parent import end_with_parent
 from harness.errors import Stopped
+from harness.process.parent_death import end_with_parent
 from harness.record import FINAL, Progress, Record
 from harness.run import run
 from harness.spec import RunSpec
+from harness.training import device as devices
 
 
 def work(pipe: Connection, device: str, visible: str | None, log: str, memory: int | None, room: int) -> None:

@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from harness.architecture import Architecture, State
-from harness.model import Model
-from harness.seeds import derive_seed
 from harness.task import Batch, Classes, Split, Task, Tokens, Vectors
 from harness.testing._probes import require
+from harness.training.model import Model
+from harness.training.seeds import derive_seed
 
 
 def generator_of(seed: int, *purpose: str | int) -> Generator:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from harness.seeds import derive_seed
 from harness.task import Batch, Classes, Task, Vectors
+from harness.training.seeds import derive_seed
 
 _MOST_KINDS = 64  # of real vectors that are told apart
 _CANDIDATES = 256  # answers tried where answers are real vectors

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn.utils.parametrize import is_parametrized
 
-from harness.registry import told
+from harness.discovery.registry import told
 from harness.testing._probes import Make, another_device, build, ends_of_ranges, gap, require, run, tensors
 from harness.testing._subject import Subject
 

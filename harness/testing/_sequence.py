@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from harness.build import time_first
+from harness.discovery.compose import time_first
 from harness.testing._probes import Make, by, future_in_the_past, gap, noise, require, row, run, state_gap, tensors
 from harness.testing._subject import Subject
 

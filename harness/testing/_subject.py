@@ -8,8 +8,8 @@ import pytest
 from torch import Tensor
 
 from harness.architecture import Architecture
+from harness.discovery.registry import told
 from harness.errors import Refused
-from harness.registry import told
 from harness.testing._probes import Make, build, noise
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from harness.discovery.registry import told
 from harness.errors import HarnessError
-from harness.registry import told
 
 NOT_ALL_SKIPPED = "test_not_everything_is_skipped"
 

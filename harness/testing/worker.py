@@ -17,15 +17,15 @@ from typing import Any
 
 import torch
 
-from harness import registry
-from harness.build import build_architecture
-from harness.engines.parent import end_with_parent
+from harness.discovery import registry
+from harness.discovery.compose import build_architecture
+from harness.discovery.variants import HIDDEN_SIZE, Variant, architecture_variants, check_names, task_variants
 from harness.errors import HarnessError, PluginError, UsageError, unknown
-from harness.make import build_task
+from harness.process.parent_death import end_with_parent
 from harness.testing.architectures import ArchitectureContract
 from harness.testing.findings import Finding, Promise, checks, examine, promise_of
 from harness.testing.tasks import TaskContract
-from harness.variants import HIDDEN_SIZE, Variant, architecture_variants, check_names, task_variants
+from harness.training.build import build_task
 
 _LONGEST = 16  # steps, for an architecture that must know the longest sequence; the contract feeds fewer
 _MADE = Promise(

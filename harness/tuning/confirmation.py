@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 from optuna.trial import FrozenTrial, TrialState
 
-from harness.driver import Display, Rules
 from harness.engines import Engine
 from harness.record import Record
-from harness.track import Store
-from harness.tuning.flight import value_of
+from harness.sweeps.driver import Display, Rules
+from harness.tracking.store import Store
+from harness.tuning.running_trial import value_of
 from harness.tuning.study import Study
 from harness.tuning.trials import StudyDriver, sized
 

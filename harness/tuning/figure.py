@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from harness.colours import colour
-from harness.tuning.result import Found
+from harness.analysis.colours import colour
+from harness.search_record import Found
 
 _STYLE: Any = {
     "text.parse_math": False,  # names are text, never formulas

@@ -12,12 +12,12 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from harness.build import parts_of
+from harness.discovery.compose import parts_of
+from harness.discovery.options import Option
+from harness.discovery.variants import HIDDEN_SIZE, check_names
 from harness.errors import PluginError, UsageError, unknown
-from harness.options import Option
 from harness.space import Choice, Float, Int, Space, as_range
 from harness.spec import OPTIMIZERS, RunSpec
-from harness.variants import HIDDEN_SIZE, check_names
 
 SETTINGS: Mapping[str, Space] = {
     "lr": Float(1e-4, 3e-2, log=True),

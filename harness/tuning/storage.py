@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from harness.errors import HarnessError, UsageError, one_line
-from harness.store import sqlite_path
+from harness.tracking.connect import sqlite_path
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

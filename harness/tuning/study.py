@@ -22,12 +22,12 @@ from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from harness import alive
 from harness.errors import UsageError
-from harness.make import build_task
-from harness.seeds import derive_seed
+from harness.process import heartbeat
 from harness.space import Space
 from harness.spec import RunSpec
+from harness.training.build import build_task
+from harness.training.seeds import derive_seed
 from harness.tuning.space import distributions, first_trial
 
 Objective = Literal["accuracy", "steps_to_solve", "loss"]
@@ -159,12 +159,12 @@ class Study:
             began = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
             if not driver and time.time() - began < _SECONDS_WITHOUT_A_NAME:
                 continue
-            if not driver or not alive.is_alive(driver, beats.get(f"driver {driver}", began)):
+            if not driver or not heartbeat.is_alive(driver, beats.get(f"driver {driver}", began)):
                 self.lose(trial)
 
     def beat(self) -> None:
         """Tells drivers on other machines, now and then, that this one is alive."""
-        if time.time() - self.last_beat >= alive.SECONDS_BETWEEN_BEATS:
+        if time.time() - self.last_beat >= heartbeat.SECONDS_BETWEEN_BEATS:
             self.last_beat = time.time()
             self.kept.set_user_attr(f"driver {self.driver}", self.last_beat)
 

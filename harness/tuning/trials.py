@@ -10,16 +10,16 @@ from typing import Protocol
 
 from optuna.trial import TrialState
 
-from harness import alive
-from harness.budget import match
-from harness.driver import Display, Driver, Rules
 from harness.engines import Engine
 from harness.errors import HarnessError
-from harness.make import build_model, build_task
+from harness.process import heartbeat
 from harness.record import Progress, Record
 from harness.spec import RunSpec
-from harness.track import Store
-from harness.tuning.flight import Flight
+from harness.sweeps.driver import Display, Driver, Rules
+from harness.tracking.store import Store
+from harness.training.build import build_model, build_task
+from harness.training.sizing import match
+from harness.tuning.running_trial import Flight
 from harness.tuning.study import Study
 
 _SECONDS_BETWEEN_LOOKS = 1.0  # at what other drivers have
@@ -71,7 +71,7 @@ class StudyDriver(Driver):
         beats = study.kept.user_attrs
         for run in self.store.search(study.defaults[0].task_label, running):
             driver = run.data.tags.get("harness.driver", "")
-            if not (driver and alive.is_alive(driver, beats.get(f"driver {driver}", 0.0))):
+            if not (driver and heartbeat.is_alive(driver, beats.get(f"driver {driver}", 0.0))):
                 self.store.bury([run.info.run_id])
 
 

@@ -13,7 +13,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from harness.interrupt import held_back
+from harness.process.interrupt import held_back
 
 TINY = "--steps 3 --batch 4 --validation-sequences 8 --test-sequences 8"
 
@@ -141,7 +141,7 @@ class At:
 
     def __init__(self, monkeypatch, act, lasting=False):
         self.calls, self.turn, self.lasting = 0, -1, lasting
-        monkeypatch.setattr("harness.driver._SECONDS_BETWEEN_TRIES", 0)
+        monkeypatch.setattr("harness.sweeps.driver._SECONDS_BETWEEN_TRIES", 0)
         for name in ("create_run", "log_batch", "set_tag", "set_terminated", "delete_run", "set_experiment_tag"):
             monkeypatch.setattr(MlflowClient, name, self.counted(getattr(MlflowClient, name), act))
 
@@ -184,7 +184,7 @@ def test_whatever_happens_at_any_write_the_same_command_does_the_rest(
     act, lasting, allowed, here, harness, empty_store, monkeypatch
 ):
     line = f"run --arch rnn --task copy --length 2,3 {TINY} --engine inline"
-    monkeypatch.setattr("harness.driver._PATIENCE_WITH_A_FILE", 0 if lasting else 10)
+    monkeypatch.setattr("harness.sweeps.driver._PATIENCE_WITH_A_FILE", 0 if lasting else 10)
     at = At(monkeypatch, act, lasting)
     codes = []
     acted = True
@@ -215,7 +215,7 @@ def test_a_record_that_is_being_written_is_written_whole(here, harness, monkeypa
 
 
 def test_no_worker_outlives_a_store_that_fails(here, waits, harness, monkeypatch):
-    monkeypatch.setattr("harness.driver._PATIENCE_WITH_A_FILE", 0)
+    monkeypatch.setattr("harness.sweeps.driver._PATIENCE_WITH_A_FILE", 0)
     At(monkeypatch, fail, lasting=True).turn = FINISHING  # length 3 has ended; length 2 is waiting
     said = harness(f"run --arch {waits} --task copy --length 2,3 {TINY} --jobs 1")
     assert said.code == 1

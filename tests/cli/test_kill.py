@@ -15,8 +15,8 @@ import pytest
 
 from harness.cli.main import main
 from harness.spec import SweepSpec
-from harness.sweep import plan
-from harness.track import Store
+from harness.sweeps.execute import plan
+from harness.tracking.store import Store
 
 pytestmark = pytest.mark.slow
 

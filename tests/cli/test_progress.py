@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import Progress as Rich
 from rich.progress import TextColumn
 
-from harness.cli import progress
+from harness.cli import _progress
 from harness.record import Progress, Record, Scores
 
 
@@ -29,8 +29,8 @@ LOOK = Progress(50, 0.25, 0.4, 12345.0)
 
 
 def test_lines_tell_what_begins_goes_on_and_ends(runs, ended, capsys, monkeypatch):
-    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0)
-    shown = progress.Lines()
+    monkeypatch.setattr(_progress, "_SECONDS_BETWEEN_LINES", 0)
+    shown = _progress.Lines()
     shown.planned(runs, done=1)
     shown.started("1")
     shown.progressed("1", LOOK)
@@ -51,11 +51,11 @@ def test_lines_tell_what_begins_goes_on_and_ends(runs, ended, capsys, monkeypatc
 def test_solved_is_said_to_be_judged_by_validation(ended):
     record = ended("0")
     record.steps_to_solve = 40
-    assert "test accuracy 50.0% (chance 12.5%), solved after 40 steps (validation)" in progress.result(record)
+    assert "test accuracy 50.0% (chance 12.5%), solved after 40 steps (validation)" in _progress.result(record)
 
 
 def test_lines_are_not_many(runs, capsys):
-    shown = progress.Lines()
+    shown = _progress.Lines()
     shown.planned(runs, done=0)
     shown.started("0")
     for _ in range(1000):
@@ -67,7 +67,7 @@ def test_bars_show_every_running_run_and_all_of_them(runs, ended):
     out = io.StringIO()
     columns = TextColumn("{task.description} {task.completed}/{task.total} {task.fields[look]}")
     with Rich(columns, console=Console(file=out, width=160, force_terminal=True)) as bars:
-        shown = progress.Bars(bars)
+        shown = _progress.Bars(bars)
         shown.planned(runs, done=1)
         shown.started("1")
         shown.started("2")
@@ -84,8 +84,8 @@ def test_bars_show_every_running_run_and_all_of_them(runs, ended):
 
 def test_the_time_left_comes_from_the_work_done_so_far(runs, monkeypatch):
     clock = iter([100.0, 130.0])
-    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
-    pace = progress._Pace(runs, done=0)
+    monkeypatch.setattr(_progress.time, "monotonic", lambda: next(clock))
+    pace = _progress._Pace(runs, done=0)
     pace.started()
     pace.ended("0")
     pace.progressed("1", LOOK)
@@ -93,5 +93,5 @@ def test_the_time_left_comes_from_the_work_done_so_far(runs, monkeypatch):
 
 
 def test_without_a_terminal_there_are_lines(capsys):
-    with progress.display() as shown:
-        assert isinstance(shown, progress.Lines)
+    with _progress.display() as shown:
+        assert isinstance(shown, _progress.Lines)

@@ -12,10 +12,10 @@ from statistics import fmean
 import pytest
 from mlflow.tracking import MlflowClient
 
-from harness import journal
 from harness.record import Scores
 from harness.spec import Planned, SweepSpec
-from harness.track import Store
+from harness.tracking import sweep_log
+from harness.tracking.store import Store
 
 from ..made_up import made_up
 
@@ -36,7 +36,7 @@ def keep(folder, name, records, missing=0):
     """Writes a sweep to the store in a folder, all but the last few runs of it."""
     store = Store(f"sqlite:///{folder / 'mlflow.db'}")
     plan = [Planned.of(record.spec) for record in records]
-    with journal.written(store, name, SweepSpec(("gru", "rnn"), ("copy",)), "harness run --arch gru,rnn", plan):
+    with sweep_log.written(store, name, SweepSpec(("gru", "rnn"), ("copy",)), "harness run --arch gru,rnn", plan):
         for record in records[: len(records) - missing]:
             store.finish(store.start(record.spec, name), record)
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness import source
+from harness.discovery import source
 
 SMALL = "--steps 20 --validation-sequences 8 --test-sequences 8 --set hidden_size=4 --engine inline --quiet"
 CELL = """

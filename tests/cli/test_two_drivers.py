@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.track import Store
+from harness.tracking.store import Store
 
 _LINE = (
     "run --arch rnn lstm --task copy --length 2,3,4 --seeds 4 --steps 100 --set hidden_size=4 --jobs 1"

@@ -11,7 +11,7 @@ from harness.plugins.rnn import RNN
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from harness.build import build_architecture
+from harness.discovery.compose import build_architecture
 
 ROWS, STEPS, INPUTS, HIDDEN = 4, 7, 3, 5
 LENGTHS = torch.tensor([7, 1, 4, 6])

@@ -13,11 +13,11 @@ from harness.plugins.tcn import TCN
 from harness.plugins.transformer import Transformer
 from torch import nn
 
-from harness.build import build_architecture
-from harness.model import Model, count_parameters, state_size
-from harness.optimizer import make_optimizer
+from harness.discovery.compose import build_architecture
 from harness.run import build_task
 from harness.spec import RunSpec
+from harness.training.model import Model, count_parameters, state_size
+from harness.training.optimizer import make_optimizer
 
 NEW = ["lru", "mgu", "mingru", "mlp", "peephole", "tcn", "transformer"]
 

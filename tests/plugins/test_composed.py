@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.build import build_architecture
+from harness.discovery.compose import build_architecture
 from harness.testing import ArchitectureContract
 
 BASES = ["lru", "mgu", "mingru", "mlp", "peephole", "tcn", "transformer"]

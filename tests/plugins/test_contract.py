@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from harness import registry
 from harness.architecture import CellArchitecture
-from harness.build import build_architecture
+from harness.discovery import registry
+from harness.discovery.compose import build_architecture
 from harness.testing import ArchitectureContract, check_architecture
 
 BUILT_IN = [p.name for p in registry.plugins("architecture") if p.module.startswith("harness.plugins.")]

@@ -11,7 +11,7 @@ from harness.plugins.lstm import LSTM
 from harness.plugins.rnn import RNN
 from torch import nn
 
-from harness.build import build_architecture
+from harness.discovery.compose import build_architecture
 
 ROWS, STEPS, INPUTS, HIDDEN = 4, 7, 3, 5
 LENGTHS = torch.tensor([7, 1, 4, 6])

@@ -7,7 +7,7 @@ import torch
 from harness.plugins.lstm import LSTM
 from torch import nn
 
-from harness.build import build_architecture
+from harness.discovery.compose import build_architecture
 
 HIDDEN = 8
 

@@ -14,7 +14,7 @@ import tarfile
 
 import pytest
 
-from harness import registry
+from harness.discovery import registry
 
 from ..made_up import as_results, made_up
 

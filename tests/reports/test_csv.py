@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from harness import registry
+from harness.analysis.summary import summarise
+from harness.discovery import registry
 from harness.record import Scores
-from harness.summary import summarise
 
 from ..made_up import as_results, made_up
 

@@ -6,7 +6,7 @@ import importlib
 
 import pytest
 
-from harness import registry
+from harness.discovery import registry
 
 from ..made_up import as_results, made_up
 

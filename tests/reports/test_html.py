@@ -11,11 +11,12 @@ from html.parser import HTMLParser
 
 import pytest
 
-from harness import registry, verdict
-from harness.colours import colour
+from harness.analysis import verdict
+from harness.analysis.colours import colour
+from harness.analysis.summary import summarise
+from harness.discovery import registry
 from harness.record import Record, Scores
 from harness.spec import Planned
-from harness.summary import summarise
 
 from ..made_up import as_results, made_up
 

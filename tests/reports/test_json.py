@@ -8,11 +8,11 @@ import math
 import jsonschema
 import pytest
 
-from harness import registry
-from harness.exchange import VERSION, read
+from harness.analysis.results_json import VERSION, read
+from harness.analysis.summary import summarise
+from harness.discovery import registry
 from harness.record import Scores
 from harness.spec import Planned
-from harness.summary import summarise
 
 from ..made_up import as_results, made_up
 

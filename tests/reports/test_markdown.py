@@ -7,9 +7,10 @@ import re
 import pytest
 from markdown_it import MarkdownIt
 
-from harness import registry, verdict
+from harness.analysis import verdict
+from harness.analysis.summary import summarise
+from harness.discovery import registry
 from harness.spec import Planned
-from harness.summary import summarise
 
 from ..made_up import as_results, made_up
 

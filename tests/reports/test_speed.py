@@ -10,9 +10,9 @@ from dataclasses import asdict, fields, replace
 import jsonschema
 import pytest
 
-from harness import registry
-from harness.exchange import read
-from harness.speed.row import Row
+from harness.analysis.results_json import read
+from harness.bench_record import Row
+from harness.discovery import registry
 
 from ..made_up import as_results, made_up
 

@@ -8,9 +8,9 @@ from dataclasses import asdict, replace
 import jsonschema
 import pytest
 
-from harness import registry
-from harness.exchange import read
-from harness.tuning.result import Found, Trial
+from harness.analysis.results_json import read
+from harness.discovery import registry
+from harness.search_record import Found, Trial
 
 from ..made_up import as_results, made_up
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from harness import registry
-from harness.make import build_task
+from harness.discovery import registry
 from harness.testing import TaskContract
+from harness.training.build import build_task
 
 BUILT_IN = [plugin.name for plugin in registry.plugins("task") if plugin.module.startswith("harness.tasks.")]
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from harness.cli.search import Quiet
-from harness.driver import Rules
+from harness.cli._tune_output import Quiet
 from harness.record import CurvePoint, Progress, Record
 from harness.spec import SweepSpec
-from harness.tune import Tuning, studies_of, tune
+from harness.sweeps.driver import Rules
 from harness.tuning.study import Search
+from harness.tuning.tune import Tuning, studies_of, tune
 
 SETTINGS = {"steps": 100, "validate_every": 10, "batch_size": 4, "validation_sequences": 8}
 

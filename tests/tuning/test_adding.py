@@ -5,7 +5,7 @@ import json
 import pytest
 
 from harness.cli.main import main
-from harness.track import Store
+from harness.tracking.store import Store
 
 STEPS, TRIALS, ENOUGH = 2000, 30, 0.01
 

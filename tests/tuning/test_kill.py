@@ -15,7 +15,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from harness.track import Store
+from harness.tracking.store import Store
 from harness.tuning import storage
 
 pytestmark = pytest.mark.slow

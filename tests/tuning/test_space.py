@@ -3,7 +3,7 @@
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from harness import registry
+from harness.discovery import registry
 from harness.errors import UsageError
 from harness.space import Choice, Float, Int
 from harness.spec import RunSpec
@@ -100,7 +100,7 @@ def test_the_first_trial_is_the_published_default_or_what_is_nearest_to_it():
 
 @pytest.mark.parametrize("name", list(registry.names("architecture")))
 def test_every_built_in_default_lies_in_its_space(name):
-    from harness.build import parts_of
+    from harness.discovery.compose import parts_of
 
     options = {f"{p.name}.{key}": option.default for p in parts_of(name) for key, option in p.options.items()}
     for key, space in space_of(name, {}).items():

@@ -5,9 +5,9 @@ import os
 import pytest
 from optuna.trial import TrialState
 
-from harness.alive import driver_name
 from harness.errors import UsageError
-from harness.tune import studies_of
+from harness.process.heartbeat import driver_name
+from harness.tuning.tune import studies_of
 
 DEAD = f"{os.uname().nodename}/{2**22 + 1}/0/00000000"  # no process has that number
 

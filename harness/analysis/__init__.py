@@ -1,0 +1,1 @@
+"""What is computed from records: statistics over seeds, summaries, verdicts."""

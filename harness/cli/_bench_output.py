@@ -1,0 +1,108 @@
+"""What `harness bench` prints: rows, how cost grows with length, differences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness.bench.comparison import Change, noise
+from harness.bench.measurement import Measured
+from harness.bench.request import PASSES
+from harness.bench_record import Row
+
+_KERNELS = (
+    "A table of kernels, not of architectures: on a CPU some are loops in one piece, others many small operations, as "
+    "the column says; a cell written step by step is the latter."
+)
+_BUSY = 1.2  # times the CPU time
+
+
+def rows(measured: Measured) -> None:
+    """Everything that was measured, and what is needed to read it."""
+    console = _console()
+    with_memory = measured.request.memory
+    console.print(_table(measured.rows, with_memory))
+    for label, kinds in _by_label(measured).items():
+        console.print(Text(f"{label} grows with length: {kinds}"), soft_wrap=True)
+    for line in _notes(measured):
+        console.print(Text(line), soft_wrap=True)
+
+
+def changes(found: Sequence[Change]) -> None:
+    """Each cell against what it was."""
+    table = _columns("architecture", "length", "pass", "now / before", "noise up to", "p", "")
+    for one in found:
+        style = {"slower": "red", "faster": "green", "same": ""}[one.verdict]
+        verdict = one.verdict if one.verdict != "same" else "not to be told apart"
+        cells = (f"{one.ratio:.3f}", f"{one.floor:.3f}", f"{one.p:.2g}", verdict)
+        table.add_row(one.label, str(one.length), PASSES[one.kind], *cells, style=style)
+    _console().print(table)
+
+
+def _table(found: Sequence[Row], with_memory: bool) -> Table:
+    memory = ["memory"] if with_memory else []
+    table = _columns("architecture", "length", "pass", "ms", "quartiles", "tokens/s", "GFLOP/s", "of product", *memory,
+                     "parameters", "state", "kernel")  # fmt: skip
+    for row in found:
+        table.add_row(*(Text(cell) for cell in _cells(row, with_memory)))
+    return table
+
+
+def _cells(row: Row, with_memory: bool) -> list[str]:
+    named = [row.label, str(row.length), PASSES[row.kind]]
+    if row.reason:
+        return [*named, "-", "", "", "", "", *([""] if with_memory else []), "", "", row.reason]
+    held = "-" if row.memory is None else f"{row.memory / 2**20:.3g} MiB"
+    return [
+        *named,
+        f"{row.seconds * 1e3:.3g}",
+        f"{row.quarter * 1e3:.3g}-{row.three_quarters * 1e3:.3g}",
+        f"{row.tokens_per_second:,.0f}",
+        f"{row.flops_per_second / 1e9:.3g}",
+        f"{row.of_product:.1%}",
+        *([held] if with_memory else []),
+        f"{row.parameters:,}",
+        "-" if row.state_size is None else str(row.state_size),
+        row.kernel,
+    ]
+
+
+def _by_label(measured: Measured) -> dict[str, str]:
+    told: dict[str, list[str]] = {}
+    for (label, kind), (time, memory) in measured.slopes.items():
+        held = f", memory T^{memory:.2f}" if memory is not None else ""
+        told.setdefault(label, []).append(f"{PASSES[kind]} T^{time:.2f}{held}")
+    return {label: "; ".join(kinds) for label, kinds in told.items()}
+
+
+def _notes(measured: Measured) -> list[str]:
+    there = measured.environment
+    lines = [
+        f"{there['cpu']}, {there['device.name']}, {there['threads']} thread(s) of {there['cores']} cores, torch "
+        f"{there['version.torch']}, denormals flushed; times are {there['timer']}, medians of all samples.",
+        f"The machine's own product of large matrices: {measured.product / 1e9:,.3g} GFLOP/s. FLOP are those of "
+        "matrix products, counted in plain operations.",
+        f"Processes that measure the same differ by up to {noise(measured):.1%} (A/A, 19 of 20); sittings are told "
+        "apart from 5 % on.",
+    ]
+    if there["timer"] == "CPU time" and measured.clock_over_cpu > _BUSY:
+        lines.append(f"The machine was busy: by the clock all took {measured.clock_over_cpu:.1f} times as long.")
+    return [*lines, *([_KERNELS] if there["device"] == "cpu" else [])]
+
+
+def _columns(*names: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    left = ("architecture", "pass", "kernel", "")
+    for name in names:
+        table.add_column(name, justify="left" if name in left else "right", no_wrap=name != "kernel")
+    return table
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    console.width = console.width if console.is_terminal else 200
+    return console

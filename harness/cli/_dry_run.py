@@ -1,0 +1,40 @@
+"""What `harness run --dry-run` prints: the plan, what of it is done or refused, how long the rest may take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness.sweeps.preview import Preview
+
+
+def show(previews: Sequence[Preview], jobs: int) -> None:
+    table = Table()
+    for name in ("task", "architecture", "planned", "done", "to run", "at most"):
+        table.add_column(name, justify="left" if name in ("task", "architecture") else "right")
+    for row in previews:
+        left = row.planned - row.done
+        time = "-" if row.trouble or not left else duration(row.seconds / jobs)
+        table.add_row(Text(row.task_label), Text(row.label), str(row.planned), str(row.done), str(left), time)
+    console = Console()
+    console.print(table)
+    for row in previews:
+        if row.trouble:
+            console.print(Text(f"{row.label} on {row.task_label}: {row.trouble}", style="red"))
+    planned, done = sum(row.planned for row in previews), sum(row.done for row in previews)
+    seconds = sum(row.seconds for row in previews) / jobs
+    jobs_text = f"{jobs} run{'s' if jobs > 1 else ''} at once"
+    console.print(
+        f"{planned} run{'s' if planned != 1 else ''} planned, {done} finished before; "
+        f"the rest takes at most {duration(seconds)}, {jobs_text}"
+    )
+
+
+def duration(seconds: float) -> str:
+    """As people say it: 40 s, 12 min, 3.5 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,158 @@
+"""What verbs that train share: from a sweep and where it is to run to the result on the screen and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.discovery import registry
+from harness.errors import UsageError
+from harness.process import interrupt
+
+if TYPE_CHECKING:
+    from harness.engines import Engine
+    from harness.spec import SweepSpec
+    from harness.sweeps.driver import Rules
+    from harness.sweeps.execute import Outcome
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be done: a sweep, the line that asks for it, and which runs of it (None: those that are missing)."""
+
+    sweep: SweepSpec
+    command: str
+    only: Set[str] | None = None
+
+
+def begin(arguments: argparse.Namespace) -> None:
+    """Refuses flags that exclude each other, says what takes seconds, and has the workers begin with it."""
+    if arguments.engine != "ray" and (arguments.ray_address or arguments.gpus_per_run):
+        raise UsageError("--ray-address and --gpus-per-run are for --engine ray.")
+    if arguments.engine == "inline" and (arguments.timeout or arguments.jobs):
+        raise UsageError("--timeout and --jobs need worker processes: leave out --engine inline.")
+    if arguments.gpus_per_run and arguments.slots_per_gpu > 1:
+        raise UsageError("--gpus-per-run and --slots-per-gpu say the same: leave one of them out.")
+    if not arguments.quiet:
+        print("loading torch, Lightning and MLflow ...", file=sys.stderr, flush=True)
+    if arguments.engine == "local":
+        from harness.engines.local import warm_up
+
+        warm_up()  # the workers import torch while we do
+
+
+def carry_out(arguments: argparse.Namespace, asked: Callable[[], Work]) -> int:
+    """Executes a sweep, shows what became of it, and returns the exit code."""
+    from harness.tracking.connect import resolve_uri
+
+    uri = resolve_uri(arguments.tracking_uri)
+    with contextlib.redirect_stdout(sys.stderr), cluster(arguments):  # whatever a plugin prints is not the result
+        planned, outcome = _execute(arguments, uri, asked)
+    _show(outcome, arguments, uri, planned)
+    return _exit_code(outcome)
+
+
+def rules(arguments: argparse.Namespace) -> Rules:
+    """How a sweep is carried out, from the flags."""
+    from harness.sweeps.driver import Rules
+
+    return Rules(arguments.retry, arguments.max_failures, shared=arguments.reuse != "none")
+
+
+def _execute(arguments: argparse.Namespace, uri: str, asked: Callable[[], Work]) -> tuple[int, Outcome]:
+    """How many runs were planned, and what became of them."""
+    from harness.cli._progress import Quiet, display
+    from harness.sweeps.execute import execute, plan
+    from harness.tracking.store import Store
+
+    work = asked()
+    runs = plan(work.sweep)
+    engine = engine_of(arguments)
+    store = Store(uri)
+    interrupt.as_exception()
+    with Quiet() if arguments.quiet else display() as shown:
+        outcome = execute(
+            work.sweep, runs, engine, store, shown, arguments.reuse, rules(arguments), work.command, work.only,
+            curves=arguments.json,
+        )  # fmt: skip
+    return len(runs), outcome
+
+
+def cluster(arguments: argparse.Namespace) -> contextlib.AbstractContextManager[None]:
+    """What an engine needs while it lives; made before the imports that take seconds, as it may not be there."""
+    if arguments.engine == "ray":
+        from harness.engines.cluster import connected
+
+        return connected(arguments.ray_address, arguments.jobs)
+    return contextlib.nullcontext()
+
+
+def engine_of(arguments: argparse.Namespace) -> Engine:
+    if arguments.engine == "ray":
+        return _ray(arguments)
+
+    from harness.training import device as devices
+
+    device = devices.pick(arguments.device)
+    if arguments.engine == "inline":
+        from harness.engines.inline import Inline
+
+        return Inline(device)
+    from harness.engines.local import Local
+
+    slots = devices.slots(device, arguments.slots_per_gpu)
+    jobs = arguments.jobs or (len(slots) if slots else devices.cores())
+    visible = [slots[index % len(slots)] for index in range(jobs)] if slots else None
+    return Local(device.type, jobs, visible, arguments.timeout, devices.memory_share(device, jobs))
+
+
+def _ray(arguments: argparse.Namespace) -> Engine:
+    from harness.engines.ray import Ray
+
+    jobs = arguments.jobs if arguments.ray_address else None  # a cluster of our own has that many cores
+    share = arguments.gpus_per_run or 1 / arguments.slots_per_gpu
+    return Ray(arguments.device, jobs, share, arguments.timeout)
+
+
+def _show(outcome: Outcome, arguments: argparse.Namespace, uri: str, planned: int) -> None:
+    """The result on stdout; where the records are and what to type next on stderr."""
+    from harness.record import as_json
+    from harness.report import Results
+
+    if arguments.json:
+        print(json.dumps([as_json(record) for record in outcome.records], indent=2, sort_keys=True))
+    elif outcome.records:
+        registry.find("report", "terminal").load()(Results(outcome.records), Path.cwd())
+    if arguments.quiet:
+        return
+    for line in _told(outcome, planned):
+        print(line, file=sys.stderr)
+    where = f" --tracking-uri {uri}" if arguments.tracking_uri else ""
+    print(f"records: {uri}\nnext: harness dashboard{where}", file=sys.stderr)
+
+
+def _told(outcome: Outcome, planned: int) -> list[str]:
+    """What the table does not say of a sweep."""
+    missing = planned - sum(record.status != "interrupted" for record in outcome.records)
+    lines = {
+        f"{outcome.reused} of {planned} runs were finished before and were not run again.": outcome.reused,
+        f"{outcome.helped} of {planned} runs were finished by another command meanwhile.": outcome.helped,
+        f"{outcome.stale} of {planned} runs were finished before with older plugin code.": outcome.stale,
+        f"{outcome.elsewhere} of {planned} runs are another command's, which is at work on them.": outcome.elsewhere,
+        f"The sweep was ended: {outcome.stopped}.": outcome.stopped,
+        f"{missing} of {planned} runs are missing: the same command runs the rest.": missing,
+    }
+    return [line for line, counts in lines.items() if counts]
+
+
+def _exit_code(outcome: Outcome) -> int:
+    if outcome.interrupted:
+        return 130
+    statuses = {record.status for record in outcome.records}
+    return 0 if statuses <= {"ok", "skipped"} and "ok" in statuses else 1

@@ -1,0 +1,142 @@
+"""What the verbs share: an argument parser whose errors are one line, and the types of its arguments."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+import textwrap
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from harness.cli import _config
+from harness.discovery import registry
+from harness.errors import UsageError
+
+
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Leaves the verbs' names room to stand beside their help."""
+
+    def __init__(self, prog: str, **kwargs: Any) -> None:
+        super().__init__(prog, **kwargs)
+        self._action_max_length = 14  # argparse forgets that verbs are indented further than flags
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line and where help is; exit code 2."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("formatter_class", Help)
+        kwargs["description"] = textwrap.fill(kwargs.get("description") or "", 79)
+        super().__init__(allow_abbrev=False, **kwargs)
+        self._typed: list[str] = []
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        self._typed = list(sys.argv[1:] if args is None else args)
+        if "--config" in self._option_string_actions:
+            try:
+                args = _config.expanded(self._typed, self)
+            except UsageError as error:
+                self.error(str(error))
+        parsed, unknown = super().parse_known_args(args, namespace)
+        if unknown and self._subparsers is None:  # else the verb's own parser has told
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return parsed, unknown
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {self._misspelt() or message}\nSee '{self.prog} --help'.\n")
+
+    def _misspelt(self) -> str:
+        """What to say of the first flag that there is none of: it explains whatever else is missing."""
+        mine = self._typed if self._subparsers is None else self._typed[:1]  # the rest are the verb's
+        flags = [token.partition("=")[0] for token in mine if token.startswith("--") and token != "--"]
+        wrong = next((flag for flag in flags if flag not in self._option_string_actions), None)
+        if wrong is None:
+            return ""
+        near = difflib.get_close_matches(wrong, self._option_string_actions, n=1)
+        return f"No flag {wrong}." + (f" Did you mean {near[0]}?" if near else "")
+
+
+class Many(argparse.Action):
+    """Collects values given with commas, with spaces, or by repeating the flag."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option: str | None = None) -> None:
+        texts = [text for value in values for text in str(value).split(",") if text]
+        if not texts:
+            raise argparse.ArgumentError(self, "takes at least one value")
+        convert = self.const or str
+        try:
+            converted = [convert(text) for text in texts]
+        except argparse.ArgumentTypeError as error:
+            raise argparse.ArgumentError(self, str(error)) from None
+        setattr(namespace, self.dest, [*(getattr(namespace, self.dest) or []), *converted])
+
+
+def many(parser: Any, *flags: str, kind: Any = str, **kwargs: Any) -> argparse.Action:
+    """Adds an argument of several values."""
+    action: argparse.Action = parser.add_argument(*flags, nargs="+", action=Many, const=kind, **kwargs)
+    return action
+
+
+def whole(low: int, high: int | None = None) -> Any:
+    """An argument type: a whole number of at least `low`; 1_000, 1000 and 1e3 are the same."""
+
+    def parse(text: str) -> int:
+        try:
+            number = float(text.replace("_", ""))
+        except ValueError:
+            number = float("nan")
+        if number != number or number in (float("inf"), float("-inf")) or number != int(number):
+            raise argparse.ArgumentTypeError(f"takes a whole number, got {text!r}")
+        if number < low or (high is not None and number > high):
+            bounds = f"at least {low:,}" if high is None else f"from {low:,} to {high:,}"
+            raise argparse.ArgumentTypeError(f"must be {bounds}, got {text}")
+        return int(number)
+
+    return parse
+
+
+def count(text: str) -> int:
+    """An argument type: a number of parameters; 50k, 1.5M and 50000 will do."""
+    factor = {"k": 10**3, "m": 10**6}.get(text[-1:].lower(), 1)
+    try:
+        number = float(text if factor == 1 else text[:-1]) * factor
+    except ValueError:
+        number = 0
+    if not 1 <= number < 10**12:
+        raise argparse.ArgumentTypeError(f"takes a number such as 50k or 1.5M, got {text!r}")
+    return round(number)
+
+
+def positive(zero: bool = False, below: float = float("inf")) -> Any:
+    """An argument type: a number above zero (or zero, where that means 'off') and under a bound."""
+
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"takes a number, got {text!r}") from None
+        if not (0 < number < below or (zero and number == 0)):
+            bound = f" and below {below:g}" if below < float("inf") else ""
+            raise argparse.ArgumentTypeError(f"must be {'0 or ' if zero else ''}a number above 0{bound}, got {text}")
+        return number
+
+    return parse
+
+
+def assignment(text: str) -> tuple[str, tuple[str, ...]]:
+    """An argument type: name=value or name=value,value."""
+    name, equals, values = text.partition("=")
+    if not equals or not name.strip() or not values.strip():
+        raise argparse.ArgumentTypeError(f"takes name=value, got {text!r}")
+    return name.strip(), tuple(value.strip() for value in values.split(","))
+
+
+def completes(action: argparse.Action, *kinds: registry.Kind) -> None:
+    """Lets the shell complete an argument with the names of some kinds of plugin, behind commas and colons too."""
+
+    def complete(prefix: str, **_: Any) -> Sequence[str]:
+        cut = max(prefix.rfind(","), prefix.rfind(":")) + 1
+        return [prefix[:cut] + name for kind in kinds for name in registry.names(kind)]
+
+    action.completer = complete  # type: ignore[attr-defined]

@@ -1,0 +1,210 @@
+"""The display of a sweep while it goes on: bars in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
+
+from harness.record import Progress as Look
+from harness.record import Record
+from harness.spec import RunSpec
+from harness.sweeps.driver import Display
+
+_SECONDS_BETWEEN_LINES = 10
+_MANY = 500  # runs: looking for finished ones takes more than a second
+
+
+class Quiet:
+    """Shows nothing."""
+
+    def __enter__(self) -> Quiet:
+        return self
+
+    def __exit__(self, *error: object) -> None: ...
+    def looking(self, runs: int) -> None: ...
+    def planned(self, runs: dict[str, RunSpec], done: int) -> None: ...
+    def started(self, key: str) -> None: ...
+    def progressed(self, key: str, progress: Look) -> None: ...
+    def ended(self, key: str, record: Record) -> None: ...
+    def again(self, key: str, record: Record) -> None: ...
+    def waiting(self, reason: str) -> None: ...
+
+
+class Lines:
+    """A line when a run begins and ends, and one every ten seconds between."""
+
+    def looking(self, runs: int) -> None:
+        if runs >= _MANY:
+            _say(_looking(runs))
+
+    def planned(self, runs: dict[str, RunSpec], done: int) -> None:
+        self.runs, self.total, self.ended_runs = runs, len(runs), done
+        self.pace = _Pace(runs, done)
+        self.last = time.monotonic()
+        _say(f"{len(runs)} run{'s' if len(runs) != 1 else ''} planned, {done} finished before")
+
+    def started(self, key: str) -> None:
+        self.pace.started()
+        _say(f"{name(self.runs[key])}: started")
+
+    def progressed(self, key: str, progress: Look) -> None:
+        self.pace.progressed(key, progress)
+        if time.monotonic() - self.last >= _SECONDS_BETWEEN_LINES:
+            self.last = time.monotonic()
+            spec = self.runs[key]
+            _say(f"{name(spec)}: step {progress.step}/{spec.steps} {look(progress)} | {self.pace.left()} left")
+
+    def ended(self, key: str, record: Record) -> None:
+        self.ended_runs += 1
+        self.pace.ended(key)
+        _say(f"[{self.ended_runs}/{self.total}] {result(record)}")
+
+    def again(self, key: str, record: Record) -> None:
+        self.pace.failed(key)
+        _say(f"{result(record)}; it is tried again")
+
+    def waiting(self, reason: str) -> None:
+        _say(_waiting(reason))
+
+
+class Bars:
+    """Two bars: all runs, and the run at hand."""
+
+    def __init__(self, bars: Progress) -> None:
+        self.bars = bars
+        self.tasks: dict[str, object] = {}
+
+    def looking(self, runs: int) -> None:
+        if runs >= _MANY:
+            self.bars.console.print(_looking(runs), highlight=False)
+
+    def planned(self, runs: dict[str, RunSpec], done: int) -> None:
+        self.runs = runs
+        self.pace = _Pace(runs, done)
+        self.all = self.bars.add_task("all runs", total=len(runs), completed=done, look="")
+
+    def started(self, key: str) -> None:
+        self.pace.started()
+        spec = self.runs[key]
+        short = f"{spec.label}, {spec.task_label} {spec.length}, seed {spec.seed}"
+        self.tasks[key] = self.bars.add_task(short, total=self.runs[key].steps, look="")
+
+    def progressed(self, key: str, progress: Look) -> None:
+        self.pace.progressed(key, progress)
+        self.bars.update(self.tasks[key], completed=progress.step, look=look(progress))  # type: ignore[arg-type]
+        self.bars.update(self.all, look=f"about {self.pace.left()} left")
+
+    def ended(self, key: str, record: Record) -> None:
+        self.pace.ended(key)
+        if key in self.tasks:
+            self.bars.remove_task(self.tasks.pop(key))  # type: ignore[arg-type]
+        self.bars.update(self.all, advance=1)
+        self._say(result(record))
+
+    def again(self, key: str, record: Record) -> None:
+        self.pace.failed(key)
+        if key in self.tasks:
+            self.bars.remove_task(self.tasks.pop(key))  # type: ignore[arg-type]
+        self._say(f"{result(record)}; it is tried again")
+
+    def waiting(self, reason: str) -> None:
+        self._say(_waiting(reason))
+
+    def _say(self, text: str) -> None:
+        self.bars.console.print(text, highlight=False, markup=False)  # a reason may hold brackets
+
+
+class _Pace:
+    """The time left, from the time steps computed so far: they cost alike, whatever the length."""
+
+    def __init__(self, runs: dict[str, RunSpec], done: int) -> None:
+        self.total = sum(_work(spec) for spec in runs.values()) * (1 - done / max(len(runs), 1))
+        self.runs, self.ended_work, self.begun = runs, 0.0, 0.0
+        self.running: dict[str, Look] = {}
+
+    def started(self) -> None:
+        self.begun = self.begun or time.monotonic()
+
+    def progressed(self, key: str, progress: Look) -> None:
+        self.running[key] = progress
+
+    def failed(self, key: str) -> None:
+        self.running.pop(key, None)
+
+    def ended(self, key: str) -> None:
+        self.running.pop(key, None)
+        self.ended_work += _work(self.runs[key])
+
+    def left(self) -> str:
+        """As text; '?' while nothing is known."""
+        going_on = sum(_work(self.runs[key]) * look.step / self.runs[key].steps for key, look in self.running.items())
+        done = self.ended_work + going_on
+        if done <= 0:
+            return "?"
+        seconds = max(0.0, (time.monotonic() - self.begun) * (self.total - done) / done)
+        return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.0f} s"
+
+
+@contextmanager
+def display() -> Iterator[Display]:
+    """The display that fits: bars where stderr is a terminal, lines elsewhere."""
+    if not sys.stderr.isatty():
+        yield Lines()
+        return
+    console = Console(stderr=True)
+    with Progress(*_columns(console.width), console=console, refresh_per_second=4, transient=True) as bars:
+        yield Bars(bars)
+
+
+def _columns(width: int) -> list[ProgressColumn]:
+    """What 80 columns hold, and bars and times where there is room."""
+    name, look = (TextColumn(f"{{task.{field}}}", markup=False) for field in ("description", "fields[look]"))
+    if width < 120:
+        return [name, MofNCompleteColumn(), look]
+    return [name, BarColumn(bar_width=20), MofNCompleteColumn(), look, TimeElapsedColumn()]
+
+
+def name(spec: RunSpec) -> str:
+    return f"{spec.label} on {spec.task_label}, length {spec.length}, seed {spec.seed}"
+
+
+def look(progress: Look) -> str:
+    accuracy = "-" if progress.accuracy is None else f"{progress.accuracy:.1%}"
+    return f"loss {progress.loss:.3g}, validation {accuracy}, {progress.tokens_per_second:,.0f} tokens/s"
+
+
+def result(record: Record) -> str:
+    """One line on how a run ended."""
+    if record.status != "ok":
+        return f"{name(record.spec)}: {record.status}: {record.reason}"
+    chance = "?" if record.chance is None else f"{record.chance:.1%}"
+    accuracy = "?" if record.accuracy is None else f"{record.accuracy:.1%}"
+    return f"{name(record.spec)}: test accuracy {accuracy} (chance {chance}), {_solved(record)}, {record.seconds:.1f} s"
+
+
+def _solved(record: Record) -> str:
+    """Judged by validation while training: the accuracy on test data, at the end, may be on the other side."""
+    if record.steps_to_solve is None:
+        return f"not solved in {record.steps} steps (validation)"
+    return f"solved after {record.steps_to_solve} steps (validation)"
+
+
+def _looking(runs: int) -> str:
+    return f"{runs:,} runs planned; looking for those that are finished ..."
+
+
+def _waiting(reason: str) -> str:
+    return f"{reason}\n  what has ended is kept here until it can be written; Ctrl-C gives up"
+
+
+def _work(spec: RunSpec) -> float:
+    return spec.steps * spec.batch_size * (spec.length + 20)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

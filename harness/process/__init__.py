@@ -1,0 +1,1 @@
+"""Matters of the process itself: signals, random generators, garbage collection, limits."""

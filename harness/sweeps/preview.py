@@ -1,0 +1,83 @@
+"""What a sweep would do, without doing it: what is done, what is refused, how long the rest may take."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from harness.run import outcome, probe_batch, refuse_unfit
+from harness.spec import RunSpec
+from harness.training.build import build_model, build_task, time_steps
+from harness.training.device import computing
+from harness.training.evaluate import arithmetic, batches, refuse_precision, to_device
+from harness.training.execution import loss_of, refuse_execution
+from harness.training.optimizer import make_optimizer
+
+_STEPS = 3  # timed, after one that is not
+_EVALUATION = 1.1  # validation and test cost about a tenth of the training at the default settings
+
+
+@dataclass(frozen=True)
+class Preview:
+    """One architecture on one task."""
+
+    task_label: str
+    label: str
+    planned: int
+    done: int
+    trouble: str  # why its runs would be skipped or fail; '' if they would not
+    seconds: float  # of training left, at most: solved runs end sooner
+
+
+def preview(runs: list[RunSpec], done: set[str], device: torch.device) -> list[Preview]:
+    """One for each architecture and task, in the order of the plan; `done` holds identities."""
+    groups: dict[tuple[str, str], list[RunSpec]] = {}
+    for spec in runs:
+        groups.setdefault((spec.task_label, spec.label), []).append(spec)
+    return [_preview(task, label, specs, done, device) for (task, label), specs in groups.items()]
+
+
+def _preview(task: str, label: str, specs: list[RunSpec], done: set[str], device: torch.device) -> Preview:
+    left = [spec for spec in specs if spec.identity not in done]
+    shortest = min(specs, key=lambda spec: spec.length)
+    try:
+        with computing(device):
+            pace = _seconds_per_time_step(shortest, device)
+            made = build_task(shortest.task, shortest.task_options)
+            fed = {length: time_steps(made, length) for length in {spec.length for spec in left}}
+            fed = {length: min(steps, shortest.tbptt or steps) for length, steps in fed.items()}
+    except (Exception, SystemExit) as error:
+        return Preview(task, label, len(specs), len(specs) - len(left), ": ".join(outcome(error)), 0.0)
+    seconds = _EVALUATION * pace * sum(spec.steps * fed[spec.length] for spec in left)
+    return Preview(task, label, len(specs), len(specs) - len(left), "", seconds)
+
+
+def _seconds_per_time_step(spec: RunSpec, device: torch.device) -> float:
+    """What one time step of one training step costs: cost is linear in the length."""
+    refuse_precision(spec.precision, device)
+    refuse_execution(spec, device)
+    task = build_task(spec.task, spec.task_options)
+    model = build_model(spec, task).to(device)
+    refuse_unfit(model, task, spec, probe_batch(task, spec, device))
+    if spec.precision == "64":
+        model = model.double()
+    optimizer, loss_at = make_optimizer(model, spec), loss_of(model, spec.execution)
+    begun = 0.0
+    for number, batch in enumerate(batches(task, spec.seed, "probe", spec.length, [spec.batch_size] * (_STEPS + 1))):
+        if number == 1:
+            begun = _now(device)
+        optimizer.zero_grad()
+        with arithmetic(device, spec.precision):
+            loss = loss_at(to_device(batch, device))
+        torch.autograd.backward(loss)
+        optimizer.step()
+    return (_now(device) - begun) / _STEPS / time_steps(task, spec.length)
+
+
+def _now(device: torch.device) -> float:
+    """Seconds on a clock, read when the device has done all it was given."""
+    if device.type != "cpu":
+        torch.accelerator.synchronize()
+    return time.perf_counter()

@@ -1,0 +1,1 @@
+"""Records in MLflow: the only room that knows it."""

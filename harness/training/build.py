@@ -1,0 +1,57 @@
+"""A run's task and its model, made from its spec."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from harness.discovery import registry
+from harness.discovery.compose import build_architecture
+from harness.discovery.options import options_of, resolve
+from harness.errors import PluginError
+from harness.process.rng import seed_all
+from harness.record import Record
+from harness.spec import RunSpec
+from harness.task import Batch, Task
+from harness.training.compatibility import refuse_undeclared
+from harness.training.model import Model
+from harness.training.seeds import derive_seed
+
+
+def build_task(name: str, options: dict[str, Any]) -> Task:
+    """The task of a name, with its options; a ValueError of its constructor refuses them."""
+    plugin = registry.find("task", name).load()
+    task: Task = plugin(**resolve(name, options_of(plugin), options))
+    refuse_undeclared(task)
+    return task
+
+
+def refuse_other_data(spec: RunSpec, task: Task) -> None:
+    """Raises PluginError where what the task reads from outside is not what the run was planned with."""
+    planned = spec.task_code.partition("+")[2]
+    if spec.task_code and planned != task.data:
+        raise PluginError(f"the data of {spec.task_label or spec.task} has changed since the run was planned.")
+
+
+def build_model(spec: RunSpec, task: Task) -> Model:
+    """The model of a spec, initialised from the spec's seed."""
+    seed_all(derive_seed(spec.seed, "init"))
+    longest = time_steps(task, max(spec.tested))
+    size = task.inputs.size
+    architecture = build_architecture(spec.architecture, size, spec.hidden_size, spec.architecture_options, longest)
+    return Model(architecture, task)
+
+
+def know_task(record: Record, task: Task) -> None:
+    """Notes what the task says of a run, which holds whatever becomes of it."""
+    record.solved_at = task.solved_at
+    record.chances = {length: task.chance(length) for length in record.spec.tested}
+
+
+def time_steps(task: Task, length: int) -> int:
+    """Time steps of one sequence of a length, found by sampling one."""
+    batch = task.sample(torch.Generator().manual_seed(0), 1, length)
+    if not isinstance(batch, Batch):
+        raise PluginError(f"{type(task).__name__}.sample returned a {type(batch).__name__}, not a harness.Batch.")
+    return batch.inputs.shape[1]

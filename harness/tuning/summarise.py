@@ -1,0 +1,170 @@
+"""What a study has found by now: the best setting, the budget it had, the file that `run --config` takes."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from harness.discovery.variants import HIDDEN_SIZE
+from harness.search_record import Found, Trial
+from harness.space import Choice
+from harness.spec import RunSpec
+from harness.tuning.confirmation import confirmed, ranked
+from harness.tuning.space import SETTINGS
+from harness.tuning.study import Study, written
+from harness.tuning.trial_statistics import expected_best, importances, scores
+from harness.tuning.trials import sized
+
+_TRAINING = (
+    "steps", "batch_size", "lr", "optimizer", "beta2", "clip", "tbptt", "precision", "execution", "validate_every",
+    "validation_sequences",
+)  # fmt: skip
+_STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
+
+
+def found(study: Study, storage: str, top: int, seeds: Sequence[int]) -> Found | None:
+    """What a study has found by now; None where no trial came to its end."""
+    candidates = ranked(study)[:top]
+    if not candidates:
+        return None
+    best = _chosen(study, candidates, seeds)
+    specs = sized(study.specs(best), study.params)
+    first, ended = specs[0], study.ended()
+    confirmations = confirmed(study, best, seeds)
+    trials = _trials(study, ended)
+    return Found(
+        study=study.digest,
+        name=study.name,
+        storage=storage,
+        architecture=first.architecture,
+        task=first.task,
+        label=first.label,
+        task_label=first.task_label,
+        task_options={key: value for key, value in first.asked.items() if key.startswith(f"{_task_name(first)}.")},
+        lengths=[spec.length for spec in specs],
+        objective=study.search.objective,
+        params=study.params,
+        space=written(study.space),
+        logarithmic=[name for name, space in study.space.items() if not isinstance(space, Choice) and space.log],
+        budget=_budget(study, ended, first, len(confirmations)),
+        counts=_counts(ended),
+        cost=_cost(ended),
+        trial=best.number,
+        score=float(best.value or 0.0),
+        default_score=study.default_score(),
+        chance=study.chance if study.maximises else None,
+        confirmed=[value for value in confirmations if math.isfinite(value)],
+        values=best.params,
+        hidden_size=first.hidden_size,
+        settings=_settings(first, study.params),
+        seeds=[study.search.seed, *seeds],
+        trials=trials,
+        expected_best=expected_best([trial.score for trial in trials], study.maximises),
+        importances=importances(study),
+    )
+
+
+def config_of(one: Found) -> str:
+    """The TOML file that `harness run --config` takes."""
+    lines = [
+        f"# Found by harness tune: {one.name}",
+        f"# {one.told_budget}; validation {one.objective} {one.score:.4g}, "
+        f"default setting {'not finished' if one.default_score is None else format(one.default_score, '.4g')}",
+        f"arch = {_toml(one.architecture)}",
+        f"task = {_toml(one.task)}",
+        f"length = {one.lengths}",
+        f"first-seed = {one.fresh_seed}  # the seeds before were used to choose",
+    ]
+    flags = {"batch_size": "batch"}
+    plain = {key: value for key, value in one.settings.items() if key in _TRAINING}
+    lines += [f"{flags.get(key, key).replace('_', '-')} = {_toml(value)}" for key, value in plain.items()]
+    lines += [f"params = {one.params}"] if one.params else []
+    options = {key: value for key, value in one.settings.items() if "." in key or key == HIDDEN_SIZE}
+    options |= one.task_options
+    lines += ["", "[set]"] if options else []
+    lines += [f"{_toml(key)} = {_toml(value)}" for key, value in options.items()]
+    return "\n".join(lines) + "\n"
+
+
+def write_config(one: Found, folder: Path) -> Path:
+    """Writes it under a name of architecture, task and study; raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{file_name(f'{one.label}-{one.task_label}-{one.study}')}.toml"
+    path.write_text(config_of(one), encoding="utf-8")
+    return path
+
+
+def file_name(text: str) -> str:
+    """A text as part of a path."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text)
+
+
+def _chosen(study: Study, candidates: Sequence[FrozenTrial], seeds: Sequence[int]) -> FrozenTrial:
+    """The best on fresh seeds, where all candidates have been confirmed; else the best of the search."""
+    values = [confirmed(study, trial, seeds) for trial in candidates]
+    if not seeds or any(len(one) < len(seeds) for one in values):
+        return candidates[0]
+    sign = -1 if study.maximises else 1
+    return min(zip(candidates, values, strict=True), key=lambda pair: sign * fmean(pair[1]))[0]
+
+
+def _budget(study: Study, ended: Sequence[FrozenTrial], spec: RunSpec, confirmations: int) -> dict[str, Any]:
+    fixed = {name: getattr(spec, name) for name in _TRAINING if name not in study.space}
+    return {
+        "trials": len(ended),
+        "lengths": [default.length for default in study.defaults],
+        "params": study.params,
+        "objective": study.search.objective,
+        "pruning": study.search.prune,
+        "confirmations": confirmations,
+        **{name: value for name, value in fixed.items() if name not in SETTINGS},
+    }
+
+
+def _counts(ended: Sequence[FrozenTrial]) -> dict[str, int]:
+    states = Counter(trial.state for trial in ended)
+    return {name: states[state] for state, name in _STATES.items()}
+
+
+def _cost(ended: Sequence[FrozenTrial]) -> dict[str, float]:
+    """Of training, pruned and failed trials included."""
+    notes = [trial.user_attrs.get("harness", {}) for trial in ended]
+    return {what: sum(note.get(what, 0) for note in notes) for what in ("steps", "seconds")}
+
+
+def _trials(study: Study, ended: Sequence[FrozenTrial]) -> list[Trial]:
+    return [
+        Trial(
+            trial.number, _STATES[trial.state], score, trial.user_attrs.get("harness", {}).get("steps", 0), trial.params
+        )
+        for trial, score in zip(ended, scores(study, ended), strict=True)
+    ]
+
+
+def _settings(spec: RunSpec, params: int | None) -> dict[str, Any]:
+    """All that the training needs, but for what is the same by default."""
+    plain = {name: getattr(spec, name) for name in _TRAINING}
+    plain = {name: value for name, value in plain.items() if value != getattr(RunSpec, name)}
+    size = {} if params else {HIDDEN_SIZE: spec.hidden_size}
+    return {**plain, **size, **{name: value for name, value in spec.architecture_options.items() if _is_set(value)}}
+
+
+def _is_set(value: Any) -> bool:
+    return isinstance(value, (str, int, float))
+
+
+def _task_name(spec: RunSpec) -> str:
+    return spec.task_label.split()[0]
+
+
+def _toml(value: Any) -> str:
+    """JSON's texts, numbers and truth values are TOML's."""
+    return json.dumps(value)

@@ -1,0 +1,169 @@
+"""The numbers of a report, counted by hand on small sweeps; and that nothing a sweep may hold brings them down."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from harness.analysis import stats
+from harness.analysis.summary import NOT_A_NUMBER, summarise
+from harness.record import Record, Scores
+from harness.report import Results
+from harness.spec import Planned
+
+from ..made_up import as_results, made_up
+
+
+@pytest.fixture
+def record(small):
+    def make(accuracy=0.5, status="ok", chance=0.2, **changes):
+        spec = small(**{"label": "lstm", "length": 10, "steps": 100, **changes})
+        scores = {spec.length: Scores(accuracy, 1.0, accuracy)} if status == "ok" else {}
+        return Record(spec, status, "" if status == "ok" else "no luck", scores=scores,
+                      chances={spec.length: chance}, solved_at=0.9)  # fmt: skip
+
+    return make
+
+
+def only(records):
+    (task,) = summarise(Results(records)).tasks
+    return task
+
+
+def test_a_failed_run_counts_as_chance_and_the_mean_without_it_is_given_too(record):
+    (curve,) = only([record(1.0, seed=0), record(0.8, seed=1), record(status="diverged", seed=2)]).curves
+    cell = curve.cells[10]
+    assert cell.scores == {0: 1.0, 1: 0.8, 2: 0.2}
+    assert cell.mean == pytest.approx(2 / 3)
+    assert cell.mean_without_failed == pytest.approx(0.9)
+    assert (cell.failed, cell.solved, cell.median) == (1, 1, 0.8)
+
+
+def test_the_score_is_normalised_accuracy_over_all_lengths(record):
+    (curve,) = only([record(1.0), record(0.6, length=20), record(1.0, seed=1), record(0.2, length=20, seed=1)]).curves
+    assert curve.by_seed == pytest.approx({0: 0.75, 1: 0.5})
+    assert curve.score == pytest.approx(0.625)
+
+
+def test_an_architecture_that_lacks_a_length_has_no_score_as_it_would_not_compare(record):
+    task = only([record(1.0), record(0.6, length=20), record(1.0, label="gru")])
+    assert {curve.label: curve.score for curve in task.curves} == {"lstm": pytest.approx(0.75), "gru": None}
+
+
+def test_architectures_come_in_the_order_of_their_horizon_then_their_score(record):
+    accuracies = {"rnn": (0.95, 0.2), "gru": (0.3, 0.2), "lstm": (0.95, 0.95), "mgu": (0.95, 0.3)}
+    records = [
+        record(accuracy, label=label, length=length)
+        for label, both in accuracies.items()
+        for length, accuracy in zip((10, 20), both, strict=True)
+    ]
+    task = only(records)
+    assert [(curve.label, curve.horizon) for curve in task.curves] == [
+        ("lstm", 20),
+        ("mgu", 10),
+        ("rnn", 10),
+        ("gru", None),
+    ]
+
+
+def test_a_gap_below_the_horizon_is_known(record):
+    (curve,) = only([record(0.95, length=5), record(0.5), record(0.95, length=20)]).curves
+    assert (curve.horizon, curve.gaps) == (20, (10,))
+
+
+def test_a_refused_architecture_is_in_the_list_and_in_no_comparison(record):
+    task = only([record(0.9), record(status="skipped", label="big"), record(0.5, label="gru")])
+    refused = next(curve for curve in task.curves if curve.label == "big")
+    assert (refused.refused, refused.cells, refused.score) == ("no luck", {}, None)
+    assert [(pair.first, pair.second) for pair in task.pairs] == [("lstm", "gru")]
+
+
+def test_a_refusal_at_some_lengths_only_counts_as_chance_there(record):
+    (curve,) = only([record(0.95), record(status="skipped", length=20)]).curves
+    assert curve.cells[20].mean == 0.2
+
+
+def test_pairs_are_compared_seed_by_seed_over_the_cells_that_both_have(record):
+    records = [record(1.0, seed=0), record(1.0, seed=1), record(0.6, seed=0, label="gru"), record(0.2, length=20)]
+    (pair,) = only(records).pairs
+    assert (pair.paired.seeds, pair.paired.difference) == (1, pytest.approx(0.5))
+    assert pair.p is None
+    assert not pair.told_apart
+
+
+def test_enough_seeds_tell_apart_what_differs_and_group_what_does_not(record):
+    records = [record(0.9 + 0.01 * seed, seed=seed, label="lstm") for seed in range(7)]
+    records += [record(0.9 + 0.01 * ((seed * 3) % 7), seed=seed, label="gru") for seed in range(7)]
+    records += [record(0.3 + 0.01 * seed, seed=seed, label="rnn") for seed in range(7)]
+    task = only(records)
+    assert task.seeds_needed == 7
+    assert {frozenset(group) for group in task.groups} == {frozenset(("lstm", "gru")), frozenset(("rnn",))}
+
+
+def test_too_few_seeds_tell_nothing_apart_and_give_no_groups(record):
+    task = only([record(a, seed=s, label=label) for s in range(5) for label, a in (("a", 1.0), ("b", 0.3), ("c", 0.2))])
+    assert task.groups == []
+    assert not any(pair.told_apart for pair in task.pairs)
+
+
+def test_equal_seeds_give_intervals_without_width_and_no_nan(record):
+    task = only([record(1.0, seed=s, label=label) for s in range(5) for label in ("lstm", "gru")])
+    cell = task.curves[0].cells[10]
+    assert cell.interval == cell.interquartile_interval == (1.0, 1.0)
+    assert task.curves[0].score_interval == (1.0, 1.0)
+    assert task.curves[0].horizon_interval == (10, 10)
+    assert task.pairs[0].p == 1.0
+
+
+def test_an_accuracy_that_is_no_number_is_a_failure(record):
+    summary = summarise(Results([record(math.nan, seed=0), record(0.8, seed=1)]))
+    assert summary.tasks[0].curves[0].cells[10].scores == {0: 0.2, 1: 0.8}
+    assert [failure.reason for failure in summary.failures] == [NOT_A_NUMBER]
+
+
+def test_interrupted_runs_are_missing_and_not_failed(record):
+    task = only([record(0.9), record(status="interrupted", seed=1)])
+    assert (task.missing, task.curves[0].cells[10].failed, task.seeds) == (1, 0, 1)
+
+
+def test_what_is_missing_of_a_plan_is_counted_for_its_task(record):
+    missing = [Planned("0", "copy", "lstm", 20, 0), Planned("1", "other", "lstm", 20, 0)]
+    assert summarise(Results([record(0.9)], missing)).tasks[0].missing == 1
+
+
+def test_a_sweep_in_which_all_failed_has_everything_at_chance(record):
+    summary = summarise(Results([record(status="error", seed=s, label=x) for s in range(3) for x in ("lstm", "gru")]))
+    assert [curve.score for curve in summary.tasks[0].curves] == [0.0, 0.0]
+    assert len(summary.failures) == 6
+
+
+def test_without_any_known_chance_there_is_no_cell(record):
+    failed = replace(record(status="error"), chances={})
+    assert only([failed]).curves[0].cells == {}
+
+
+def test_without_records_there_are_no_numbers():
+    assert summarise(Results([])) == summarise(Results([]))
+    assert summarise(Results([])).tasks == ()
+
+
+def test_ranks_are_over_the_architectures_that_every_task_has():
+    summary = summarise(as_results(made_up(seeds=2)))
+    assert "bidirectional:lstm" not in summary.ranks  # refused on parentheses
+    assert min(summary.ranks, key=summary.ranks.get) == "deep:gru"
+    assert summarise(as_results(made_up(tasks=["copy"], seeds=2))).ranks == {}
+
+
+def test_every_cell_of_a_big_sweep_is_made_of_its_own_records():
+    records = made_up()
+    by_cell = {}
+    for one in records:
+        by_cell.setdefault((one.spec.task_label, one.spec.label, one.spec.length), []).append(one.score)
+    summary = summarise(as_results(records))
+    cells = {(t.label, c.label, n): cell for t in summary.tasks for c in t.curves for n, cell in c.cells.items()}
+    assert len(cells) == 3 * 6 * 6 - 6
+    for key, cell in cells.items():
+        assert cell.mean == pytest.approx(sum(by_cell[key]) / 5)
+        assert cell.interval == stats.bootstrap(by_cell[key])
