@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from harness.engines import worker_handle
 from harness.engines.local import Local
 
 CELLS = """
@@ -212,4 +213,4 @@ def test_a_worker_that_was_idle_is_not_overdue_with_its_next_run(small):
 @pytest.mark.parametrize(("driver", "code"), [("ours", 0), ("1", 1)], ids=["at work", "dead"])
 def test_a_fork_server_whose_driver_died_before_it_was_up_ends_at_once(python, tmp_path, monkeypatch, driver, code):
     monkeypatch.setenv("HARNESS_DRIVER", str(os.getpid()) if driver == "ours" else driver)
-    assert python("-c", "import harness.engines.server", cwd=tmp_path, check=False).returncode == code
+    assert python("-c", "import harness.engines.preload", cwd=tmp_path, check=False).returncode == code
