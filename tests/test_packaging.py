@@ -207,7 +207,7 @@ def _declared() -> set[tuple[str, str, str]]:
 
 
 def _copy_tree(folder: Path) -> None:
-    for name in ("pyproject.toml", "README.md"):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(REPOSITORY / name, folder)
     for room in PACKAGES:
         shutil.copytree(
