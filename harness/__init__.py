@@ -15,6 +15,7 @@ if (_repository / "pyproject.toml").is_file() and (_repository / "plugins").is_d
 _PUBLIC = {
     "Architecture": "architecture",
     "CellArchitecture": "architecture",
+    "Facts": "architecture",
     "Wrapper": "architecture",
     "Task": "task",
     "Batch": "task",

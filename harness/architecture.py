@@ -7,7 +7,7 @@ an architecture already; the classes below are for those that have more to decla
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,16 @@ from harness.space import SearchSpace
 
 State = Any
 """What is carried between steps: a tensor with the batch first, or any nesting of tuples of such tensors."""
+
+
+class Facts(NamedTuple):
+    """What the literature says of a layer of hidden_size H, one short phrase each; the table of docs/kinds.md."""
+
+    state: str  # what is carried from step to step, and how many numbers that is for one sequence
+    eigenvalues: str  # those that the derivative of a state with respect to the state before it can have
+    cannot: str  # what a layer cannot learn for sequences of any length, and who proved it
+    cost: str  # multiplications in one time step, in its leading order
+    parallel: str  # in time: "no", "scan" or "chunks"
 
 
 class Architecture(nn.Module):
@@ -28,6 +38,7 @@ class Architecture(nn.Module):
     """
 
     reference: ClassVar[str] = ""  # the paper
+    facts: ClassVar[Facts | None] = None  # what is known of its memory, as `harness describe` shows it
     search_space: ClassVar[SearchSpace] = {}  # ranges for tuning; keys are keyword-only constructor arguments
     causal: bool = True  # output t depends on inputs up to t only
     stateful: bool = True  # the state returned, passed in again, continues the sequence

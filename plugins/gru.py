@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from harness.architecture import Architecture, State
+from harness.architecture import Architecture, Facts, State
 
 from ._fused import run_fused
 
@@ -13,6 +13,14 @@ class GRU(Architecture):
     """A gated recurrent unit with torch's own initialisation."""
 
     reference = "Cho et al. 2014, Learning Phrase Representations using RNN Encoder-Decoder, arXiv:1406.1078"
+
+    facts = Facts(
+        state="vector h: H numbers",
+        eigenvalues="any complex number",
+        cannot="unbounded counting (Weiss et al. 2018)",
+        cost="3 H^2",
+        parallel="no",
+    )
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.architecture import Architecture, State
+from harness.architecture import Architecture, Facts, State
 from harness.space import Float, SearchSpace
 
 from ._inputs import product
@@ -27,6 +27,13 @@ class LRU(Architecture):
     """
 
     reference = "Orvieto et al. 2023, Resurrecting Recurrent Neural Networks for Long Sequences, arXiv:2303.06349"
+    facts = Facts(
+        state="complex vector h: 2 H numbers",
+        eigenvalues="complex, inside the unit circle, the same at each step",
+        cannot="parity (Sarrof et al. 2024)",
+        cost="2 H^2",
+        parallel="scan",
+    )
     search_space: ClassVar[SearchSpace] = {
         "r_min": Float(0.0, 0.98),
         "r_max": Float(0.99, 0.9999),

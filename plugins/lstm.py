@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from harness.architecture import Architecture, State
+from harness.architecture import Architecture, Facts, State
 from harness.space import Float, SearchSpace
 
 from ._fused import run_fused
@@ -23,6 +23,13 @@ class LSTM(Architecture):
     reference = (
         "Hochreiter & Schmidhuber 1997, Long Short-Term Memory; forget gate: Gers, Schmidhuber & Cummins 2000; "
         "forget bias: Jozefowicz, Zaremba & Sutskever 2015"
+    )
+    facts = Facts(
+        state="vectors h and c: 2 H numbers",
+        eigenvalues="any complex number",
+        cannot="more than finite automata with counters (Merrill et al. 2020)",
+        cost="4 H^2",
+        parallel="no",
     )
     search_space: ClassVar[SearchSpace] = {"forget_bias": Float(0.0, 5.0)}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from harness.architecture import CellArchitecture, State
+from harness.architecture import CellArchitecture, Facts, State
 
 
 class MGU(CellArchitecture):
@@ -15,6 +15,14 @@ class MGU(CellArchitecture):
     """
 
     reference = "Zhou, Wu, Zhang & Zhou 2016, Minimal Gated Unit for Recurrent Neural Networks, arXiv:1603.09420"
+
+    facts = Facts(
+        state="vector h: H numbers",
+        eigenvalues="any complex number",
+        cannot="unbounded counting, as a gru (Weiss et al. 2018)",
+        cost="2 H^2",
+        parallel="no",
+    )
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)

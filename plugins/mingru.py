@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from harness.architecture import Architecture, State
+from harness.architecture import Architecture, Facts, State
 from harness.space import Choice, Float, SearchSpace
 
 from ._inputs import product
@@ -24,6 +24,13 @@ class MinGRU(Architecture):
     """
 
     reference = "Feng et al. 2024, Were RNNs All We Needed?, arXiv:2410.01201"
+    facts = Facts(
+        state="vector h: H numbers",
+        eigenvalues="[0, 1], by the input",
+        cannot="parity (Sarrof et al. 2024, Grazzi et al. 2024)",
+        cost="2 H by the inputs' width",
+        parallel="scan",
+    )
     search_space: ClassVar[SearchSpace] = {"gate_bias": Float(-5.0, 0.0), "positive": Choice(False, True)}
 
     def __init__(self, input_size: int, hidden_size: int, *, gate_bias: float = 0.0, positive: bool = False) -> None:

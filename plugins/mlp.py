@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from harness.architecture import Architecture, State
+from harness.architecture import Architecture, Facts, State
 from harness.space import Int, SearchSpace
 
 from ._window import last_steps, with_past
@@ -21,6 +21,13 @@ class MLP(Architecture):
     """
 
     reference = "Waibel et al. 1989, Phoneme Recognition Using Time-Delay Neural Networks"
+    facts = Facts(
+        state="the last inputs: a window",
+        eigenvalues="none",
+        cannot="what lies before its window",
+        cost="H by the window's inputs",
+        parallel="yes",
+    )
     search_space: ClassVar[SearchSpace] = {"window": Int(1, 100, log=True)}
 
     def __init__(self, input_size: int, hidden_size: int, *, window: int = 10) -> None:

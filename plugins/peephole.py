@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from harness.architecture import CellArchitecture, State
+from harness.architecture import CellArchitecture, Facts, State
 from harness.space import Choice, Float, SearchSpace
 
 
@@ -21,6 +21,13 @@ class Peephole(CellArchitecture):
     reference = (
         "Gers & Schmidhuber 2000, Recurrent Nets that Time and Count; "
         "coupled: Greff et al. 2017, LSTM: A Search Space Odyssey, arXiv:1503.04069"
+    )
+    facts = Facts(
+        state="vectors h and c: 2 H numbers",
+        eigenvalues="any complex number",
+        cannot="more than finite automata with counters (Merrill et al. 2020)",
+        cost="4 H^2",
+        parallel="no",
     )
     search_space: ClassVar[SearchSpace] = {"coupled": Choice(False, True), "forget_bias": Float(0.0, 5.0)}
 

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from harness.architecture import Architecture, State
+from harness.architecture import Architecture, Facts, State
 from harness.space import Choice, SearchSpace
 
 from ._fused import run_fused
@@ -20,6 +20,13 @@ class RNN(Architecture):
     """A simple recurrent network; with relu and init="identity" it is the IRNN."""
 
     reference = "Elman 1990, Finding Structure in Time; identity: Le, Jaitly & Hinton 2015, arXiv:1504.00941"
+    facts = Facts(
+        state="vector h: H numbers",
+        eigenvalues="any complex number",
+        cannot="unbounded counting with tanh (Weiss et al. 2018)",
+        cost="H^2",
+        parallel="no",
+    )
     search_space: ClassVar[SearchSpace] = {
         "nonlinearity": Choice("tanh", "relu"),
         "init": Choice("default", "identity"),

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.architecture import Architecture, State
+from harness.architecture import Architecture, Facts, State
 from harness.space import Float, Int, SearchSpace
 
 from ._window import last_steps, with_past
@@ -25,6 +25,13 @@ class TCN(Architecture):
     reference = (
         "Bai, Kolter & Koltun 2018, An Empirical Evaluation of Generic Convolutional and Recurrent Networks for "
         "Sequence Modeling, arXiv:1803.01271"
+    )
+    facts = Facts(
+        state="the last inputs: a window",
+        eigenvalues="none",
+        cannot="what lies before its window",
+        cost="by levels and kernel size, H^2 each",
+        parallel="yes",
     )
     search_space: ClassVar[SearchSpace] = {
         "levels": Int(1, 8),

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.architecture import Architecture, State
+from harness.architecture import Architecture, Facts, State
 from harness.space import Choice, Int, SearchSpace
 
 Positions = Literal["sinusoid", "none"]
@@ -27,6 +27,13 @@ class Transformer(Architecture):
     reference = (
         "Vaswani et al. 2017, Attention Is All You Need, arXiv:1706.03762; norm before each part: Xiong et al. 2020, "
         "arXiv:2002.04745; no positions: Kazemnejad et al. 2023, arXiv:2305.19466"
+    )
+    facts = Facts(
+        state="all past inputs, not carried",
+        eigenvalues="none",
+        cannot="parity (Hahn 2020); the word problem of A5 (Merrill & Sabharwal 2023)",
+        cost="12 H^2 a layer, and H for every past step",
+        parallel="yes",
     )
     search_space: ClassVar[SearchSpace] = {
         "layers": Int(1, 4),

@@ -71,6 +71,9 @@ def _architecture(name: str) -> dict[str, Any]:
         "about": _about(parts[0].plugin),
     }
     described["reference"] = "; ".join(r for part in parts if (r := getattr(part.plugin, "reference", "")))
+    facts = getattr(parts[-1].plugin, "facts", None)
+    if facts is not None:
+        described["facts"] = facts._asdict()
     described["options"] = {HIDDEN_SIZE: _option(Option(HIDDEN_SIZE, (int,), default=RunSpec.hidden_size), None)}
     described["options"] |= {
         f"{part.name}.{key}": _option(option, getattr(part.plugin, "search_space", {}).get(key))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 
 import pytest
 
 from harness.cli.describe import call
+from harness.discovery import compose, registry
 from harness.errors import PluginError, UsageError
 from harness.spec import RunSpec
 
+DOCS = Path(__file__).parents[2] / "docs" / "kinds.md"
 CELL = """
 from torch import nn
 
@@ -90,3 +93,18 @@ def test_a_file_that_cannot_be_imported_is_an_error_with_the_cause(folder, descr
 def test_a_name_that_is_neither_is_an_error_with_the_nearest(describe):
     with pytest.raises(UsageError, match=r"No architecture or task 'addin'. Did you mean 'adding'\?"):
         describe("addin")
+
+
+BUILT_IN = [p.name for p in registry.plugins("architecture") if p.module.startswith("harness.plugins.")]
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_the_facts_of_a_built_in_architecture_are_a_row_of_the_table_in_the_docs(name, describe):
+    plugin = registry.find("architecture", name).load()
+    if compose.is_wrapper(plugin):
+        assert describe(f"{name}:gru")["facts"] == describe("gru")["facts"]
+        return
+    facts = describe(name)["facts"]
+    assert facts == plugin.facts._asdict()
+    row = f"| `{name}` | {' | '.join(facts.values())} |"
+    assert row in DOCS.read_text().splitlines(), f"docs/kinds.md lacks this row: {row}"
