@@ -18,7 +18,7 @@ from harness.bench.measurement import Measured
 from harness.bench.request import Request, whole_paths
 from harness.bench.session import measure
 from harness.spec import SweepSpec
-from harness.sweeps.execute import plan
+from harness.sweeps.plan import plan
 
 CELL = """
 import torch

@@ -49,7 +49,7 @@ def filled(uri, asked) -> None:
     from filled import fill
 
     from harness.record import CurvePoint, Record, Scores
-    from harness.sweeps.execute import plan
+    from harness.sweeps.plan import plan
     from harness.tracking.store import Store
 
     runs, store = plan(asked), Store(uri)
@@ -76,7 +76,8 @@ class _Idle:
 def resume(uri: str, runs: int) -> None:
     """Types it again; in a process of its own, so that its memory is its own."""
     from harness.cli._progress import Quiet
-    from harness.sweeps.execute import execute, plan
+    from harness.sweeps.execute import execute
+    from harness.sweeps.plan import plan
     from harness.tracking.store import Store
 
     began = time.perf_counter()

@@ -22,8 +22,8 @@ from torch import Tensor
 
 from harness.run import build_model, build_task
 from harness.spec import RunSpec
+from harness.training.data import batches
 from harness.training.device import computing
-from harness.training.evaluate import batches
 from harness.training.optimizer import make_optimizer
 
 Step = Callable[[], object]

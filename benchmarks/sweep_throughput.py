@@ -33,10 +33,12 @@ from harness.cli._progress import Quiet
 from harness.engines.local import Local
 from harness.record import Record
 from harness.spec import RunSpec, SweepSpec
-from harness.sweeps.execute import execute, plan
+from harness.sweeps.execute import execute
+from harness.sweeps.plan import plan
 from harness.tracking.store import Store
 from harness.training.build import build_model, build_task
-from harness.training.evaluate import batches, evaluate
+from harness.training.data import batches
+from harness.training.evaluate import evaluate
 
 CPU = torch.device("cpu")
 ARCHITECTURES = ("lstm", "gru")

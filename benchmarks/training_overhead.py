@@ -19,8 +19,8 @@ import torch
 
 from harness.spec import RunSpec
 from harness.training.build import build_model, build_task
+from harness.training.data import batches
 from harness.training.device import computing
-from harness.training.evaluate import batches
 from harness.training.optimizer import make_optimizer
 from harness.training.train import Training, train
 

@@ -22,8 +22,9 @@ from training_overhead import CPU, bare, harness
 
 from harness.spec import RunSpec
 from harness.training.build import build_model, build_task
+from harness.training.data import batches
 from harness.training.device import computing
-from harness.training.evaluate import batches, evaluate
+from harness.training.evaluate import evaluate
 from harness.training.optimizer import make_optimizer
 
 PARTS = ("data", "forward", "backward", "optimizer")

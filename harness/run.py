@@ -15,10 +15,12 @@ from harness.spec import RunSpec
 from harness.task import Batch, Task
 from harness.training.build import build_model, build_task, know_task, refuse_other_data, time_steps
 from harness.training.compatibility import why_not
+from harness.training.data import batches, to_device
 from harness.training.device import computing, environment
-from harness.training.evaluate import batches, evaluate, refuse_precision, to_device
+from harness.training.evaluate import evaluate
 from harness.training.execution import refuse_execution
 from harness.training.model import Model, count_parameters, state_size
+from harness.training.precision import refuse_precision
 from harness.training.sampling import Text, packed
 from harness.training.sanity import refuse_if_unsound
 from harness.training.train import Diverged, Training, Watcher, train

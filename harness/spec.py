@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from harness.discovery.registry import short_name, split_parts
+from harness.names import display_name, short_name
 
 IDENTITY_VERSION = 1
 """Raised when the same spec would give other results than before: the golden loss curve guards it."""
@@ -140,11 +140,6 @@ class Planned:
     @classmethod
     def of(cls, spec: RunSpec) -> Planned:
         return cls(spec.identity, spec.task_label, spec.label, spec.length, spec.seed)
-
-
-def display_name(architecture: str) -> str:
-    """'deep:./cells/mine.py:Cell' -> 'deep:Cell'."""
-    return ":".join(short_name(part) for part in split_parts(architecture))
 
 
 def _digest(content: dict[str, Any]) -> str:

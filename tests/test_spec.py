@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.spec import RunSpec, display_name
+from harness.names import display_name
+from harness.spec import RunSpec
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from harness.discovery import registry
+from harness.names import is_file, split_parts
 from harness.spec import RunSpec
 
 PASSES = {"forward": "forward", "backward": "forward and backward", "step": "whole training step"}
@@ -81,12 +82,12 @@ class Request:
 
 def whole_paths(spec: RunSpec) -> RunSpec:
     """The same training with loose files named from the root: it is run from another folder."""
-    parts = (_whole(part) for part in registry.split_parts(spec.architecture))
+    parts = (_whole(part) for part in split_parts(spec.architecture))
     return replace(spec, architecture=":".join(parts), task=_whole(spec.task))
 
 
 def _whole(name: str) -> str:
-    if not registry.is_file(name):
+    if not is_file(name):
         return name
     path = registry.find("architecture", name).path
     attribute = name.partition(".py:")[2]

@@ -68,7 +68,8 @@ def rules(arguments: argparse.Namespace) -> Rules:
 def _execute(arguments: argparse.Namespace, uri: str, asked: Callable[[], Work]) -> tuple[int, Outcome]:
     """How many runs were planned, and what became of them."""
     from harness.cli._progress import Quiet, display
-    from harness.sweeps.execute import execute, plan
+    from harness.sweeps.execute import execute
+    from harness.sweeps.plan import plan
     from harness.tracking.store import Store
 
     work = asked()

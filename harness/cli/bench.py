@@ -133,7 +133,7 @@ def _request(arguments: argparse.Namespace, before: Measured | None) -> Request:
     """What is asked for: what was typed, then what was measured before, then the defaults."""
     from harness.bench.request import Request, whole_paths
     from harness.spec import SweepSpec
-    from harness.sweeps.execute import plan
+    from harness.sweeps.plan import plan
     from harness.training.device import pick
 
     was = before.request.typed if before else {}

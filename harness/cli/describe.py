@@ -12,6 +12,7 @@ from harness.cli._parse import completes
 from harness.discovery import registry, time_limit
 from harness.discovery.options import Option, options_of
 from harness.errors import HarnessError, PluginError, UsageError, one_line, unknown
+from harness.names import is_file, short_name, split_parts
 
 
 def add(verbs: Any) -> None:
@@ -40,9 +41,9 @@ def call(arguments: argparse.Namespace) -> int:
 
 def _kind(name: str) -> registry.Kind:
     known = registry.names("architecture"), registry.names("task")
-    if len(registry.split_parts(name)) > 1:
+    if len(split_parts(name)) > 1:
         return "architecture"
-    if registry.is_file(name):
+    if is_file(name):
         return _kind_of_file(name)
     if name in known[1]:
         return "task"
@@ -113,7 +114,7 @@ def _search_space(name: str, kind: registry.Kind) -> dict[str, Any]:
 def _task(name: str) -> dict[str, Any]:
     plugin = registry.find("task", name).load()
     options = options_of(plugin)
-    described: dict[str, Any] = {"task": registry.short_name(name), "about": _about(plugin)}
+    described: dict[str, Any] = {"task": short_name(name), "about": _about(plugin)}
     described["reference"] = getattr(plugin, "reference", "")
     described["options"] = {key: _option(option, None) for key, option in options.items()}
     if not any(option.required for option in options.values()):

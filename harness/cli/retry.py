@@ -41,7 +41,7 @@ def call(arguments: argparse.Namespace) -> int:
 
 def _asked(arguments: argparse.Namespace, wanted: set[str]) -> Work:
     """The recorded sweep, and those of its runs that ended so."""
-    from harness.sweeps.execute import plan
+    from harness.sweeps.plan import plan
     from harness.tracking.store import existing
     from harness.tracking.sweep_status import standing
 

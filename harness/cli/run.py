@@ -11,6 +11,7 @@ from harness.cli import _flags
 from harness.cli._launch import Work, begin, carry_out, cluster, engine_of
 from harness.cli._parse import Parser
 from harness.discovery import registry
+from harness.names import split_parts
 from harness.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def call(arguments: argparse.Namespace) -> int:
 def check_names(arguments: argparse.Namespace) -> None:
     """Says which name is unknown, before imports that take seconds."""
     for name in arguments.arch:
-        for part in registry.split_parts(name):
+        for part in split_parts(name):
             registry.find("architecture", part)
     for name in arguments.task:
         registry.find("task", name)
@@ -77,7 +78,8 @@ def check_names(arguments: argparse.Namespace) -> None:
 
 def _dry_run(arguments: argparse.Namespace) -> int:
     from harness.cli._dry_run import show
-    from harness.sweeps.execute import finished, plan
+    from harness.sweeps.execute import finished
+    from harness.sweeps.plan import plan
     from harness.sweeps.preview import preview
     from harness.tracking.connect import exists, resolve_uri
     from harness.tracking.store import Store

@@ -15,6 +15,7 @@ from harness.architecture import Architecture, State, Wrapper
 from harness.discovery import registry
 from harness.discovery.options import Option, options_of, resolve
 from harness.errors import PluginError, Refused, UsageError
+from harness.names import split_parts
 from harness.process.rng import kept
 from harness.spec import RunSpec
 
@@ -31,7 +32,7 @@ class Part:
 
 def parts_of(name: str) -> list[Part]:
     """The loaded parts of 'deep:bidirectional:gru', outermost first; a wrapper alone wraps its `default_base`."""
-    parts = [_load(part) for part in registry.split_parts(name)]
+    parts = [_load(part) for part in split_parts(name)]
     if is_wrapper(parts[-1].plugin):
         parts.append(_load(parts[-1].plugin.default_base))
     if is_wrapper(parts[-1].plugin):
@@ -46,7 +47,7 @@ def parts_of(name: str) -> list[Part]:
 
 def full_name(name: str) -> str:
     """The name with what a wrapper alone wraps: 'deep' -> 'deep:lstm'."""
-    last = registry.find("architecture", registry.split_parts(name)[-1]).load()
+    last = registry.find("architecture", split_parts(name)[-1]).load()
     return f"{name}:{last.default_base}" if is_wrapper(last) else name
 
 

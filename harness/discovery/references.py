@@ -8,16 +8,17 @@ from collections.abc import Iterable
 from harness.discovery import registry, source
 from harness.discovery.registry import Plugin
 from harness.errors import HarnessError
+from harness.names import short_name, split_parts
 from harness.record import Record
 
 
 def references(records: Iterable[Record]) -> dict[str, str]:
     """The `reference` of every architecture and task of these runs, by its name; those that give one."""
     specs = [record.spec for record in records]
-    parts = {part for name in {spec.architecture for spec in specs} for part in registry.split_parts(name)}
+    parts = {part for name in {spec.architecture for spec in specs} for part in split_parts(name)}
     wanted: list[tuple[registry.Kind, str]] = [("task", spec.task) for spec in specs]
     wanted += [("architecture", part) for part in parts]
-    found = {registry.short_name(name): _reference(kind, name) for kind, name in dict.fromkeys(wanted)}
+    found = {short_name(name): _reference(kind, name) for kind, name in dict.fromkeys(wanted)}
     return {name: text for name, text in sorted(found.items()) if text}
 
 

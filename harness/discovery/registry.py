@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from harness.discovery import source
 from harness.errors import PluginError, UsageError, one_line, unknown
+from harness.names import is_file, short_name
 
 Kind = Literal["architecture", "task", "report"]
 _LOOSE = "harness_loose_"  # what the modules of loose files are called, before their stem
@@ -119,30 +120,6 @@ def told(error: BaseException) -> str:
         said = f"the plugin called sys.exit({error.code})"
     where = place(error)
     return f"{said} ({where})" if where else said
-
-
-def is_file(name: str) -> bool:
-    """Whether a plugin is named by its file."""
-    return name.partition(".py:")[0].endswith(".py") or ".py:" in name
-
-
-def split_parts(name: str) -> list[str]:
-    """The parts of a composed architecture, outermost first: 'deep:./cell.py:Cell' -> ['deep', './cell.py:Cell']."""
-    parts: list[str] = []
-    for part in name.split(":"):
-        if parts and parts[-1].endswith(".py") and part.isidentifier():
-            parts[-1] += f":{part}"
-        else:
-            parts.append(part)
-    return parts
-
-
-def short_name(part: str) -> str:
-    """What one part is called in tables and options: the name, or a loose file's stem and class."""
-    if not is_file(part):
-        return part
-    path, _, attribute = part.partition(".py:")
-    return attribute or Path(path).stem
 
 
 @cache

@@ -13,7 +13,8 @@ from harness.discovery import registry
 from harness.discovery.compose import parts_of, split_options
 from harness.discovery.options import Option, options_of, resolve
 from harness.errors import UsageError, unknown
-from harness.spec import RunSpec, display_name
+from harness.names import display_name
+from harness.spec import RunSpec
 
 HIDDEN_SIZE = "hidden_size"
 MOST_RUNS = 100_000

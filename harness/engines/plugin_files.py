@@ -12,6 +12,7 @@ from pathlib import Path
 from harness.discovery import registry, source
 from harness.discovery.registry import Kind
 from harness.errors import HarnessError
+from harness.names import is_file, split_parts
 from harness.spec import RunSpec
 
 
@@ -29,15 +30,15 @@ Parcels = dict[str, Parcel]
 
 def pack(spec: RunSpec) -> Parcels:
     """Everything of a spec that comes from loose files."""
-    named: list[tuple[Kind, str]] = [("architecture", part) for part in registry.split_parts(spec.architecture)]
-    found = {name: registry.find(kind, name) for kind, name in [*named, ("task", spec.task)] if registry.is_file(name)}
+    named: list[tuple[Kind, str]] = [("architecture", part) for part in split_parts(spec.architecture)]
+    found = {name: registry.find(kind, name) for kind, name in [*named, ("task", spec.task)] if is_file(name)}
     return {name: _pack(plugin.path) for name, plugin in found.items() if plugin.path}
 
 
 def unpack(spec: RunSpec, parcels: Parcels) -> RunSpec:
     """The spec with its loose files where they are on this machine; written to a temporary folder if need be."""
     here = {name: _unpack(name, parcel) for name, parcel in parcels.items()}
-    parts = registry.split_parts(spec.architecture)
+    parts = split_parts(spec.architecture)
     return replace(
         spec, architecture=":".join(here.get(part, part) for part in parts), task=here.get(spec.task, spec.task)
     )

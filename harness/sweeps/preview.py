@@ -10,10 +10,11 @@ import torch
 from harness.run import outcome, probe_batch, refuse_unfit
 from harness.spec import RunSpec
 from harness.training.build import build_model, build_task, time_steps
+from harness.training.data import batches, to_device
 from harness.training.device import computing
-from harness.training.evaluate import arithmetic, batches, refuse_precision, to_device
 from harness.training.execution import loss_of, refuse_execution
 from harness.training.optimizer import make_optimizer
+from harness.training.precision import arithmetic, refuse_precision
 
 _STEPS = 3  # timed, after one that is not
 _EVALUATION = 1.1  # validation and test cost about a tenth of the training at the default settings

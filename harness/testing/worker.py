@@ -21,6 +21,7 @@ from harness.discovery import registry
 from harness.discovery.compose import build_architecture
 from harness.discovery.variants import HIDDEN_SIZE, Variant, architecture_variants, check_names, task_variants
 from harness.errors import HarnessError, PluginError, UsageError, unknown
+from harness.names import is_file, split_parts
 from harness.process.parent_death import end_with_parent
 from harness.testing.architectures import ArchitectureContract
 from harness.testing.findings import Finding, Promise, checks, examine, promise_of
@@ -105,9 +106,9 @@ def _variant(name: str, kind: registry.Kind, typed: dict[str, tuple[str, ...]]) 
 
 
 def _kind_of(name: str) -> registry.Kind:
-    if len(registry.split_parts(name)) > 1:
+    if len(split_parts(name)) > 1:
         return "architecture"
-    if registry.is_file(name):
+    if is_file(name):
         return _kind_of_file(name)
     architectures, tasks = registry.names("architecture"), registry.names("task")
     if name in architectures and name in tasks:

@@ -11,6 +11,7 @@ from functools import cache, cached_property
 
 from harness.discovery import registry
 from harness.errors import HarnessError, UsageError
+from harness.names import split_parts
 from harness.record import Record
 from harness.report import Results
 from harness.spec import Planned, RunSpec
@@ -106,7 +107,7 @@ def code_of(spec: RunSpec) -> tuple[str, str, str, str]:
 
 def is_stale(architecture: str, architecture_code: str, task: str, task_code: str) -> bool:
     """Whether the plugins' code is another by now; not where they cannot be found here."""
-    parts = registry.split_parts(architecture)
+    parts = split_parts(architecture)
     return _differs("architecture", parts, architecture_code) or _differs("task", [task], task_code.partition("+")[0])
 
 

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 
 import torch
-from torch import Tensor
 
-from harness.errors import Refused
 from harness.record import Scores
-from harness.task import Batch, Classes, Split, Task
+from harness.task import Classes, Split, Task
+from harness.training.data import batches, to_device
 from harness.training.model import Model, Sums
-from harness.training.seeds import derive_seed
+from harness.training.precision import arithmetic
 
 _TOKENS_AT_ONCE = 50_000  # bounds the memory of an evaluation batch
-
-
-def batches(task: Task, seed: int, split: Split, length: int, sizes: Iterable[int]) -> Iterator[Batch]:
-    """One batch of a split of each size; the architecture has no say: every one sees the same batches at one seed."""
-    generator = torch.Generator()
-    for index, size in enumerate(sizes):
-        generator.manual_seed(derive_seed(seed, "data", split, length, index))
-        yield task.sample_from(split, generator, size, length)
 
 
 def evaluate(
@@ -47,34 +36,6 @@ def evaluate(
         totals = [model.sums(to_device(batch, device)) for batch in stream]
     model.train(was_training)
     return _scores(totals, isinstance(task.targets, Classes))
-
-
-def arithmetic(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """That of Lightning's training steps; for "64" the model itself is of another type."""
-    mixed = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
-    return torch.autocast(device.type, dtype=mixed, cache_enabled=False) if mixed else nullcontext()
-
-
-def refuse_precision(precision: str, device: torch.device) -> None:
-    """Raises Refused where a device cannot compute at a precision."""
-    if precision == "16-mixed" and device.type != "cuda":
-        raise Refused("16-mixed needs a CUDA GPU; on other devices there is bf16-mixed.")
-    if precision == "64" and device.type == "mps":
-        raise Refused("mps has no 64-bit numbers: --precision 32, or --device cpu.")
-
-
-def to_device(batch: Batch, device: torch.device) -> Batch:
-    """The batch on a device; `lengths` stay on the CPU, where torch's packing wants them."""
-    if device.type == "cpu":
-        return batch
-    parts = batch._replace(lengths=None)._asdict()
-    moved: dict[str, Tensor] = {name: _moved(part, device) for name, part in parts.items() if part is not None}
-    return batch._replace(**moved)
-
-
-def _moved(part: Tensor, device: torch.device) -> Tensor:
-    """From pinned memory CUDA copies while this process makes the next batch; other memory it would wait for."""
-    return (part.pin_memory() if device.type == "cuda" else part).to(device, non_blocking=True)
 
 
 def _scores(totals: list[Sums], classes: bool) -> Scores:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from harness.architecture import State, keep_rows
 from harness.task import Batch
-from harness.training.evaluate import to_device
+from harness.training.data import to_device
 from harness.training.model import Model
 
 

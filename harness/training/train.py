@@ -24,7 +24,8 @@ from harness.process.rng import seed_all
 from harness.record import CurvePoint, Progress
 from harness.spec import RunSpec
 from harness.task import Batch, Task
-from harness.training.evaluate import batches, evaluate, to_device
+from harness.training.data import batches, to_device
+from harness.training.evaluate import evaluate
 from harness.training.execution import loss_of
 from harness.training.model import Model
 from harness.training.optimizer import make_optimizer

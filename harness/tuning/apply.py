@@ -10,8 +10,9 @@ from harness.discovery.compose import full_name
 from harness.discovery.options import options_of
 from harness.discovery.variants import task_variants
 from harness.errors import UsageError
+from harness.names import display_name
 from harness.search_record import Found, unlike
-from harness.spec import SweepSpec, display_name
+from harness.spec import SweepSpec
 from harness.tracking.searches import kept
 from harness.tracking.store import Store
 

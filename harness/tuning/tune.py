@@ -25,15 +25,16 @@ from harness.search_record import Found
 from harness.space import Space
 from harness.spec import RunSpec, SweepSpec
 from harness.sweeps.driver import Rules
-from harness.sweeps.execute import plan
+from harness.sweeps.plan import plan
 from harness.tracking.searches import keep
 from harness.tracking.store import Store
 from harness.tuning import storage
+from harness.tuning.config_file import file_name, write_config
 from harness.tuning.confirmation import Confirmation
 from harness.tuning.figure import draw
 from harness.tuning.space import Typed, check_typed, space_of
 from harness.tuning.study import Search, Study
-from harness.tuning.summarise import file_name, found, write_config
+from harness.tuning.summarise import found
 from harness.tuning.trials import SearchDisplay, Trials
 
 

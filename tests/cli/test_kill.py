@@ -15,7 +15,7 @@ import pytest
 
 from harness.cli.main import main
 from harness.spec import SweepSpec
-from harness.sweeps.execute import plan
+from harness.sweeps.plan import plan
 from harness.tracking.store import Store
 
 pytestmark = pytest.mark.slow

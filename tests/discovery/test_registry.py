@@ -9,6 +9,7 @@ import pytest
 
 from harness.discovery import registry
 from harness.errors import PluginError, UsageError
+from harness.names import is_file, short_name, split_parts
 
 CELL = """
 class {name}:
@@ -124,7 +125,7 @@ def test_a_plugin_without_source_has_its_version_for_a_fingerprint(folder):
     ],
 )
 def test_a_composed_name_is_split_at_colons_but_not_between_a_file_and_its_class(name, parts):
-    assert registry.split_parts(name) == parts
+    assert split_parts(name) == parts
 
 
 @pytest.mark.parametrize(
@@ -132,14 +133,14 @@ def test_a_composed_name_is_split_at_colons_but_not_between_a_file_and_its_class
     [("lstm", "lstm"), ("./cells/cell.py", "cell"), ("/a/b.py:Cell", "Cell"), ("../my.cell.py", "my.cell")],
 )
 def test_a_part_is_called_by_its_name_its_class_or_its_file(part, short):
-    assert registry.short_name(part) == short
+    assert short_name(part) == short
 
 
 @pytest.mark.parametrize(
     ("name", "expected"), [("lstm", False), ("pyramid", False), ("a.py", True), ("./a.py:B", True), ("deep:gru", False)]
 )
 def test_a_file_is_told_from_a_name_by_its_ending(name, expected):
-    assert registry.is_file(name) is expected
+    assert is_file(name) is expected
 
 
 # Where it went wrong

@@ -13,7 +13,8 @@ from harness.cli._progress import Quiet
 from harness.engines.cluster import connected
 from harness.engines.inline import Inline
 from harness.spec import SweepSpec
-from harness.sweeps.execute import execute, plan
+from harness.sweeps.execute import execute
+from harness.sweeps.plan import plan
 from harness.tracking.store import Store
 
 pytestmark = [

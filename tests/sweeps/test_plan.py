@@ -4,7 +4,7 @@ import pytest
 
 from harness.errors import HarnessError, PluginError, UsageError
 from harness.spec import SweepSpec
-from harness.sweeps.execute import plan
+from harness.sweeps.plan import plan
 
 TASK = """
 import torch

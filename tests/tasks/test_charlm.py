@@ -58,7 +58,7 @@ def test_the_digest_is_of_the_text_and_not_of_its_place(tmp_path):
 
 def test_another_text_is_another_run_and_a_changed_one_is_refused(folder, small):
     from harness.spec import SweepSpec
-    from harness.sweeps.execute import plan
+    from harness.sweeps.plan import plan
 
     def planned():
         (spec,) = plan(SweepSpec(("gru",), ("charlm",), (3,), options={"path": ("t.txt",)}, settings={"steps": 2}))

@@ -6,8 +6,10 @@ import torch
 from harness.discovery.compose import build_architecture
 from harness.errors import Refused
 from harness.training.build import build_task
-from harness.training.evaluate import batches, evaluate, refuse_precision, to_device
+from harness.training.data import batches, to_device
+from harness.training.evaluate import evaluate
 from harness.training.model import Model, Sums
+from harness.training.precision import refuse_precision
 
 CPU = torch.device("cpu")
 

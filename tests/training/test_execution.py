@@ -8,8 +8,8 @@ import torch
 from harness.errors import Refused
 from harness.run import run
 from harness.training.build import build_model, build_task
+from harness.training.data import batches, to_device
 from harness.training.device import computing
-from harness.training.evaluate import batches, to_device
 from harness.training.execution import loss_of, refuse_execution
 from harness.training.model import Model
 from harness.training.optimizer import make_optimizer

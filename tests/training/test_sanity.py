@@ -9,7 +9,7 @@ from harness.discovery.compose import as_architecture
 from harness.errors import Refused
 from harness.training.build import build_task
 from harness.training.compatibility import why_not
-from harness.training.evaluate import batches
+from harness.training.data import batches
 from harness.training.model import Model
 from harness.training.sanity import refuse_if_unsound
 

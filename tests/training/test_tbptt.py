@@ -9,8 +9,9 @@ from harness.discovery.compose import build_architecture
 from harness.run import run
 from harness.task import Batch, Classes, Task, Tokens
 from harness.training.build import build_task
+from harness.training.data import batches
 from harness.training.device import computing
-from harness.training.evaluate import batches, evaluate
+from harness.training.evaluate import evaluate
 from harness.training.model import Model
 from harness.training.tbptt import Carried, pieces
 from harness.training.train import Training, train

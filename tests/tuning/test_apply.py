@@ -6,7 +6,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.spec import SweepSpec
-from harness.sweeps.execute import plan
+from harness.sweeps.plan import plan
 from harness.tracking.searches import kept, used
 from harness.tuning.apply import with_tuned
 
