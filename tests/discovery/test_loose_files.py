@@ -188,7 +188,8 @@ def test_a_home_folder_may_be_written_as_a_tilde(folder, monkeypatch):
 
 def test_pickle_finds_a_loose_class_again_in_a_process_that_has_loaded_the_file(folder, python):
     write(folder / "cell.py", CELL.format(name="Cell"))
-    load = "import pickle; from harness import registry; cell = registry.find('architecture', './cell.py').load(); "
+    find = "from harness.discovery.registry import find; cell = find('architecture', './cell.py').load()"
+    load = f"import pickle; {find}; "
     python("-c", load + "open('pickled', 'wb').write(pickle.dumps(cell(1, 2)))", cwd=folder)
     done = python("-c", load + "print(type(pickle.load(open('pickled', 'rb'))) is cell)", cwd=folder)
     assert done.stdout == "True\n"
