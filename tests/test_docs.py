@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -23,6 +24,7 @@ SAVED = {  # the Python blocks of a page, in order
     "new-architecture.md": ["my_cell.py", "forgetful.py"],
     "task.md": ["my_task.py"],
     "kinds.md": ["two.py"],
+    "extending.md": ["normed.py", "accuracy.py"],
 }
 SHORT = ("--seeds", "1", "--steps", "3", "--validation-sequences", "8", "--test-sequences", "8", "--engine", "inline")
 
@@ -45,7 +47,9 @@ def research(folder, empty_store, monkeypatch):
     return folder
 
 
-@pytest.mark.parametrize("page", [pytest.param("new-architecture.md", marks=pytest.mark.slow), "task.md", "kinds.md"])
+@pytest.mark.parametrize(
+    "page", [pytest.param("new-architecture.md", marks=pytest.mark.slow), "task.md", "kinds.md", "extending.md"]
+)
 def test_what_a_page_says_works_from_top_to_bottom(page, research, capsys):
     new = [line for line in typed(page) if line.startswith("harness new")]
     for line in new:
@@ -79,6 +83,15 @@ def test_a_broken_promise_looks_as_shown(research, capsys):
 def without_numbers(text):
     """Digits differ from processor to processor, and with them where lines are broken."""
     return " ".join(re.sub(r"\d+\.\d+", "#", text).split())
+
+
+def test_the_report_shown_writes_the_accuracy_of_each_run(tmp_path):
+    from harness import Record, Results, RunSpec
+
+    page: dict[str, Any] = {}
+    exec(blocks("extending.md", "python")[1], page)
+    (file,) = page["write"](Results([Record(RunSpec("lstm", "copy", 5, label="lstm"))]), tmp_path)
+    assert file.read_text() == "lstm T=5: None\n"
 
 
 def test_the_package_shown_is_the_package_written(folder):

@@ -89,6 +89,19 @@ def test_every_page_is_in_the_sites_navigation_and_on_its_first_page():
     assert [page for page in pages - {"index.md"} if f"]({page})" not in index] == [], "not linked in docs/index.md"
 
 
+def test_the_design_page_has_every_room_in_the_order_that_is_tested():
+    page = (ROOT / "docs" / "design.md").read_text()
+    core = {path.stem for path in (ROOT / "harness").iterdir() if not path.name.startswith("__")} - {"py"}
+    shown = _levels(next(block for block in re.findall(r"```\n(.*?)```", page, flags=re.DOTALL) if " < " in block))
+    tested = _levels(re.findall(r'ORDER = """(.*?)"""', (ROOT / "tests" / "test_rooms.py").read_text(), re.DOTALL)[0])
+    assert [level & core for level in shown if level & core] == [level & core for level in tested if level & core]
+    assert [room for room in core if not re.search(rf"^\|.*`{room}(\.py|/)`.*\|", page, re.MULTILINE)] == []
+
+
+def _levels(order: str) -> list[set[str]]:
+    return [set(level.split()) for level in order.split("<")]
+
+
 def _leaves(part: object) -> list[str]:
     if isinstance(part, str):
         return [part]
