@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
+import torch
 from torch import Generator, Tensor
 
 Split = Literal["train", "validation", "test", "probe"]
@@ -13,9 +16,13 @@ Split = Literal["train", "validation", "test", "probe"]
 
 @dataclass(frozen=True)
 class Tokens:
-    """Inputs are symbols 0 .. size-1, int64 of shape (batch, time); the core feeds them one-hot."""
+    """Inputs are symbols 0 .. size-1, int64 of shape (batch, time).
+
+    The core feeds them one-hot, or, with `embed`, through a learned embedding of that many dimensions.
+    """
 
     size: int
+    embed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,11 @@ class Batch(NamedTuple):
 
 
 class Task(ABC):
-    """A family of sequences with a difficulty axis, `length`; keyword-only constructor arguments are its options."""
+    """A family of sequences with a difficulty axis, `length`; keyword-only constructor arguments are its options.
+
+    A constructor refuses options with a ValueError that gives the rule and the values; `refuse_unknown` makes one for a
+    value that is none of a list.
+    """
 
     reference: ClassVar[str] = ""  # the paper
     min_length: ClassVar[int] = 1  # shortest length that makes sense
@@ -68,6 +79,8 @@ class Task(ABC):
     readout: Literal["each", "last"] = "each"
     needs_causal: bool = False  # a model that sees the future would be given the answer
     data: str = ""  # digest of what sequences are cut from, where that comes from outside: part of a run's identity
+    input_symbols: Sequence[str] = ()  # a short text for each input symbol, for people; (): the numbers
+    target_symbols: Sequence[str] = ()  # a short text for each class of the targets, for people; (): the numbers
 
     @abstractmethod
     def sample(self, generator: Generator, batch_size: int, length: int) -> Batch:
@@ -80,3 +93,45 @@ class Task(ABC):
     @abstractmethod
     def chance(self, length: int) -> float:
         """Accuracy, 0 to 1, of the best predictor that has no memory of earlier steps."""
+
+    def refuse_length(self, length: int) -> None:
+        """Raises ValueError, with the rule, for a length that the task cannot make; asked before anything is trained.
+
+        Override where more than `min_length` decides, and call this one too.
+        """
+        if length < self.min_length:
+            raise ValueError(f"takes lengths from {self.min_length}, got {length}")
+
+    def remembered(self, batch: Batch) -> Tensor | None:
+        """What a perfect memory holds after each step: what inspection decodes from a model's state.
+
+        Classes from 0, and -1 where nothing is asked: int64 of shape (batch, time), or (batch, time, items) where
+        several things are held; time is that of the inputs. None where there is no such thing. Default: the targets, at
+        every step with readout "last", at the scored steps with readout "each"; None for targets that are real vectors.
+        """
+        if isinstance(self.targets, Vectors):
+            return None
+        valid = batch.mask
+        if self.readout == "last":
+            steps = batch.inputs.shape[1]
+            ends = torch.full((len(batch.inputs),), steps) if batch.lengths is None else batch.lengths
+            valid = torch.arange(steps) < ends[:, None]
+        asked = valid if batch.targets.dim() == 2 else valid[:, :, None]
+        return torch.where(asked, batch.targets, -1)
+
+    def features(self, batch: Batch) -> dict[str, Tensor]:
+        """Named quantities that a unit may follow, float32 of shape (batch, time), finite: inspection looks for them.
+
+        For example how many brackets are open, or 1 where the answer is asked for. The names do not depend on the batch
+        or its length. Steps beyond a row's length are not looked at. Default: none.
+        """
+        return {}
+
+
+def refuse_unknown(what: str, value: str, known: Sequence[str]) -> None:
+    """Raises ValueError where `value` is not in `known`, naming those that are and the nearest of them."""
+    if value in known:
+        return
+    near = difflib.get_close_matches(value, known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"no {what} {value!r}.{hint} Known: {', '.join(sorted(known))}")

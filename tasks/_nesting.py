@@ -40,6 +40,21 @@ def random_nesting(generator: Generator, batch_size: int, pairs: int) -> Nesting
     return Nesting(closes - 2 * (number - before) + 1, closes, pairs - 1 - after.flip(1))
 
 
+def innermost_open(symbols: Tensor) -> Tensor:
+    """What the innermost open bracket is after each step, -1 where none is open; (batch, time), as `symbols` are.
+
+    `symbols` holds the kind of each opener, and -1 for a closer of any kind.
+    """
+    opens = symbols >= 0
+    depth = torch.where(opens, 1, -1).cumsum(dim=1)
+    stack = symbols.new_full((len(symbols), symbols.shape[1] + 1), -1)  # stack[:, d]: the kind opened at depth d
+    after = []
+    for symbol, is_opener, deep in zip(symbols.unbind(1), opens.unbind(1), depth[:, :, None].unbind(1), strict=True):
+        stack.scatter_(1, deep, torch.where(is_opener, symbol, stack.gather(1, deep)[:, 0])[:, None])
+        after.append(stack.gather(1, deep)[:, 0])
+    return torch.stack(after, dim=1)
+
+
 def mean_outermost(pairs: int) -> float:
     """Expected number of brackets with nothing around them: the harmonic number of half the pairs.
 

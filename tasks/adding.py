@@ -7,8 +7,7 @@ from typing import Literal, get_args
 import torch
 from torch import Generator, Tensor
 
-from harness.errors import unknown
-from harness.task import Batch, Task, Vectors
+from harness.task import Batch, Task, Vectors, refuse_unknown
 
 Variant = Literal["halves", "anywhere", "hochreiter"]
 
@@ -41,8 +40,7 @@ class Adding(Task):
     readout = "last"
 
     def __init__(self, *, variant: Variant = "halves") -> None:
-        if variant not in get_args(Variant):
-            raise ValueError(unknown("variant of adding", variant, get_args(Variant)))
+        refuse_unknown("variant of adding", variant, get_args(Variant))
         self.variant = variant
 
     def sample(self, generator: Generator, batch_size: int, length: int) -> Batch:
@@ -75,6 +73,28 @@ class Adding(Task):
             second = torch.randint(left, (batch_size,), generator=generator)
             second += second >= first  # the first pick is not among those left
         return torch.stack([first, second], dim=1)
+
+    def remembered(self, batch: Batch) -> Tensor:
+        """The sum of the marked numbers so far, as one of 20 equal bins of its range; asked from the first mark on."""
+        total, marks = self._so_far(batch)
+        low, high = (-2.0, 2.0) if self.variant == "hochreiter" else (0.0, 2.0)
+        bins = ((total - low) / (high - low) * 20).long().clamp(0, 19)
+        return torch.where((marks > 0) & self._valid(batch), bins, -1)
+
+    def features(self, batch: Batch) -> dict[str, Tensor]:
+        """The marker, how many marks came so far, and the sum of what they marked."""
+        total, marks = self._so_far(batch)
+        return {"marked": (batch.inputs[:, :, 1] == 1).float(), "marks so far": marks, "sum so far": total}
+
+    def _so_far(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The sum of the marked numbers and their count up to each step, both (batch, time)."""
+        numbers, markers = batch.inputs.unbind(dim=2)
+        marked = (markers == 1).to(numbers.dtype)
+        return (numbers * marked).cumsum(dim=1), marked.cumsum(dim=1)
+
+    def _valid(self, batch: Batch) -> Tensor:
+        steps = torch.arange(batch.inputs.shape[1])
+        return torch.ones_like(steps, dtype=torch.bool) if batch.lengths is None else steps < batch.lengths[:, None]
 
     def chance(self, length: int) -> float:
         """Share of answers within 0.04 of the most likely one, given the last pair.

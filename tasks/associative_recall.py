@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from harness.task import Batch, Classes, Task, Tokens
@@ -57,6 +58,20 @@ class AssociativeRecall(Task):
         things = length + self.pairs
         chosen = torch.rand(batch_size, things, generator=generator).topk(self.pairs, dim=1).indices
         return chosen.sort(dim=1).values + torch.arange(self.pairs)
+
+    def remembered(self, batch: Batch) -> Tensor:
+        """An item for each of the keys: its value, from the step that shows the value to the end."""
+        keys, values = batch.inputs[:, :-3], batch.inputs[:, 1:-2] - self.keys  # the last two steps are the question
+        is_pair = (keys[:, :, None] == torch.arange(self.keys)).long()
+        told = F.pad((is_pair * (values[:, :, None] + 1)).cumsum(dim=1), (0, 0, 1, 2))  # 0: not yet shown
+        told[:, -2:] = told[:, -3:-2]
+        return told - 1
+
+    def features(self, batch: Batch) -> dict[str, Tensor]:
+        """How many pairs were shown, and whether the question has been asked."""
+        pairs = (self.remembered(batch) >= 0).sum(dim=2)
+        asked = (batch.inputs == self.inputs.size - 1).long().cumsum(dim=1)
+        return {"pairs shown": pairs.float(), "question": asked.float()}
 
     def chance(self, length: int) -> float:
         """One of the values: the key alone, which the last step shows, says nothing of it."""

@@ -11,8 +11,9 @@ from pathlib import Path
 import torch
 from torch import Generator, Tensor
 
-from harness.errors import UsageError
 from harness.task import Batch, Classes, Split, Task, Tokens
+
+from ._text_features import features_of
 
 _MOST_BYTES = 100_000_000
 _OWN_CHARACTERS = 500_000  # of the default text, at least
@@ -58,7 +59,6 @@ class CharLM(Task):
 
     def sample_from(self, split: Split, generator: Generator, batch_size: int, length: int) -> Batch:
         part = self._part(split)
-        self._check(length)
         begins = torch.randint(len(part) - length, (batch_size, 1), generator=generator)
         window = part[begins + torch.arange(length + 1)]
         everywhere = torch.ones(batch_size, length, dtype=torch.bool)
@@ -67,8 +67,18 @@ class CharLM(Task):
 
     def chance(self, length: int) -> float:
         """What follows a character most often in the training part, held against the test part."""
-        self._check(length)
         return self.best
+
+    def refuse_length(self, length: int) -> None:
+        """A window of each part must hold one character more than `length`."""
+        super().refuse_length(length)
+        most = len(self._part("test")) - 1
+        if length > most:
+            raise ValueError(f"{self.name} is too short: its tenth for tests has room for length {most}, not {length}")
+
+    def features(self, batch: Batch) -> dict[str, Tensor]:
+        """What text like source code makes natural: the place in the line, indentation, quotes and brackets."""
+        return features_of([self.decoded(row) for row in batch.inputs.tolist()])
 
     def encoded(self, text: str) -> Tensor:
         """Characters to symbols, int64 (characters,)."""
@@ -83,11 +93,6 @@ class CharLM(Task):
     def _part(self, split: Split) -> Tensor:
         begin, end = (round(share * len(self.symbols)) for share in _PARTS["validation" if split == "probe" else split])
         return self.symbols[begin:end]
-
-    def _check(self, length: int) -> None:
-        most = len(self._part("test")) - 1
-        if length > most:
-            raise UsageError(f"{self.name} is too short: its tenth for tests has room for length {most}, not {length}.")
 
     def _accuracy_of_pairs(self) -> float:
         size = self.inputs.size

@@ -51,6 +51,30 @@ class Copy(Task):
         shuffled = torch.rand(batch_size, before, generator=generator)
         return shuffled.topk(self.symbols, dim=1).indices.sort(dim=1).values
 
+    def remembered(self, batch: Batch) -> Tensor:
+        """An item for each place in the list: its symbol, from the step that shows it to the step that repeats it."""
+        step = torch.arange(batch.inputs.shape[1])
+        shown = self._shown(batch)[:, None, :]
+        repeated = step[-self.symbols :]
+        asked = (shown <= step[:, None]) & (step[:, None] <= repeated)
+        return torch.where(asked, batch.targets[:, None, -self.symbols :], -1)
+
+    def features(self, batch: Batch) -> dict[str, Tensor]:
+        """Whether to repeat, the place in the list, and which symbol is to be repeated at this step."""
+        place = (self._shown(batch)[:, None, :] <= torch.arange(batch.inputs.shape[1])[:, None]).sum(dim=2)
+        repeating = batch.mask.long()
+        found = {
+            "repeating": repeating,
+            "symbols shown": place,
+            "symbols repeated": repeating.cumsum(dim=1),
+            **{f"symbol {k} is due": repeating * (batch.targets == k) for k in range(self.alphabet)},
+        }
+        return {name: feature.float() for name, feature in found.items()}
+
+    def _shown(self, batch: Batch) -> Tensor:
+        """The steps at which the symbols are shown, in order, shape (batch, symbols)."""
+        return (batch.inputs < self.alphabet).nonzero()[:, 1].view(-1, self.symbols)
+
     def chance(self, length: int) -> float:
         """One of the alphabet: where the accuracy is taken, every input is a blank."""
         return 1 / self.alphabet

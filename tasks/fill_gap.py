@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
 from harness.task import Batch, Classes, Task, Tokens
 
@@ -48,6 +48,18 @@ class FillGap(Task):
         mask[:, start + 1 : start + half] = True
         mask[:, end - half : end - 1] = True
         return Batch(inputs, targets, mask)
+
+    def remembered(self, batch: Batch) -> Tensor:
+        """The symbol before the gap, from the step that shows it to the middle of the gap."""
+        length = batch.inputs.shape[1] - 2 * self.context
+        step = torch.arange(batch.inputs.shape[1])
+        asked = (step >= self.context - 1) & (step < self.context + length // 2)
+        return torch.where(asked, batch.inputs[:, self.context - 1, None], -1)
+
+    def features(self, batch: Batch) -> dict[str, Tensor]:
+        """How many blanks have come so far, and whether this is one."""
+        blank = (batch.inputs == self.alphabet).float()
+        return {"blank": blank, "blanks so far": blank.cumsum(dim=1)}
 
     def chance(self, length: int) -> float:
         """One of the alphabet: where the accuracy is taken, every input is a blank."""

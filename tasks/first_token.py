@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
 from harness.task import Batch, Classes, Task, Tokens
 
@@ -39,6 +39,14 @@ class FirstToken(Task):
         noise = torch.randint(self.distractors, (batch_size, length), generator=generator)
         inputs = torch.cat([first, self.targets.size + noise], dim=1)
         return Batch(inputs, first, torch.ones(batch_size, 1, dtype=torch.bool))
+
+    def features(self, batch: Batch) -> dict[str, Tensor]:
+        """Which symbol was shown first, one feature for each class but the first; and whether this is that step."""
+        first = batch.inputs[:, :1].expand_as(batch.inputs)
+        begins = torch.zeros_like(batch.inputs, dtype=torch.float32)
+        begins[:, 0] = 1
+        classes = range(1, self.targets.size)
+        return {"first step": begins, **{f"first symbol was {k}": (first == k).float() for k in classes}}
 
     def chance(self, length: int) -> float:
         """One of the classes: the last step shows a distractor."""

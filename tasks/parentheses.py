@@ -8,10 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from harness.errors import unknown
-from harness.task import Batch, Classes, Task, Tokens
+from harness.task import Batch, Classes, Task, Tokens, refuse_unknown
 
-from ._nesting import Nesting, mean_outermost, random_nesting
+from ._nesting import Nesting, innermost_open, mean_outermost, random_nesting
 
 Variant = Literal["closing", "counting", "next", "balanced"]
 # closing: an LSTM of 128 units at length 50 is right in 96 / 80 / 62 % for 2 / 4 / 8 kinds after 1200 steps (two
@@ -47,8 +46,7 @@ class Parentheses(Task):
     min_length = 4
 
     def __init__(self, *, variant: Variant = "closing", kinds: int | None = None, distance: float = 0.25) -> None:
-        if variant not in get_args(Variant):
-            raise ValueError(unknown("variant of parentheses", variant, get_args(Variant)))
+        refuse_unknown("variant of parentheses", variant, get_args(Variant))
         kinds = _KINDS[variant] if kinds is None else kinds
         if kinds < _FEWEST_KINDS[variant]:
             raise ValueError(f"{variant} needs kinds >= {_FEWEST_KINDS[variant]}, got kinds={kinds}")
@@ -118,6 +116,22 @@ class Parentheses(Task):
         mask = torch.zeros_like(inputs, dtype=torch.bool)
         mask[:, -1] = True
         return Batch(inputs, torch.stack(counts, dim=1), mask, loss_mask=torch.ones_like(mask))
+
+    def remembered(self, batch: Batch) -> Tensor:
+        """The kind of the innermost open bracket, -1 where none is open; `counting`: how many of each kind are open."""
+        if self.variant == "counting":
+            return batch.targets
+        return innermost_open(torch.where(batch.inputs < self.kinds, batch.inputs, -1))
+
+    def features(self, batch: Batch) -> dict[str, Tensor]:
+        """How many brackets are open (`counting`: of each kind), and of what kind the innermost one is."""
+        held = self.remembered(batch)
+        if self.variant == "counting":
+            counts = {f"open brackets of kind {k}": count.float() for k, count in enumerate(held.unbind(dim=2))}
+            return {"open brackets": held.sum(dim=2).float(), **counts}
+        depth = torch.where(batch.inputs < self.kinds, 1, -1).cumsum(dim=1)
+        innermost = {f"innermost bracket is of kind {k}": (held == k).float() for k in range(self.kinds)}
+        return {"open brackets": depth.float(), **innermost}
 
     def chance(self, length: int) -> float:
         """Exact: of the most frequent answers, given the symbol of the step."""

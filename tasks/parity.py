@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
-from harness.errors import unknown
-from harness.task import Batch, Classes, Task, Tokens
+from harness.task import Batch, Classes, Task, Tokens, refuse_unknown
 
 Asked = Literal["each", "last"]
 
@@ -32,8 +31,7 @@ class Parity(Task):
     targets = Classes(2)
 
     def __init__(self, *, asked: Asked = "each") -> None:
-        if asked not in get_args(Asked):
-            raise ValueError(unknown("moment at which parity is asked", asked, get_args(Asked)))
+        refuse_unknown("moment at which parity is asked", asked, get_args(Asked))
         self.readout = asked
 
     def sample(self, generator: Generator, batch_size: int, length: int) -> Batch:
@@ -44,6 +42,15 @@ class Parity(Task):
             return Batch(bits, odd[:, -1:], mask[:, -1:])
         mask[:, 0] = False
         return Batch(bits, odd, mask, loss_mask=torch.ones_like(mask))
+
+    def remembered(self, batch: Batch) -> Tensor:
+        """The parity of the bits so far."""
+        return batch.inputs.cumsum(dim=1) % 2
+
+    def features(self, batch: Batch) -> dict[str, Tensor]:
+        """The parity, and the number of ones, so far."""
+        ones = batch.inputs.cumsum(dim=1)
+        return {"parity": (ones % 2).float(), "ones so far": ones.float()}
 
     def chance(self, length: int) -> float:
         """Half: whatever the bit of the step, those before it are odd as often as even."""

@@ -34,6 +34,10 @@ class Pointwise(Task):
         targets = inputs.argmax(dim=2)
         return Batch(inputs, targets, torch.ones_like(targets, dtype=torch.bool))
 
+    def remembered(self, batch: Batch) -> None:
+        """Nothing: no step has to do with another."""
+        return
+
     def chance(self, length: int) -> float:
         """Each of the numbers is the largest equally often."""
         return 1 / self.inputs.size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Generator
+from torch import Generator, Tensor
 
 from harness.task import Batch, Classes, Task, Vectors
 
@@ -43,6 +43,17 @@ class Recite(Task):
         mask = torch.ones_like(targets, dtype=torch.bool)
         mask[:, 0] = False
         return Batch(inputs, targets, mask, loss_mask=torch.ones_like(mask))
+
+    def remembered(self, batch: Batch) -> Tensor:
+        """An item for each place in the list: its symbol, at every step."""
+        blocks = batch.inputs[:, :1].unflatten(2, (self.symbols, self.alphabet))
+        return blocks.argmax(dim=3).expand(-1, batch.inputs.shape[1], -1)
+
+    def features(self, batch: Batch) -> dict[str, Tensor]:
+        """The place in the list, and which symbol is due."""
+        place = torch.arange(batch.inputs.shape[1]) % self.symbols
+        due = {f"symbol {k} is due": (batch.targets == k).float() for k in range(self.alphabet)}
+        return {"place in the list": place.expand_as(batch.targets).float(), **due}
 
     def chance(self, length: int) -> float:
         """One of the alphabet: where the accuracy is taken, every input is zero."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
 from harness.task import Batch, Classes, Task, Tokens
 
@@ -36,6 +36,21 @@ class Reverse(Task):
         inputs = torch.cat([shown, torch.full_like(shown, self.alphabet)], dim=1)
         targets = torch.cat([torch.zeros_like(shown), shown.flip(1)], dim=1)
         return Batch(inputs, targets, inputs == self.alphabet)
+
+    def remembered(self, batch: Batch) -> Tensor:
+        """An item for each place in the list: its symbol, from the step that shows it to the step that says it."""
+        steps = batch.inputs.shape[1]
+        step, place = torch.arange(steps)[:, None], torch.arange(steps // 2)
+        asked = (place <= step) & (step <= steps - 1 - place)
+        return torch.where(asked, batch.inputs[:, None, : steps // 2], -1)
+
+    def features(self, batch: Batch) -> dict[str, Tensor]:
+        """Whether to repeat, the place in the list, and which symbol is to be repeated at this step."""
+        repeating = batch.mask.long()
+        held = (1 - 2 * repeating).cumsum(dim=1) + repeating
+        due = {f"symbol {k} is due": repeating * (batch.targets == k) for k in range(self.alphabet)}
+        found = {"repeating": repeating, "symbols on the stack": held, **due}
+        return {name: feature.float() for name, feature in found.items()}
 
     def chance(self, length: int) -> float:
         """One of the alphabet: where the accuracy is taken, every input is a blank."""

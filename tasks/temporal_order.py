@@ -52,6 +52,25 @@ class TemporalOrder(Task):
         earliest = torch.tensor([int(share * length) for share in _FROM[self.symbols]])
         return earliest + torch.randint(length // 10 + 1, (batch_size, self.symbols), generator=generator)
 
+    def remembered(self, batch: Batch) -> Tensor:
+        """An item for each symbol: 0 for X and 1 for Y, from the step that shows it to the end."""
+        step = torch.arange(batch.inputs.shape[1])[:, None]
+        places = self._shown(batch)
+        valid = step < (len(step) if batch.lengths is None else batch.lengths[:, None, None])
+        is_y = batch.inputs.gather(1, places)[:, None] - _X
+        return torch.where((places[:, None] <= step) & valid, is_y, -1)
+
+    def features(self, batch: Batch) -> dict[str, Tensor]:
+        """How many of the symbols were shown, and which each of them was: 1 for Y, -1 for X, 0 before it."""
+        held = self.remembered(batch)
+        named = {f"symbol {i + 1}": torch.where(item < 0, 0, 2 * item - 1) for i, item in enumerate(held.unbind(2))}
+        found = {"symbols shown": (held >= 0).sum(dim=2), **named}
+        return {name: feature.float() for name, feature in found.items()}
+
+    def _shown(self, batch: Batch) -> Tensor:
+        """The steps that show the symbols, shape (batch, symbols)."""
+        return ((batch.inputs == _X) | (batch.inputs == _X + 1)).nonzero()[:, 1].view(-1, self.symbols)
+
     def chance(self, length: int) -> float:
         """One of the orders: the last step always shows B."""
         return 1 / self.targets.size

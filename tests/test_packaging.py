@@ -181,6 +181,12 @@ def test_a_wing_imports_no_other_wing(wing):
     assert _imports_of(wing, forbidden=[*WINGS, *(PACKAGES[other] for other in others)]) == []
 
 
+def test_tasks_know_nothing_of_the_core_but_their_contract():
+    imported = _imports_of("tasks", forbidden=["harness"])
+    allowed = (" imports harness.task.", " imports harness.tasks.")
+    assert [line for line in imported if not any(part in f"{line}." for part in allowed)] == []
+
+
 def test_reports_know_records_only():
     engine = ("torch", "pytorch_lightning", "mlflow", "optuna")
     rooms = ("engines", "run", "sweeps", "tracking", "training")

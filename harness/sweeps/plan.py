@@ -139,8 +139,7 @@ def _lengths(sweep: SweepSpec, task: Task, label: str) -> tuple[int, ...]:
     """The lengths to train at; every length, those tested at too, must be one the task can make."""
     lengths = sweep.lengths or task.default_lengths
     for length in (every := (*lengths, *sweep.settings.get("test_lengths", ()))):
-        if not task.min_length <= length <= LONGEST:
-            raise UsageError(f"{label} takes lengths from {task.min_length} to {LONGEST:,}, got {length:,}.")
+        _refuse_length(task, length, label)
     try:
         time_steps(task, min(lengths))
         for length in every:
@@ -150,3 +149,15 @@ def _lengths(sweep: SweepSpec, task: Task, label: str) -> tuple[int, ...]:
     except (Exception, SystemExit) as error:
         raise PluginError(f"task {label} cannot be sampled, or told its chance: {registry.told(error)}") from error
     return tuple(dict.fromkeys(lengths))
+
+
+def _refuse_length(task: Task, length: int, label: str) -> None:
+    """Raises UsageError for a length that is too long for anything, or that the task refuses."""
+    if length > LONGEST:
+        raise UsageError(f"{label}: takes lengths from {task.min_length} to {LONGEST:,}, got {length:,}.")
+    try:
+        task.refuse_length(length)
+    except ValueError as error:
+        raise UsageError(f"{label}: {error}.") from None
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"task {label} cannot say whether it takes a length: {registry.told(error)}") from error

@@ -19,8 +19,9 @@ from typing import ClassVar
 import pytest
 import torch
 
-from harness.task import Task, Tokens
+from harness.task import Task, Tokens, Vectors
 from harness.testing._batches import draw, generator_of, global_states, same, score, sequences, unfit, unfit_mask
+from harness.testing._held import refusal, unfit_feature, unfit_remembered, unlike_after
 from harness.testing._memoryless import memoryless
 from harness.testing._probes import require
 from harness.testing.findings import Finding, findings, require_something_checked
@@ -211,6 +212,69 @@ class TaskContract:
             require(helps, f"{refused}; {seen}")
         else:
             require(not helps, f"the next input must not give answers away, or needs_causal be True; {seen}")
+
+    def test_lengths_that_do_not_fit_are_refused(self, task: Task) -> None:
+        """`refuse_length` raises ValueError below `min_length`, and takes `min_length` and the default lengths.
+
+        Way out: begin with `super().refuse_length(length)`, and choose `default_lengths` that fit.
+        """
+        for length in (task.min_length, *task.default_lengths, *self._lengths(task)):
+            require(not refusal(task, length), f"length {length} must be taken; it is refused: {refusal(task, length)}")
+        low = task.min_length - 1
+        require(bool(refusal(task, low)), f"a length below min_length must be refused by ValueError; {low} is taken")
+
+    def test_what_is_remembered_has_a_class_for_each_step(self, task: Task) -> None:
+        """`remembered` is None, or int64 (batch, time) or (batch, time, items): classes from 0, or -1 for none.
+
+        Way out: give -1 for every step beyond a row's length, and return the same for the same batch, unchanged.
+        """
+        for rows, length in self._sizes(task):
+            batch = draw(task, length, rows)
+            held = task.remembered(batch)
+            if held is None:
+                continue
+            broken = unfit_remembered(held, batch)
+            require(not broken, f"remembered must be classes from 0, or -1, of shape (batch, time[, items]); {broken}")
+            again = task.remembered(draw(task, length, rows))
+            same_again = again is not None and torch.equal(held, again)
+            require(same_again and same(batch, draw(task, length, rows)), "remembered must follow from the batch alone")
+
+    def test_what_is_remembered_has_been_shown(self, task: Task) -> None:
+        """Two rows that begin alike remember the same: `remembered` at a step is told by the inputs up to it.
+
+        Way out: give -1 until the step that shows it. The default of `Task` is not held to this.
+        """
+        if type(task).remembered is Task.remembered or not isinstance(task.inputs, Tokens):
+            pytest.skip("only a task's own `remembered`, of symbols, is looked up step by step")
+        batch = draw(task, self._lengths(task)[0], 500)
+        for steps in (1, 2, 3):
+            unlike = unlike_after(batch, task.remembered(batch), steps)
+            seen = f"after {steps} equal inputs {unlike} rows differ"
+            require(not unlike, f"what is remembered must have been shown; {seen}")
+
+    def test_features_have_a_number_for_each_step(self, task: Task) -> None:
+        """`features` gives float32 (batch, time), finite up to each row's end, under the same names at every length.
+
+        Way out: end the method with `.float()`, and derive the names from the options only.
+        """
+        names = set(task.features(draw(task, self._lengths(task)[0])))
+        for rows, length in self._sizes(task):
+            batch = draw(task, length, rows)
+            found = task.features(batch)
+            require(set(found) == names, f"features must have the same names at every length; {names} and {set(found)}")
+            for name, feature in found.items():
+                broken = unfit_feature(feature, batch)
+                require(not broken, f"features must be finite float32 (batch, time); {name!r}: {broken}")
+
+    def test_symbols_are_named_all_or_none(self, task: Task) -> None:
+        """`input_symbols` and `target_symbols` are empty, or hold a different text for each symbol.
+
+        Way out: one text for each of `inputs.size` symbols, and for each of `targets.size` classes.
+        """
+        for name, declared in (("input_symbols", task.inputs), ("target_symbols", task.targets)):
+            names = list(getattr(task, name))
+            fits = not names or (not isinstance(declared, Vectors) and len(set(names)) == declared.size == len(names))
+            require(fits, f"{name} must be empty or hold {declared.size} different texts; it holds {len(names)}")
 
     def test_not_everything_is_skipped(self, task: Task) -> None:
         """At least one promise could be checked.

@@ -142,7 +142,7 @@ def statuses(said):
         ("run --arch rnn --task copy --length 0", "--length: must be at least 1, got 0"),
         ("run --arch rnn --task copy --length 1_000_000", "takes lengths from 1 to 100,000, got 1,000,000"),
         ("run --arch rnn --task copy --test-length 1e6", "takes lengths from 1 to 100,000, got 1,000,000"),
-        ("run --arch rnn --task adding --length 3", "takes lengths from 4 to 100,000, got 3"),
+        ("run --arch rnn --task adding --length 3", "adding: takes lengths from 4, got 3"),
         ("run --arch rnn --task copy --length ten", "takes a whole number, got 'ten'"),
         ("run --arch rnn --task copy --seeds 0", "--seeds: must be at least 1, got 0"),
         (

@@ -7,7 +7,6 @@ import torch
 from harness.tasks.charlm import CharLM
 
 from harness.cli.main import main
-from harness.errors import UsageError
 from harness.run import run
 
 CPU = torch.device("cpu")
@@ -110,5 +109,5 @@ def test_a_text_that_cannot_be_learned_from_is_refused_before_anything_runs(fold
 
 
 def test_a_length_beyond_the_text_is_refused(numbered):
-    with pytest.raises(UsageError, match="too short"):
-        CharLM(path=numbered).chance(5000)
+    with pytest.raises(ValueError, match="too short"):
+        CharLM(path=numbered).refuse_length(5000)

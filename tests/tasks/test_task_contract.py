@@ -34,6 +34,7 @@ class TestFirst(TaskContract):
 
 class WithOracle(First):
     min_length = 30
+    default_lengths = (30, 50)
 
     def oracle(self, inputs, lengths):
         return inputs[:, :1].expand_as(inputs)
@@ -118,11 +119,63 @@ class NeedlesslyCausal(First):
     needs_causal = True
 
 
+class TakesAll(First):
+    def refuse_length(self, length):
+        pass
+
+
+class RefusesItsOwn(First):
+    def refuse_length(self, length):
+        super().refuse_length(length)
+        if length % 100 == 0:
+            raise ValueError("takes no hundreds")
+
+
+class Remembers(First):
+    def __init__(self, what):
+        self.what = what
+
+    def remembered(self, batch):
+        return self.what(batch)
+
+
+class Shorter(First):
+    """Rows end before the last step, and something is remembered there."""
+
+    def sample(self, generator, batch_size, length):
+        batch = super().sample(generator, batch_size, length)
+        lengths = torch.full((batch_size,), length - 1)
+        return batch._replace(lengths=lengths, mask=batch.mask & (torch.arange(length) < length - 1))
+
+    def remembered(self, batch):
+        return batch.targets
+
+
+class Features(First):
+    def __init__(self, what):
+        self.what = what
+
+    def features(self, batch):
+        return self.what(batch)
+
+
+class Named(First):
+    def __init__(self, symbols):
+        self.input_symbols = symbols
+
+
 class SkipsAll(First):
     def sample(self, generator, batch_size, length):
         pytest.skip("needs a file that is not here")
 
     def chance(self, length):
+        pytest.skip("needs a file that is not here")
+
+    def refuse_length(self, length):
+        pytest.skip("needs a file that is not here")
+
+    @property
+    def input_symbols(self):
         pytest.skip("needs a file that is not here")
 
 
@@ -174,6 +227,24 @@ FAULTS = {
     "test_chance_is_what_the_best_predictor_without_memory_reaches": [Chance(0.1), Chance(0.2), CurrentSymbolTells()],
     "test_a_perfect_oracle_scores_one": [NeverRight(), WrongOracle()],
     "test_needs_causal_exactly_when_the_next_input_helps": [NextSymbolTells(), NeedlesslyCausal()],
+    "test_lengths_that_do_not_fit_are_refused": [TakesAll(), RefusesItsOwn()],
+    "test_what_is_remembered_has_a_class_for_each_step": [
+        Remembers(lambda b: b.targets.float()),
+        Remembers(lambda b: b.targets[:, :1]),
+        Remembers(lambda b: b.targets - 2),
+        Remembers(lambda b: torch.full_like(b.targets, -1)),
+        Remembers(lambda b: torch.randint(8, b.targets.shape)),
+        Remembers(lambda b: b.targets.mul_(0)),
+        Shorter(),
+    ],
+    "test_what_is_remembered_has_been_shown": [Remembers(lambda b: b.inputs[:, -1:].expand_as(b.inputs))],
+    "test_features_have_a_number_for_each_step": [
+        Features(lambda b: {"first": b.targets}),
+        Features(lambda b: {"first": b.targets[:, :1].float()}),
+        Features(lambda b: {"first": b.targets.float() / 0}),
+        Features(lambda b: {f"first of {b.targets.shape[1]}": b.targets.float()}),
+    ],
+    "test_symbols_are_named_all_or_none": [Named("abc"), Named("abcdefgg")],
     "test_not_everything_is_skipped": [SkipsAll()],
 }
 
