@@ -4,7 +4,25 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the names of _PUBLIC for editors and type checkers; a test compares the two
+    from harness.architecture import Architecture as Architecture
+    from harness.architecture import CellArchitecture as CellArchitecture
+    from harness.architecture import Facts as Facts
+    from harness.architecture import Wrapper as Wrapper
+    from harness.record import Record as Record
+    from harness.report import Results as Results
+    from harness.space import Choice as Choice
+    from harness.space import Float as Float
+    from harness.space import Int as Int
+    from harness.spec import RunSpec as RunSpec
+    from harness.task import Batch as Batch
+    from harness.task import Classes as Classes
+    from harness.task import Task as Task
+    from harness.task import Tokens as Tokens
+    from harness.task import Vectors as Vectors
+    from harness.training.seeds import derive_seed as derive_seed
 
 # In the repository the wings stand beside this folder, not inside it. A Python started there finds this folder before
 # an installed copy, so the wings must be found beside it too.

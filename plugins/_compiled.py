@@ -39,8 +39,8 @@ def applies(*tensors: Tensor) -> bool:
 
     Where they may not, torch computes. oneDNN's switch says whether fused kernels are wanted on a CPU at all.
     """
-    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()
-    wanted = torch.backends.mkldnn.enabled and not torch.is_autocast_enabled("cpu") and not traced
+    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    wanted = bool(torch.backends.mkldnn.enabled) and not torch.is_autocast_enabled("cpu") and not traced
     plain = all(_plain(tensor) and tensor.numel() for tensor in tensors)
     return plain and wanted and torch.get_num_threads() == 1 and library() is not None
 

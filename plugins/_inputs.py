@@ -13,4 +13,4 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     other 7; with 10 inputs 31 and 5.
     """
     turned = weight.t().contiguous()
-    return x @ turned if bias is None else torch.addmm(bias, x.flatten(0, 1), turned).unflatten(0, x.shape[:2])
+    return x @ turned if bias is None else torch.addmm(bias, x.flatten(0, 1), turned).reshape(*x.shape[:2], -1)

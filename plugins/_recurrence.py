@@ -91,7 +91,7 @@ class _CompiledRecurrence(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, upon: Tensor | None, upon_cells: Tensor | None = None) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, upon: Tensor | None, upon_cells: Tensor | None = None) -> tuple[Tensor | None, ...]:
         w, seen, cells, gates = ctx.saved_tensors
         steps, rows, size, depth, _ = ctx.sizes.values()
         together = -(-_TOGETHER // rows)
@@ -119,4 +119,4 @@ class _Loop(ctypes.Structure):
 
 def _panels(matrix: Tensor) -> Tensor:
     """(depth, columns) as the loops read it: (columns / 16, depth, 16)."""
-    return matrix.unflatten(1, (-1, _PANEL)).transpose(0, 1).contiguous()
+    return matrix.reshape(len(matrix), -1, _PANEL).transpose(0, 1).contiguous()

@@ -37,9 +37,10 @@ class LSTM(Architecture):
         super().__init__(input_size, hidden_size)
         self.kernel = nn.LSTM(input_size, hidden_size, batch_first=True)
         forget = slice(hidden_size, 2 * hidden_size)  # torch's gates stand in the order input, forget, cell, output
+        parameters = dict(self.kernel.named_parameters())
         with torch.no_grad():
-            self.kernel.bias_ih_l0[forget] = forget_bias
-            self.kernel.bias_hh_l0[forget] = 0.0
+            parameters["bias_ih_l0"][forget] = forget_bias
+            parameters["bias_hh_l0"][forget] = 0.0
 
     def forward(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         return run_fused(self.kernel, x, state, lengths)

@@ -50,6 +50,7 @@ class RNN(Architecture):
     @torch.no_grad()
     def _start_as_identity(self) -> None:
         """The recurrent matrix is the identity and the biases are zero; the input matrix keeps torch's values."""
-        nn.init.eye_(self.kernel.weight_hh_l0)
-        self.kernel.bias_ih_l0.zero_()
-        self.kernel.bias_hh_l0.zero_()
+        parameters = dict(self.kernel.named_parameters())
+        nn.init.eye_(parameters["weight_hh_l0"])
+        parameters["bias_ih_l0"].zero_()
+        parameters["bias_hh_l0"].zero_()

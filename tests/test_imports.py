@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
+from pathlib import Path
+
 import pytest
 
 HEAVY = ("torch", "pytorch_lightning", "mlflow", "optuna", "numpy", "pandas", "rich", "plotext", "sqlalchemy")
@@ -57,3 +61,18 @@ def heavy(imported: str) -> list[str]:
     modules = set(imported.split())
     assert "harness" in modules
     return [name for name in HEAVY if name in modules]
+
+
+@pytest.mark.parametrize("package", ["harness", "harness.testing"])
+def test_type_checkers_see_every_public_name(package):
+    """What is exported lazily at run time is imported under TYPE_CHECKING, so that no public name is Any."""
+    module = importlib.import_module(package)
+    tree = ast.parse(Path(module.__file__).read_text())
+    guarded = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    seen = {
+        alias.asname: (statement.module, alias.name)
+        for statement in guarded[0].body
+        if isinstance(statement, ast.ImportFrom)
+        for alias in statement.names
+    }
+    assert seen == {name: (f"{package}.{where}", name) for name, where in module._PUBLIC.items()}

@@ -10,5 +10,5 @@ from my_cell import MyCell
 
 class TestMyCell(ArchitectureContract):
     @pytest.fixture
-    def make(self):
+    def make(self) -> type[MyCell]:
         return MyCell

@@ -10,5 +10,5 @@ from my_task import MyTask
 
 class TestMyTask(TaskContract):
     @pytest.fixture
-    def task(self):
+    def task(self) -> MyTask:
         return MyTask()
