@@ -1,4 +1,14 @@
-"""Errors meant for the person at the keyboard: each says the rule, the values and the way out."""
+"""Errors meant for the person at the keyboard: each says the rule, the values and the way out.
+
+HarnessError             something a person can put right; shown in one line, without a traceback
+    UsageError           the request is wrong: an unknown name, a value out of range (exit code 2)
+    PluginError          a plugin cannot be found, imported or told apart from another (exit code 2)
+    StoreError           a store that could be opened failed later (exit code 1)
+    NoRecordsError       nothing is recorded yet (exit code 1)
+    RefusedError         an architecture and a task do not fit: the run gets the status "skipped"
+    DivergedError        a loss became NaN or infinite: the run gets the status "diverged"
+    StoppedError         a search has seen enough of a run: it gets the status "pruned"
+"""
 
 from __future__ import annotations
 
@@ -18,20 +28,24 @@ class PluginError(HarnessError):
     """A plugin cannot be found, imported or told apart from another."""
 
 
-class StoreFailed(HarnessError):  # noqa: N818
-    """A store that could be opened failed later on; what it holds already is kept. Exit code 1."""
+class StoreError(HarnessError):
+    """A store that could be opened failed later; what it already holds is kept. Exit code 1."""
 
 
-class NoRecords(HarnessError):  # noqa: N818
+class NoRecordsError(HarnessError):
     """Nothing is recorded yet. Exit code 1."""
 
 
-class Stopped(Exception):  # noqa: N818
-    """Whoever watches a run has seen enough of it."""
+class RefusedError(HarnessError):
+    """An architecture and a task do not fit: the run is skipped, and this reason is recorded."""
 
 
-class Refused(HarnessError):  # noqa: N818
-    """An architecture and a task that do not fit: the run is skipped, with this reason on record."""
+class DivergedError(HarnessError):
+    """A loss became NaN or infinite: the run ends."""
+
+
+class StoppedError(HarnessError):
+    """Raised by a run's watcher that has seen enough: the run ends as pruned."""
 
 
 def one_line(error: BaseException) -> str:
@@ -39,7 +53,7 @@ def one_line(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+def did_you_mean(kind: str, name: str, known: Iterable[str]) -> str:
     """The message for an unknown name, with the nearest known ones."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=2, cutoff=0.6)

@@ -9,7 +9,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from harness.discovery import registry
 from harness.discovery.compose import refuse_other_code
-from harness.errors import HarnessError, Refused, Stopped
+from harness.errors import DivergedError, HarnessError, RefusedError, StoppedError
 from harness.record import Record, Status
 from harness.spec import RunSpec
 from harness.task import Batch, Task
@@ -23,7 +23,7 @@ from harness.training.model import Model, count_parameters, state_size
 from harness.training.precision import refuse_precision
 from harness.training.sampling import Text, packed
 from harness.training.sanity import refuse_if_unsound
-from harness.training.train import Diverged, Training, Watcher, train
+from harness.training.train import Training, Watcher, train
 
 
 def run(spec: RunSpec, device: torch.device, watch: Watcher = lambda progress: None) -> Record:
@@ -72,11 +72,11 @@ def outcome(error: BaseException) -> tuple[Status, str]:
     """The status and the one-line reason that an exception stands for."""
     if isinstance(error, (KeyboardInterrupt, SIGTERMException)):
         return "interrupted", "by Ctrl-C or a signal"
-    if isinstance(error, Stopped):
+    if isinstance(error, StoppedError):
         return "pruned", "stopped: the search had seen enough of it"
-    if isinstance(error, Refused):
+    if isinstance(error, RefusedError):
         return "skipped", str(error)
-    if isinstance(error, Diverged):
+    if isinstance(error, DivergedError):
         return "diverged", str(error)
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):
         return "out_of_memory", registry.told(error)
@@ -89,10 +89,10 @@ def probe_batch(task: Task, spec: RunSpec, device: torch.device) -> Batch:
 
 
 def refuse_unfit(model: Model, task: Task, spec: RunSpec, batch: Batch) -> None:
-    """Raises Refused where the pair does not fit, or the model breaks a rule on these sequences."""
+    """Raises RefusedError where the pair does not fit, or the model breaks a rule on these sequences."""
     reason = why_not(model.architecture, task, time_steps(task, max(spec.tested)), spec.tbptt > 0)
     if reason:
-        raise Refused(f"{spec.label or spec.architecture} cannot be run on {spec.task}: {reason}.")
+        raise RefusedError(f"{spec.label or spec.architecture} cannot be run on {spec.task}: {reason}.")
     refuse_if_unsound(model, task, batch)
 
 

@@ -11,11 +11,11 @@ import torch
 
 import harness.training.evaluate
 from harness.discovery.variants import architecture_variants
+from harness.errors import DivergedError
 from harness.record import as_json
 from harness.run import outcome, run
 from harness.spec import RunSpec
 from harness.training.model import Model
-from harness.training.train import Diverged
 
 CPU = torch.device("cpu")
 GOLDEN = Path(__file__).parent / "golden" / "lstm_copy_20_steps.txt"
@@ -163,7 +163,7 @@ def test_precision_is_what_was_asked(small):
 
 
 def test_no_exception_is_without_a_status():
-    assert outcome(Diverged("x"))[0] == "diverged"
+    assert outcome(DivergedError("x"))[0] == "diverged"
     assert outcome(RuntimeError())[0] == "error"
     assert outcome(GeneratorExit())[0] == "error"
 

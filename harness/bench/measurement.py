@@ -15,7 +15,7 @@ from typing import Any
 from harness.bench.preflight import Look
 from harness.bench.request import LOOP, PASSES, PRODUCT, Request
 from harness.bench_record import Row, slope
-from harness.errors import HarnessError, UsageError, unknown
+from harness.errors import HarnessError, UsageError, did_you_mean
 from harness.spec import RunSpec
 
 VERSION = 1
@@ -157,7 +157,7 @@ def load(name: str, folder: Path) -> Measured:
     path = place(name, folder)
     if not path.is_file():
         known = [file.stem for file in folder.glob("*.json")] if folder.is_dir() else []
-        raise UsageError(unknown("saved measurement", name, known))
+        raise UsageError(did_you_mean("saved measurement", name, known))
     try:
         content = json.loads(path.read_text())
         version = content["harness_bench"]

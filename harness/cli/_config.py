@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UsageError, unknown
+from harness.errors import UsageError, did_you_mean
 
 _SET = "set"
 
@@ -25,7 +25,7 @@ def expanded(arguments: Sequence[str], parser: argparse.ArgumentParser) -> list[
     content = _read(Path(path))
     for key in content:
         if _flag(key) not in flags - {"--config", "--help"}:
-            raise UsageError(f"{path}: {unknown('key', key, (flag[2:] for flag in flags))}")
+            raise UsageError(f"{path}: {did_you_mean('key', key, (flag[2:] for flag in flags))}")
     given = {token.partition("=")[0] for token in typed if token.startswith("--")}
     own = {key: value for key, value in content.items() if key == _SET or _flag(key) not in given}
     return [token for key, value in own.items() for token in _tokens(path, key, value, typed)] + typed

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli._parse import many
 from harness.cli.report import add_source, recorded
-from harness.errors import HarnessError, UsageError, unknown
+from harness.errors import HarnessError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -91,7 +91,7 @@ def _against(arguments: argparse.Namespace) -> list[Change]:
     for name in arguments.names:
         known = {label for _, label in curves}
         if name not in known:
-            raise UsageError(unknown("architecture with a result called", name, known))
+            raise UsageError(did_you_mean("architecture with a result called", name, known))
     asked = _tasks(summary, arguments.task)
     tasks = [task for task in asked if all((task, name) in curves for name in arguments.names)]
     for task in set(asked) - set(tasks):
@@ -103,7 +103,7 @@ def _tasks(summary: Summary, asked: Sequence[str] | None) -> list[str]:
     known = [task.label for task in summary.tasks]
     for name in asked or ():
         if name not in known:
-            raise UsageError(unknown("task in this sweep called", name, known))
+            raise UsageError(did_you_mean("task in this sweep called", name, known))
     return list(dict.fromkeys(asked)) if asked else known
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from harness.cli._parse import completes
 from harness.discovery import registry, time_limit
 from harness.discovery.options import Option, options_of
-from harness.errors import HarnessError, PluginError, UsageError, one_line, unknown
+from harness.errors import HarnessError, PluginError, UsageError, did_you_mean, one_line
 from harness.names import is_file, short_name, split_parts
 
 
@@ -49,7 +49,7 @@ def _kind(name: str) -> registry.Kind:
         return "task"
     if name in known[0]:
         return "architecture"
-    raise UsageError(unknown("architecture or task", name, [*known[0], *known[1]]))
+    raise UsageError(did_you_mean("architecture or task", name, [*known[0], *known[1]]))
 
 
 def _kind_of_file(name: str) -> registry.Kind:

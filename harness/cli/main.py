@@ -31,7 +31,7 @@ from harness.cli import (
 )
 from harness.cli import list as list_verb
 from harness.cli._parse import Parser
-from harness.errors import HarnessError, NoRecords, StoreFailed
+from harness.errors import HarnessError, NoRecordsError, StoreError
 from harness.process import gc_tuning, interrupt
 
 VERBS = (
@@ -93,7 +93,7 @@ def _call(parsed: argparse.Namespace) -> int:
         sys.stdout.flush()
     except HarnessError as error:
         print("harness:", "\n".join(str(error).splitlines()[:3]), file=sys.stderr)
-        return 1 if isinstance(error, (NoRecords, StoreFailed)) else 2
+        return 1 if isinstance(error, (NoRecordsError, StoreError)) else 2
     except KeyboardInterrupt:
         print("\nharness: interrupted", file=sys.stderr)
         return interrupt.EXIT_CODE

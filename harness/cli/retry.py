@@ -9,7 +9,7 @@ from typing import Any, get_args
 from harness.cli import _flags
 from harness.cli._launch import Work, begin, carry_out
 from harness.cli._parse import Parser, many
-from harness.errors import HarnessError, UsageError, unknown
+from harness.errors import HarnessError, UsageError, did_you_mean
 from harness.record import Status
 
 _USUAL = ("error", "timeout", "out_of_memory")
@@ -34,7 +34,7 @@ def call(arguments: argparse.Namespace) -> int:
     known = [status for status in get_args(Status) if status != "ok"]
     for status in wanted:
         if status not in known:
-            raise UsageError(unknown("status", status, known))
+            raise UsageError(did_you_mean("status", status, known))
     begin(arguments)
     return carry_out(arguments, lambda: _asked(arguments, set(wanted)))
 

@@ -66,13 +66,13 @@ def call(arguments: argparse.Namespace) -> int:
 
 def _list(store: Store) -> int:
     """Prints a line for each run that left a model of text."""
-    from harness.errors import NoRecords
+    from harness.errors import NoRecordsError
 
     ended = [record for _, record in store.records(store.task_labels()) if record.status == "ok"]
     texts = {task: _is_text(task) for task in {record.spec.task for record in ended}}
     found = {record.identity: record for record in ended if texts[record.spec.task]}
     if not found:
-        raise NoRecords(f"{store.uri} holds no model of a text yet: harness run --arch lstm --task charlm")
+        raise NoRecordsError(f"{store.uri} holds no model of a text yet: harness run --arch lstm --task charlm")
     for identity, record in found.items():
         spec, bits = record.spec, record.scores[record.spec.length].bits
         print(f"{identity}  {spec.label} on {spec.task_label}, length {spec.length}, seed {spec.seed}: {bits:.3f} bits")

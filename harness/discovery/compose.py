@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from harness.architecture import Architecture, State, Wrapper
 from harness.discovery import registry
 from harness.discovery.options import Option, options_of, resolve
-from harness.errors import PluginError, Refused, UsageError
+from harness.errors import PluginError, RefusedError, UsageError
 from harness.names import split_parts
 from harness.process.rng import kept
 from harness.spec import RunSpec
@@ -135,7 +135,7 @@ class PlainModule(Architecture):
             part.training = training
         if not isinstance(out, Tensor) or out.dim() != 3 or out.shape[:2] != (2, 3):
             name = type(self.module).__name__
-            raise Refused(wrong_shape(name, (2, 3, self.input_size), out) + time_first(self.module))
+            raise RefusedError(wrong_shape(name, (2, 3, self.input_size), out) + time_first(self.module))
         return out.shape[2]
 
 

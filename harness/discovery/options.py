@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from harness.errors import PluginError, UsageError, unknown
+from harness.errors import PluginError, UsageError, did_you_mean
 
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -88,7 +88,7 @@ def resolve(owner: str, options: Mapping[str, Option], given: Mapping[str, Any])
     """Every option that is not fixed with its value, given or default; UsageError for unknown, missing, unfit ones."""
     for name in given:
         if name not in options:
-            raise UsageError(unknown(f"option of {owner}", name, options))
+            raise UsageError(did_you_mean(f"option of {owner}", name, options))
     resolved = {}
     for name, option in options.items():
         if option.fixed and option.required:

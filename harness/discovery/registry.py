@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 from harness.discovery import source
-from harness.errors import PluginError, UsageError, one_line, unknown
+from harness.errors import PluginError, UsageError, did_you_mean, one_line
 from harness.names import is_file, short_name
 
 Kind = Literal["architecture", "task", "report"]
@@ -63,7 +63,9 @@ class Plugin:
         if self.attribute:
             if not hasattr(module, self.attribute):
                 known = [name for name, value in vars(module).items() if _fits(self.kind, value, module)]
-                raise PluginError(unknown(f"{self.kind} in {self.path or self.module} called", self.attribute, known))
+                raise PluginError(
+                    did_you_mean(f"{self.kind} in {self.path or self.module} called", self.attribute, known)
+                )
             return getattr(module, self.attribute)
         found = {name: value for name, value in vars(module).items() if _fits(self.kind, value, module)}
         if len(found) != 1:
@@ -89,7 +91,7 @@ def find(kind: Kind, name: str) -> Plugin:
     if name not in known:
         if Path(f"{name}.py").is_file():
             raise UsageError(f"No {kind} {name!r}. Did you mean './{name}.py'?")
-        raise UsageError(unknown(kind, name, known))
+        raise UsageError(did_you_mean(kind, name, known))
     if len(known[name]) > 1:
         origins = " and ".join(plugin.origin for plugin in known[name])
         raise PluginError(f"{kind} {name!r} is brought by {origins}: uninstall one of them.")

@@ -12,7 +12,7 @@ from typing import Any
 from harness.discovery import registry
 from harness.discovery.compose import parts_of, split_options
 from harness.discovery.options import Option, options_of, resolve
-from harness.errors import UsageError, unknown
+from harness.errors import UsageError, did_you_mean
 from harness.names import display_name
 from harness.spec import RunSpec
 
@@ -107,7 +107,7 @@ def check_names(architectures: tuple[str, ...], tasks: tuple[str, ...], typed: T
             known = {
                 key if "." in name else key.rpartition(".")[2] for group in groups for o in group for key in o.known
             }
-            raise UsageError(unknown("option", name, known))
+            raise UsageError(did_you_mean("option", name, known))
         if "." not in name:
             _check_shared(name, groups, hits)
 

@@ -7,7 +7,7 @@ from collections import deque
 import torch
 
 from harness.engines import Listener
-from harness.errors import Stopped
+from harness.errors import StoppedError
 from harness.record import Progress, Record
 from harness.run import run
 from harness.spec import RunSpec
@@ -47,6 +47,6 @@ class Inline:
         def watch(progress: Progress) -> None:
             listener.progressed(key, progress)
             if key in self.stopped:
-                raise Stopped
+                raise StoppedError
 
         return run(spec, self.device, watch)

@@ -21,7 +21,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from harness.engines import Listener
 from harness.engines.plugin_files import Parcels, pack
-from harness.errors import HarnessError, Stopped, UsageError, one_line
+from harness.errors import HarnessError, StoppedError, UsageError, one_line
 from harness.process.interrupt import held_back
 from harness.record import Record, Status
 from harness.spec import RunSpec
@@ -275,6 +275,6 @@ def _execute(job: _Job, mailbox: Any) -> Record:
         told = mailbox.tell.remote(job.key, job.attempt, astuple(progress))
         with contextlib.suppress(exceptions.RayError):  # it is away: no reason to stop
             if ray.get(told, timeout=_SECONDS_BETWEEN_LOOKS):
-                raise Stopped
+                raise StoppedError
 
     return run(spec, devices.pick(job.device), watch)

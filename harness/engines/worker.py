@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 
 import torch
 
-from harness.errors import Stopped
+from harness.errors import StoppedError
 from harness.process.parent_death import end_with_parent
 from harness.record import FINAL, Progress, Record
 from harness.run import run
@@ -75,7 +75,7 @@ def _one(pipe: Connection, inbox: _Inbox, key: str, spec: str, device: torch.dev
     def watch(progress: Progress) -> None:
         pipe.send(("progress", key, progress))
         if inbox.wants_stopped(key):
-            raise Stopped
+            raise StoppedError
 
     pipe.send(("started", key))
     record = run(RunSpec.from_json(spec), device, watch)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from harness.engines import Engine
-from harness.errors import StoreFailed
+from harness.errors import StoreError
 from harness.process.interrupt import held_back
 from harness.record import Progress, Record
 from harness.spec import RunSpec
@@ -108,7 +108,7 @@ class Driver:
 
     def progressed(self, key: str, progress: Progress) -> None:
         self.display.progressed(key, progress)
-        with suppress(StoreFailed):  # the store is waited for when there is a record to write
+        with suppress(StoreError):  # the store is waited for when there is a record to write
             self.journal.beat()
 
     def _end(self, key: str, record: Record, engine: Engine | None = None) -> None:
@@ -164,7 +164,7 @@ class Driver:
         while True:
             try:
                 return call()
-            except StoreFailed as error:
+            except StoreError as error:
                 if self.pressed or time.monotonic() >= deadline:
                     raise
                 self.display.waiting(str(error).splitlines()[0])

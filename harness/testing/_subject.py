@@ -9,7 +9,7 @@ from torch import Tensor
 
 from harness.architecture import Architecture
 from harness.discovery.registry import told
-from harness.errors import Refused
+from harness.errors import RefusedError
 from harness.testing._probes import Make, build, noise
 
 
@@ -33,7 +33,7 @@ class Subject:
         """
         try:
             self._build(make)
-        except Refused:
+        except RefusedError:
             return  # it is built, and what it gives is for the other checks
         except Exception as error:
             raise AssertionError(f"it must be built by (input_size, hidden_size); {told(error)}") from error

@@ -20,7 +20,7 @@ import torch
 from harness.discovery import registry
 from harness.discovery.compose import build_architecture
 from harness.discovery.variants import HIDDEN_SIZE, Variant, architecture_variants, check_names, task_variants
-from harness.errors import HarnessError, PluginError, UsageError, unknown
+from harness.errors import HarnessError, PluginError, UsageError, did_you_mean
 from harness.names import is_file, split_parts
 from harness.process.parent_death import end_with_parent
 from harness.testing.architectures import ArchitectureContract
@@ -115,7 +115,7 @@ def _kind_of(name: str) -> registry.Kind:
         raise UsageError(f"{name!r} is both an architecture and a task: say --arch or --task.")
     if name not in architectures and name not in tasks:
         registry.find("architecture", name) if os.path.isfile(f"{name}.py") else None  # it tells how to name a file
-        raise UsageError(unknown("architecture or task", name, [*architectures, *tasks]))
+        raise UsageError(did_you_mean("architecture or task", name, [*architectures, *tasks]))
     return "task" if name in tasks else "architecture"
 
 

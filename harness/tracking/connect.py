@@ -18,7 +18,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
-from harness.errors import HarnessError, StoreFailed, UsageError
+from harness.errors import HarnessError, StoreError, UsageError
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of every table it makes
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # its errors reach us as exceptions too
@@ -65,11 +65,11 @@ def exists(uri: str) -> bool:
 
 @contextmanager
 def failures_told(uri: str) -> Iterator[None]:
-    """Turns whatever a store that could be opened raises later on into StoreFailed, with the way out."""
+    """Turns whatever a store that could be opened raises later on into StoreError, with the way out."""
     try:
         yield
     except _FAILURES as error:
-        raise StoreFailed(
+        raise StoreError(
             f"The store {uri} failed: {_cause(error)}\n"
             "What it holds is kept. Put the cause right (is the disk full?); the same command then runs the rest."
         ) from error

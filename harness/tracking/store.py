@@ -25,7 +25,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from harness.analysis.colours import colour
-from harness.errors import NoRecords, UsageError, unknown
+from harness.errors import NoRecordsError, UsageError, did_you_mean
 from harness.process import heartbeat
 from harness.record import FINAL, CurvePoint, Record
 from harness.spec import RunSpec
@@ -45,7 +45,7 @@ _T = TypeVar("_T")
 
 
 def _told(method: Callable[Concatenate[Store, _P], _T]) -> Callable[Concatenate[Store, _P], _T]:
-    """A method of the store whose failures are StoreFailed."""
+    """A method of the store whose failures are StoreError."""
 
     @wraps(method)
     def telling(self: Store, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -76,9 +76,9 @@ def _collecting_later() -> Iterator[None]:
 
 
 def existing(uri: str | None) -> Store:
-    """The store to look into, the default one if none is given; NoRecords, and nothing is made, where none is."""
+    """The store to look into, the default one if none is given; NoRecordsError, and nothing is made, where none is."""
     if not exists(resolve_uri(uri)):
-        raise NoRecords(f"{resolve_uri(uri)} holds no records yet: harness run --arch lstm --task copy")
+        raise NoRecordsError(f"{resolve_uri(uri)} holds no records yet: harness run --arch lstm --task copy")
     return Store(resolve_uri(uri))
 
 
@@ -98,12 +98,12 @@ class Store:
 
     @_told
     def newest_experiment(self, task_label: str | None = None) -> str:
-        """The id of a task's experiment, or of the one that was written last; NoRecords if there is none."""
+        """The id of a task's experiment, or of the one that was written last; NoRecordsError if there is none."""
         names = self.task_labels()
         if not names:
-            raise NoRecords(f"{self.uri} holds no records yet: harness run --arch lstm --task copy")
+            raise NoRecordsError(f"{self.uri} holds no records yet: harness run --arch lstm --task copy")
         if task_label is not None and task_label not in names:
-            raise UsageError(unknown("recorded task", task_label, names))
+            raise UsageError(did_you_mean("recorded task", task_label, names))
         found = [self.client.get_experiment(self.experiment(name)) for name in names if task_label in (None, name)]
         return str(max(found, key=lambda e: int(e.tags.get("harness.written", 0))).experiment_id)
 

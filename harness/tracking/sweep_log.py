@@ -12,7 +12,7 @@ from dataclasses import astuple, dataclass
 
 from mlflow.entities import Run, RunTag
 
-from harness.errors import HarnessError, NoRecords, StoreFailed, UsageError
+from harness.errors import HarnessError, NoRecordsError, StoreError, UsageError
 from harness.process import heartbeat
 from harness.spec import Planned, SweepSpec
 from harness.tracking.connect import failures_told
@@ -72,7 +72,7 @@ def written(store: Store, name: str, sweep: SweepSpec, command: str, planned: Se
         with heartbeat.at_work(store.driver):
             yield Journal(store, run_id)
     finally:
-        with suppress(StoreFailed), failures_told(store.uri):  # else the next driver closes it
+        with suppress(StoreError), failures_told(store.uri):  # else the next driver closes it
             store.client.set_terminated(run_id, "FINISHED")
 
 
@@ -84,7 +84,7 @@ def read(store: Store, name: str | None = None) -> RecordedSweep:
         if known[-1].startswith(name or ""):
             return _sweep(run)
     if not known:
-        raise NoRecords(f"{store.uri} holds no sweep yet: harness run --arch lstm --task copy")
+        raise NoRecordsError(f"{store.uri} holds no sweep yet: harness run --arch lstm --task copy")
     raise UsageError(f"No sweep {name!r}. Newest first: {', '.join(dict.fromkeys(known))}.")
 
 

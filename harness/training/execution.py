@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.errors import Refused
+from harness.errors import RefusedError
 from harness.spec import RunSpec
 from harness.task import Batch
 from harness.training.model import Model
@@ -17,11 +17,13 @@ Loss = Callable[[Batch], Tensor]
 
 
 def refuse_execution(spec: RunSpec, device: torch.device) -> None:
-    """Raises Refused where a device or a way of training has nothing that could be compiled or recorded."""
+    """Raises RefusedError where a device or a way of training has nothing that could be compiled or recorded."""
     if spec.execution == "cuda-graphs" and device.type != "cuda":
-        raise Refused(f"--execution cuda-graphs needs a CUDA GPU, and this is {device.type}: eager, or compile.")
+        raise RefusedError(f"--execution cuda-graphs needs a CUDA GPU, and this is {device.type}: eager, or compile.")
     if spec.execution != "eager" and spec.tbptt:
-        raise Refused(f"--execution {spec.execution} needs batches of one shape, and --tbptt cuts them: leave one out.")
+        raise RefusedError(
+            f"--execution {spec.execution} needs batches of one shape, and --tbptt cuts them: leave one out."
+        )
 
 
 def loss_of(model: Model, execution: str) -> Loss:
@@ -44,7 +46,7 @@ class _Graphed:
 
     def __call__(self, batch: Batch) -> Tensor:
         if batch.lengths is not None:
-            raise Refused("--execution cuda-graphs needs sequences of one length, and this task pads: use eager.")
+            raise RefusedError("--execution cuda-graphs needs sequences of one length, and this task pads: use eager.")
         parts = {name: part for name, part in batch._asdict().items() if part is not None}
         if self.recorded is None:
             samples = tuple(part.clone() for part in parts.values())

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.errors import Refused, unknown
+from harness.errors import RefusedError, did_you_mean
 from harness.spec import RunSpec
 from harness.training.model import Model
 
@@ -47,10 +47,10 @@ def _refuse_part_of_them(architecture: nn.Module, groups: list[dict[str, Any]]) 
     for wrong, what in ((forgotten, "leaves out"), (twice, "lists more than once")):
         if wrong:
             shown = ", ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
-            raise Refused(f"parameter_groups() {what} {shown}: every parameter belongs in exactly one group.")
+            raise RefusedError(f"parameter_groups() {what} {shown}: every parameter belongs in exactly one group.")
 
 
 def _refuse_unknown_settings(groups: list[dict[str, Any]], known: set[str]) -> None:
     for name in (name for group in groups for name in group):
         if name not in known:
-            raise Refused(f"parameter_groups(): {unknown('setting of a group', name, known)}")
+            raise RefusedError(f"parameter_groups(): {did_you_mean('setting of a group', name, known)}")

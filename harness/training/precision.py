@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
-from harness.errors import Refused
+from harness.errors import RefusedError
 
 
 def arithmetic(device: torch.device, precision: str) -> AbstractContextManager[object]:
@@ -16,8 +16,8 @@ def arithmetic(device: torch.device, precision: str) -> AbstractContextManager[o
 
 
 def refuse_precision(precision: str, device: torch.device) -> None:
-    """Raises Refused where a device cannot compute at a precision."""
+    """Raises RefusedError where a device cannot compute at a precision."""
     if precision == "16-mixed" and device.type != "cuda":
-        raise Refused("16-mixed needs a CUDA GPU; on other devices there is bf16-mixed.")
+        raise RefusedError("16-mixed needs a CUDA GPU; on other devices there is bf16-mixed.")
     if precision == "64" and device.type == "mps":
-        raise Refused("mps has no 64-bit numbers: --precision 32, or --device cpu.")
+        raise RefusedError("mps has no 64-bit numbers: --precision 32, or --device cpu.")

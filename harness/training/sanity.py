@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from harness.discovery.compose import time_first, wrong_shape
-from harness.errors import Refused
+from harness.errors import RefusedError
 from harness.process.rng import kept, seed_all
 from harness.task import Batch, Task, Tokens
 from harness.training.model import Model
@@ -15,7 +15,7 @@ _ROWS = 4
 
 
 def refuse_if_unsound(model: Model, task: Task, batch: Batch) -> None:
-    """Raises Refused, saying what was seen and which rule it breaks. Leaves model and generators as they were."""
+    """Raises RefusedError, saying what was seen and which rule it breaks. Leaves model and generators as they were."""
     batch = batch._replace(**{name: part[:_ROWS] for name, part in batch._asdict().items() if part is not None})
     with _as_it_was(model), torch.no_grad():
         _shape(model, batch)
@@ -52,14 +52,16 @@ def _shape(model: Model, batch: Batch) -> None:
     expected = (*x.shape[:2], model.architecture.output_size)
     if not isinstance(out, Tensor) or tuple(out.shape) != expected:
         said = wrong_shape("it", tuple(x.shape), out) + f" Expected {expected}."
-        raise Refused(said + time_first(model.architecture))
+        raise RefusedError(said + time_first(model.architecture))
 
 
 def _finite(model: Model, batch: Batch) -> None:
     answer = _answers(model, batch)
     if not answer.isfinite().all():
         share = 1 - answer.isfinite().float().mean().item()
-        raise Refused(f"{share:.0%} of its outputs are not finite before training; outputs must be finite numbers.")
+        raise RefusedError(
+            f"{share:.0%} of its outputs are not finite before training; outputs must be finite numbers."
+        )
 
 
 def _rows_apart(model: Model, batch: Batch) -> None:
@@ -73,7 +75,7 @@ def _rows_apart(model: Model, batch: Batch) -> None:
     if difference > _tolerance(before):
         seen = f"changing one row of a batch moved the outputs of other rows by up to {difference:.2g}"
         rule = "rows of a batch must not see each other (as in batch normalisation over rows)."
-        raise Refused(f"{seen}; {rule}{time_first(model.architecture)}")
+        raise RefusedError(f"{seen}; {rule}{time_first(model.architecture)}")
 
 
 def _blind_to_the_future(model: Model, task: Task, batch: Batch) -> None:
@@ -88,7 +90,7 @@ def _blind_to_the_future(model: Model, task: Task, batch: Batch) -> None:
         if difference.max().item() > _tolerance(before):
             step = int((difference > _tolerance(before)).nonzero()[0])
             seen = f"changing the input from step {cut} on moved the output at step {step} by {difference[step]:.2g}"
-            raise Refused(f"it sees the future: {seen}; on this task output t may depend on inputs up to t only.")
+            raise RefusedError(f"it sees the future: {seen}; on this task output t may depend on inputs up to t only.")
 
 
 def _answers(model: Model, batch: Batch) -> Tensor:

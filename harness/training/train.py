@@ -20,6 +20,7 @@ from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
+from harness.errors import DivergedError
 from harness.process.rng import seed_all
 from harness.record import CurvePoint, Progress
 from harness.spec import RunSpec
@@ -38,10 +39,6 @@ warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*
 _SECONDS_BETWEEN_LOOKS = 0.25
 
 
-class Diverged(Exception):  # noqa: N818
-    """Loss or parameters became NaN or infinite."""
-
-
 Watcher = Callable[[Progress], None]
 
 
@@ -57,7 +54,7 @@ class Training:
 
 
 def train(model: Model, task: Task, spec: RunSpec, device: torch.device, result: Training, watch: Watcher) -> None:
-    """Trains until solved or until the step budget is spent; raises Diverged, KeyboardInterrupt, what `watch` does."""
+    """Trains until solved or out of steps; raises DivergedError, KeyboardInterrupt, or what `watch` raises."""
     keeper = _Keeper(model, task, spec, device, result, watch)
     trainer = pl.Trainer(
         accelerator="gpu" if device.type == "cuda" else device.type,
@@ -174,19 +171,21 @@ class _Keeper(pl.Callback):
         return self.result.steps % self.spec.validate_every == 0 or self.result.steps == self.spec.steps
 
     def _gather(self) -> None:
-        """One point of the learning curve; raises Diverged."""
+        """One point of the learning curve; raises DivergedError."""
         losses = torch.stack(self.losses).double().cpu()  # waits for the device: that is training time
         begun = time.perf_counter()
         self.losses.clear()
         if not losses.isfinite().all():
             bad = int((~losses.isfinite()).nonzero()[0])
-            raise Diverged(f"the loss became {losses[bad].item()} at step {self.result.steps - len(losses) + bad + 1}")
+            raise DivergedError(
+                f"the loss became {losses[bad].item()} at step {self.result.steps - len(losses) + bad + 1}"
+            )
         scores = evaluate(
             self.model, self.task, self.spec.seed, "validation", self.spec.length, self.spec.validation_sequences,
             self.device, self.spec.precision,
         )  # fmt: skip
         if not math.isfinite(scores.loss):
-            raise Diverged(f"the validation loss became {scores.loss} at step {self.result.steps}")
+            raise DivergedError(f"the validation loss became {scores.loss} at step {self.result.steps}")
         self.result.curve.append(CurvePoint(self.result.steps, losses.mean().item(), scores.loss, scores.accuracy))
         self.validating += time.perf_counter() - begun
 

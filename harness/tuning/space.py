@@ -15,7 +15,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from harness.discovery.compose import parts_of
 from harness.discovery.options import Option
 from harness.discovery.variants import HIDDEN_SIZE, check_names
-from harness.errors import PluginError, UsageError, unknown
+from harness.errors import PluginError, UsageError, did_you_mean
 from harness.space import Choice, Float, Int, Space, as_range
 from harness.spec import OPTIMIZERS, RunSpec
 
@@ -67,7 +67,7 @@ def declared(architecture: str) -> dict[str, Space]:
     for part in parts_of(architecture):
         for name, space in getattr(part.plugin, "search_space", {}).items():
             if name not in part.options:
-                raise PluginError(f"{part.name}.search_space: {unknown('option', name, part.options)}")
+                raise PluginError(f"{part.name}.search_space: {did_you_mean('option', name, part.options)}")
             found[f"{part.name}.{name}"] = space
     return found
 

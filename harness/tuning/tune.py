@@ -19,7 +19,7 @@ from optuna.exceptions import OptunaError
 from sqlalchemy.exc import SQLAlchemyError
 
 from harness.engines import Engine
-from harness.errors import StoreFailed, UsageError, one_line
+from harness.errors import StoreError, UsageError, one_line
 from harness.process.interrupt import held_back
 from harness.search_record import Found
 from harness.space import Space
@@ -100,11 +100,11 @@ def tune(
 
 @contextmanager
 def storage_failures_told(place: str) -> Iterator[None]:
-    """Turns what Optuna's storage raises into StoreFailed, with the way out."""
+    """Turns what Optuna's storage raises into StoreError, with the way out."""
     try:
         yield
     except (OptunaError, SQLAlchemyError, OSError) as error:
-        raise StoreFailed(
+        raise StoreError(
             f"The storage {storage.shown(place)} failed: {one_line(error)[:250]}\n"
             "What it holds is kept. Put the cause right; the same command then runs the rest."
         ) from error

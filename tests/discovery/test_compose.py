@@ -11,7 +11,7 @@ from torch import nn
 
 from harness.architecture import Architecture
 from harness.discovery.compose import PlainModule, as_architecture, build_architecture, parts_of, refuse_other_code
-from harness.errors import PluginError, Refused, UsageError
+from harness.errors import PluginError, RefusedError, UsageError
 
 INPUT, HIDDEN = 3, 8
 
@@ -198,7 +198,9 @@ def test_what_keeps_the_contract_is_not_wrapped():
     ids=["last step only", "time first", "a step short", "four axes", "two axes", "list", "nothing", "state first"],
 )
 def test_a_wrong_shape_is_refused_with_what_was_seen_and_the_rule(shown, seen):
-    with pytest.raises(Refused, match=rf"^Plain turned an input of shape \(2, 3, 3\) into {seen}; .*batch first\.$"):
+    with pytest.raises(
+        RefusedError, match=rf"^Plain turned an input of shape \(2, 3, 3\) into {seen}; .*batch first\.$"
+    ):
         adapted(Plain(shown))
 
 
@@ -247,7 +249,7 @@ def test_a_wrong_shape_of_a_layer_that_takes_time_first_says_so(first):
         def forward(self, x):
             return super().forward(x)[0][1:]
 
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(RefusedError) as refusal:
         adapted(LastOnly(INPUT, HIDDEN, batch_first=first))
     assert ("LastOnly: batch_first=False; pass batch_first=True." in str(refusal.value)) is not first
 

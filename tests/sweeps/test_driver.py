@@ -5,7 +5,7 @@ from collections import Counter, deque
 import pytest
 
 from harness.cli._progress import Quiet
-from harness.errors import StoreFailed
+from harness.errors import StoreError
 from harness.record import Record, Scores
 from harness.spec import SweepSpec
 from harness.sweeps.driver import Driver, Rules
@@ -115,7 +115,7 @@ def test_a_store_that_does_not_answer_is_waited_for(drive, store, monkeypatch):
 
     def flaky(self, run_id, record):
         if next(down, False):
-            raise StoreFailed("The store is away.\nPut it right.")
+            raise StoreError("The store is away.\nPut it right.")
         finish(self, run_id, record)
 
     monkeypatch.setattr(Store, "finish", flaky)
@@ -126,10 +126,10 @@ def test_a_store_that_does_not_answer_is_waited_for(drive, store, monkeypatch):
 
 def test_waiting_for_a_store_has_an_end(drive, monkeypatch):
     def away(*_):
-        raise StoreFailed("The store is away.")
+        raise StoreError("The store is away.")
 
     monkeypatch.setattr(Store, "finish", away)
-    with pytest.raises(StoreFailed, match="away"):
+    with pytest.raises(StoreError, match="away"):
         drive({0: "ok"}, patience=0)
 
 

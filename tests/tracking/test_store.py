@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.errors import HarnessError, StoreFailed, UsageError
+from harness.errors import HarnessError, StoreError, UsageError
 from harness.record import CurvePoint
 from harness.spec import SweepSpec
 from harness.tracking import sweep_log
@@ -131,7 +131,7 @@ def test_a_record_half_written_is_no_record(store, finished, monkeypatch):
     record = finished()
     run_id = store.start(record.spec, "s")
     monkeypatch.setattr(store.client, "set_tag", _full)
-    with pytest.raises(StoreFailed, match="full"):
+    with pytest.raises(StoreError, match="full"):
         store.finish(run_id, record)
     assert list(store.records(["copy"])) == []
 

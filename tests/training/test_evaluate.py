@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from harness.discovery.compose import build_architecture
-from harness.errors import Refused
+from harness.errors import RefusedError
 from harness.training.build import build_task
 from harness.training.data import batches, to_device
 from harness.training.evaluate import evaluate
@@ -104,7 +104,7 @@ def test_evaluation_computes_as_training_does(task, model, precision, mixed):
     ],
 )
 def test_a_precision_that_a_device_does_not_have_is_refused(precision, device, reason):
-    with pytest.raises(Refused, match=reason):
+    with pytest.raises(RefusedError, match=reason):
         refuse_precision(precision, torch.device(device))
 
 

@@ -5,7 +5,7 @@ import shutil
 import pytest
 import torch
 
-from harness.errors import Refused
+from harness.errors import RefusedError
 from harness.run import run
 from harness.training.build import build_model, build_task
 from harness.training.data import batches, to_device
@@ -41,7 +41,9 @@ def test_cuda_graphs_without_a_gpu_are_a_refusal_that_says_what_there_is(small):
 
 @pytest.mark.parametrize("execution", ["compile", "cuda-graphs"])
 def test_pieces_of_sequences_have_no_one_shape_to_record(small, execution):
-    with pytest.raises(Refused, match=f"--execution {execution} needs batches of one shape, and --tbptt cuts them"):
+    with pytest.raises(
+        RefusedError, match=f"--execution {execution} needs batches of one shape, and --tbptt cuts them"
+    ):
         refuse_execution(small(execution=execution, tbptt=2), CUDA)
 
 
@@ -73,7 +75,7 @@ def test_padded_sequences_are_not_recorded(small, recorder):
     task = build_task("adding", {"variant": "hochreiter"})
     batch = next(batches(task, 0, "train", 20, [4]))
     model: Model = build_model(small(task="adding", length=20), task)
-    with pytest.raises(Refused, match="this task pads: use eager"):
+    with pytest.raises(RefusedError, match="this task pads: use eager"):
         loss_of(model, "cuda-graphs")(batch)
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from harness.discovery.compose import as_architecture
-from harness.errors import Refused
+from harness.errors import RefusedError
 from harness.training.build import build_task
 from harness.training.compatibility import why_not
 from harness.training.data import batches
@@ -96,7 +96,7 @@ def probe(module, variant="next"):
 @pytest.mark.parametrize("module", [LooksAhead, LooksFarAhead, AveragesOverTime])
 def test_a_model_that_sees_the_future_is_refused_where_the_future_answers(module):
     module.causal = True
-    with pytest.raises(Refused, match=r"sees the future: .* moved the output at step \d+ by"):
+    with pytest.raises(RefusedError, match=r"sees the future: .* moved the output at step \d+ by"):
         probe(module())
 
 
@@ -105,25 +105,27 @@ def test_a_model_that_sees_the_future_may_be_run_where_the_future_does_not_answe
 
 
 def test_a_model_that_mixes_rows_is_refused():
-    with pytest.raises(Refused, match=r"other rows by up to .*rows of a batch must not see each other"):
+    with pytest.raises(RefusedError, match=r"other rows by up to .*rows of a batch must not see each other"):
         probe(MixesRows())
 
 
 def test_a_model_that_is_not_finite_is_refused():
-    with pytest.raises(Refused, match=r"% of its outputs are not finite"):
+    with pytest.raises(RefusedError, match=r"% of its outputs are not finite"):
         probe(NotFinite())
 
 
 @pytest.mark.parametrize("module", [TimeFirst, LastOnly])
 def test_a_wrong_shape_is_refused_with_both_shapes(module):
-    with pytest.raises(Refused, match=r"input of shape \(.*\) into \(.*batch first"):
+    with pytest.raises(RefusedError, match=r"input of shape \(.*\) into \(.*batch first"):
         probe(module())
 
 
 def test_a_layer_of_torchs_that_takes_time_first_is_told_so():
     task = build_task("copy", {})
     model = Model(as_architecture(TorchsOwn(), 10, 8), task)
-    with pytest.raises(Refused, match=r"not see each other .* TorchsOwn: batch_first=False; pass batch_first=True\.$"):
+    with pytest.raises(
+        RefusedError, match=r"not see each other .* TorchsOwn: batch_first=False; pass batch_first=True\.$"
+    ):
         refuse_if_unsound(model, task, next(batches(task, 0, "probe", 5, [4])))
 
 

@@ -8,12 +8,12 @@ import torch
 from torch import nn
 
 from harness.discovery.compose import as_architecture, build_architecture
-from harness.errors import Refused
+from harness.errors import DivergedError, RefusedError
 from harness.training.build import build_task
 from harness.training.device import computing
 from harness.training.model import Model
 from harness.training.optimizer import make_optimizer
-from harness.training.train import Diverged, Training, train
+from harness.training.train import Training, train
 
 CPU = torch.device("cpu")
 
@@ -91,7 +91,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_at_its_step(small):
             return self.rnn(x)[0] * (float("nan") if Breaks.calls > 4 else 1.0)
 
     architecture = as_architecture(Breaks(), 10, 8)  # the dry run is the first call
-    with pytest.raises(Diverged, match="nan at step 4"):
+    with pytest.raises(DivergedError, match="nan at step 4"):
         trained(small(validate_every=6), architecture)
 
 
@@ -190,7 +190,7 @@ def test_parameter_groups_that_would_train_other_than_they_say_are_refused(small
     own = {name.removeprefix("kernel."): parameter for name, parameter in module.named_parameters()}
     module.parameter_groups = lambda: GROUPS[complaint](own)
     seen = complaint.replace("kernel.", "module.") if plain else complaint
-    with pytest.raises(Refused, match=re.escape(seen)):
+    with pytest.raises(RefusedError, match=re.escape(seen)):
         trained(small(), as_architecture(module, 10, 8))
 
 
