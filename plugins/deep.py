@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -10,13 +10,16 @@ from torch import Tensor, nn
 from harness.architecture import MakeArchitecture, State, Wrapper
 from harness.space import Choice, Float, Int, SearchSpace
 
+from ._norms import make_norm
+
 
 class Deep(Wrapper):
     """`depth` layers, each fed with the outputs of the one below, with dropout between them.
 
     `residual` adds a layer's input to its output wherever the two are equally wide; `residual_layers` says which
-    layers these are, counted from 0. The first is one of them only if output_size equals input_size. The state is a
-    tuple of the layers' states.
+    layers these are, counted from 0. The first is one of them only if output_size equals input_size. `final_norm`
+    adds a layer norm or an RMS norm after the last layer, as stacks of residual blocks (`deep:block:X`) have before the
+    head. The state is a tuple of the layers' states.
     """
 
     reference = (
@@ -27,6 +30,7 @@ class Deep(Wrapper):
         "depth": Int(1, 4),
         "dropout": Float(0.0, 0.5),
         "residual": Choice(False, True),
+        "final_norm": Choice("none", "layer", "rms"),
     }
 
     def __init__(
@@ -38,6 +42,7 @@ class Deep(Wrapper):
         depth: int = 2,
         dropout: float = 0.0,
         residual: bool = False,
+        final_norm: Literal["none", "layer", "rms"] = "none",
     ) -> None:
         if depth < 1:
             raise ValueError(f"depth must be at least 1, got {depth}; 1 is the wrapped architecture alone")
@@ -48,6 +53,7 @@ class Deep(Wrapper):
             layers.append(make(layers[-1].output_size, hidden_size))
         super().__init__(input_size, hidden_size, layers[-1].output_size)
         self.layers = nn.ModuleList(layers)
+        self.final_norm = nn.Identity() if final_norm == "none" else make_norm(final_norm, self.output_size)
         self.dropout = dropout
         self.residual_layers = tuple(
             i for i, layer in enumerate(layers) if residual and layer.input_size == layer.output_size
@@ -64,7 +70,7 @@ class Deep(Wrapper):
             out, new = layer(fed, before, lengths)
             x = x + out if i in self.residual_layers else out
             after.append(new)
-        return x, tuple(after)
+        return self.final_norm(x), tuple(after)
 
     def extra_repr(self) -> str:
         return f"dropout={self.dropout}, residual_layers={self.residual_layers}"

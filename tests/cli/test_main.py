@@ -69,9 +69,10 @@ def test_a_dry_run_makes_no_store(harness, folder):
 
 def test_wrappers_are_listed_as_such(harness):
     rows = {row["name"]: row["wraps"] for row in json.loads(harness("list --json").out)}
-    assert {name for name, wraps in rows.items() if wraps} == {"bidirectional", "deep"}
+    assert {name for name, wraps in rows.items() if wraps} == {"bidirectional", "block", "deep"}
     lines = harness("list").out.splitlines()
-    assert [line.split()[0] for line in lines if "(wraps any architecture, as in " in line] == ["bidirectional", "deep"]
+    wrappers = [line.split()[0] for line in lines if "(wraps any architecture, as in " in line]
+    assert wrappers == ["bidirectional", "block", "deep"]
 
 
 def test_the_list_is_as_wide_as_the_terminal(harness, monkeypatch):

@@ -46,6 +46,7 @@ def test_nothing_typed_is_one_variant_with_every_option_at_its_default():
         "deep.depth": 2,
         "deep.dropout": 0.0,
         "deep.residual": False,
+        "deep.final_norm": "none",
         "lstm.forget_bias": 1.0,
     }
     assert (variant.asked, variant.hidden_size) == ({}, RunSpec.hidden_size)
