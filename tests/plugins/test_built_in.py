@@ -20,6 +20,18 @@ from harness.training.model import Model, count_parameters, state_size
 from harness.training.optimizer import make_optimizer
 
 NEW = ["lru", "mgu", "mingru", "mlp", "peephole", "tcn", "transformer"]
+NEW += ["mamba", "deltanet", "mlstm", "linear_attention"]
+
+STATE_SIZES = {  # of hidden_size 8 with an input of 3; 4 heads are 2 wide
+    "mgu": 8,
+    "peephole": 16,
+    "lru": 16,
+    "mlp": 9 * 3,
+    "mamba": 16 * 16 + 3 * 16,
+    "deltanet": 4 * 2 * 2 + 3 * 3 * 8,
+    "mlstm": 4 * (2 * 2 + 2 + 1),
+    "linear_attention": 4 * (2 * 2 + 2),
+}
 
 
 def reach(model: nn.Module, steps: int) -> int:
@@ -172,7 +184,7 @@ def test_the_recurrence_of_an_lru_learns_more_slowly_and_does_not_decay():
     assert slow == {id(p) for layer in layers for p in (layer.nu, layer.theta, layer.gain)}
 
 
-@pytest.mark.parametrize(("name", "numbers"), [("mgu", 8), ("peephole", 16), ("lru", 16), ("mlp", 9 * 3)])
+@pytest.mark.parametrize(("name", "numbers"), STATE_SIZES.items())
 def test_the_state_has_the_size_it_should_have(name, numbers):
     assert state_size(build_architecture(name, 3, 8)(torch.randn(1, 4, 3))[1]) == numbers
 

@@ -13,9 +13,15 @@ from harness.testing import ArchitectureContract, check_architecture
 
 BUILT_IN = [p.name for p in registry.plugins("architecture") if p.module.startswith("harness.plugins.")]
 COMPOSED = ["bidirectional:gru", "deep:gru", "deep:bidirectional:rnn", "bidirectional:deep:lstm"]
+COMPOSED += [f"{wrapper}:{base}" for wrapper in ("deep", "bidirectional") for base in ("mamba", "deltanet", "mlstm")]
+COMPOSED += ["deep:linear_attention", "bidirectional:linear_attention"]
 WITH_OPTIONS = [
     ("rnn", {"rnn.nonlinearity": "relu", "rnn.init": "identity"}),
     ("bidirectional", {"bidirectional.merge": "sum"}),
+    ("mamba", {"mamba.signed": True, "mamba.conv": 1}),
+    ("deltanet", {"deltanet.gated": True, "deltanet.negative": True}),
+    ("linear_attention", {"linear_attention.decay": "fixed"}),
+    ("linear_attention", {"linear_attention.decay": "input"}),
     ("deep:gru", {"deep.depth": 3, "deep.dropout": 0.2, "deep.residual": True}),
 ]
 ALL = [*((name, {}) for name in BUILT_IN + COMPOSED), *WITH_OPTIONS]

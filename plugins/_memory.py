@@ -1,0 +1,119 @@
+"""Matrices that remember, in chunks of time: what linear attention, RetNet, GLA, mLSTM and DeltaNet have in common.
+
+A head's memory S has the shape (key, value). One step is S_t = Diag(a_t) S_{t-1} + k_t v_t^T (`recall`), or the same
+with the delta rule (`recall_by_delta`), and o_t = S_t^T q_t reads it. Inside a chunk every step is a product of
+matrices, as in attention; only the memories at the chunks' ends are chained. Decays are given as logarithms and used
+as differences of their sums that are never positive, so nothing overflows and nothing is divided by a small number.
+
+Tensors have the shape (batch, heads, time, width). Computes in 32 bits at least, whatever it is given.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ._scan import scan
+
+_CHUNK = 32  # steps, where a head decays as a whole
+_FINE_CHUNK = 8  # steps, where each key decays by itself: a chunk makes steps x steps x key numbers
+
+
+class Read(NamedTuple):
+    """What was read at every step, (batch, heads, time, value), and the memory after the last."""
+
+    o: Tensor
+    memory: Tensor
+
+
+def split_heads(x: Tensor, heads: int) -> Tensor:
+    """(batch, time, heads x width) to (batch, heads, time, width), in 32 bits at least."""
+    return x.to(torch.promote_types(x.dtype, torch.float32)).unflatten(2, (heads, -1)).transpose(1, 2)
+
+
+def join_heads(x: Tensor) -> Tensor:
+    """(batch, heads, time, width) to (batch, time, heads x width)."""
+    return x.transpose(1, 2).flatten(2)
+
+
+def until_end(x: Tensor, lengths: Tensor | None, after: float = 0.0) -> Tensor:
+    """x of shape (batch, heads, time, width) with another value after each row's last valid step."""
+    if lengths is None:
+        return x
+    ended = torch.arange(x.shape[2], device=x.device) >= lengths.to(x.device).unsqueeze(1)
+    return x.masked_fill(ended[:, None, :, None], after)
+
+
+def cut(x: Tensor, size: int = _CHUNK) -> Tensor:
+    """(batch, heads, chunks, size, width). Steps added at the end hold zeros: they keep the memory as it is."""
+    return F.pad(x, (0, 0, 0, -x.shape[2] % size)).unflatten(2, (-1, size))
+
+
+def recall(q: Tensor, k: Tensor, v: Tensor, log_a: Tensor, memory: Tensor) -> Read:
+    """S_t = Diag(a_t) S_{t-1} + k_t v_t^T from S_{-1} = memory, (batch, heads, key, value), read as o_t = S_t^T q_t.
+
+    `log_a`, at most 0, has the width 1 where a head decays as a whole, else that of the keys.
+    """
+    steps, whole_head = q.shape[2], log_a.shape[3] == 1
+    q, k, v, log_a = (cut(part, _CHUNK if whole_head else _FINE_CHUNK) for part in (q, k, v, log_a))
+    since = log_a.cumsum(dim=3)  # decay of what was there before the chunk
+    until = since[:, :, :, -1:] - since  # of what was written at a step, until the chunk's end
+    written = (k * until.exp()).transpose(3, 4) @ v
+    after = _chain(since[:, :, :, -1].exp().unsqueeze(4), written, memory)
+    before = torch.cat([memory.unsqueeze(2), after[:, :, :-1]], dim=2)
+    match = (q @ k.transpose(3, 4)) * _decay_between(since) if whole_head else _decayed_match(q, k, since)
+    o = (q * since.exp()) @ before + match @ v
+    return Read(o.flatten(2, 3)[:, :, :steps], after[:, :, -1])
+
+
+def recall_by_delta(q: Tensor, k: Tensor, v: Tensor, beta: Tensor, log_a: Tensor, memory: Tensor) -> Read:
+    """S_t = a_t (I - beta_t k_t k_t^T) S_{t-1} + beta_t k_t v_t^T, read as o_t = S_t^T q_t.
+
+    `beta` and `log_a` have the width 1. The step writes k_t u_t^T with u_t = beta_t (v_t - a_t S_{t-1}^T k_t). Inside a
+    chunk the u depend linearly on each other and on the memory before it: one triangular system, U = V' - W S, the UT
+    transform of Yang et al. 2024 (arXiv:2406.06484), with decay as in Gated DeltaNet (arXiv:2412.06464).
+    """
+    steps, value = q.shape[2], v.shape[3]
+    q, k, v, beta, log_a = (cut(part) for part in (q, k, v, beta, log_a))
+    since = log_a.cumsum(dim=3)
+    decay = _decay_between(since)
+    system = beta * (k @ k.transpose(3, 4)) * decay  # its diagonal is taken as 1
+    given = beta * torch.cat([v, k * since.exp()], dim=4)
+    solved = torch.linalg.solve_triangular(system, given, upper=False, unitriangular=True)
+    v_new, w = solved.split([value, k.shape[4]], dim=4)
+    keep = since[:, :, :, -1:].exp()
+    k_out = (k * (since[:, :, :, -1:] - since).exp()).transpose(3, 4)
+    before, u = [], []
+    for v_c, w_c, k_c, keep_c in zip(v_new.unbind(2), w.unbind(2), k_out.unbind(2), keep.unbind(2), strict=True):
+        before.append(memory)
+        u.append(v_c - w_c @ memory)
+        memory = keep_c * memory + k_c @ u[-1]
+    match = (q @ k.transpose(3, 4)) * decay
+    o = (q * since.exp()) @ torch.stack(before, dim=2) + match @ torch.stack(u, dim=2)
+    return Read(o.flatten(2, 3)[:, :, :steps], memory)
+
+
+def _decay_between(since: Tensor) -> Tensor:
+    """What is left at step i of what was written at step j <= i of a chunk, else 0: (..., size, size)."""
+    return _causal(since - since.transpose(3, 4)).exp()
+
+
+def _decayed_match(q: Tensor, k: Tensor, since: Tensor) -> Tensor:
+    """sum_d q_id k_jd exp(since_id - since_jd) for j <= i."""
+    between = _causal((since.unsqueeze(4) - since.unsqueeze(3)).movedim(5, 3)).exp()  # (..., key, size, size)
+    return torch.einsum("bhnid,bhnjd,bhndij->bhnij", q, k, between)
+
+
+def _causal(x: Tensor) -> Tensor:
+    """Minus infinity above the diagonal of the last two axes."""
+    above = torch.ones(x.shape[-2:], dtype=torch.bool, device=x.device).triu(1)
+    return x.masked_fill(above, -torch.inf)
+
+
+def _chain(decay: Tensor, written: Tensor, memory: Tensor) -> Tensor:
+    """The memory after each chunk, (batch, heads, chunks, key, value): a diagonal recurrence over the chunks."""
+    a, b = (part.flatten(3).flatten(0, 1) for part in (decay.expand_as(written), written))
+    return scan(a, b, memory.flatten(2).flatten(0, 1)).reshape(written.shape)
