@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
+WRITTEN = ("tuned/", "build/site/")  # by commands
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -87,6 +88,14 @@ def test_every_page_is_in_the_sites_navigation_and_on_its_first_page():
     assert pages == set(_leaves(site["nav"])), "zensical.toml's nav and docs/ differ"
     index = (ROOT / "docs" / "index.md").read_text()
     assert [page for page in pages - {"index.md"} if f"]({page})" not in index] == [], "not linked in docs/index.md"
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "tests/README.md", "docs/*.md"])
+def test_every_file_that_a_page_names_is_there(page):
+    for file in ROOT.glob(page):
+        paths = re.findall(r"`((?:\w[\w.]*/)+(?:\w+\.(?:py|c|md|toml))?)`", file.read_text())
+        gone = [p for p in paths if not ((ROOT / p).exists() or (ROOT / "harness" / p).exists()) and p not in WRITTEN]
+        assert gone == [], f"{file.name} names files that are not there"
 
 
 def test_the_design_page_has_every_room_in_the_order_that_is_tested():
