@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from harness.architecture import CellArchitecture, Facts, State
 from harness.space import Choice, Int, SearchSpace
 
+from ._inputs import product
 from ._memory import join_heads, recall_by_delta, split_heads, until_end
 from ._short_conv import ShortConv
 from ._starts import step_biases
@@ -115,7 +116,7 @@ class DeltaNet(CellArchitecture):
 
     def _project(self, x: Tensor, past: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, ...]:
         """q, k, v, beta and the logarithm of a, each (batch, heads, time, width), and the past after the last step."""
-        mixed, past = self.conv(self.enter(x), past, lengths)
+        mixed, past = self.conv(product(x, self.enter.weight), past, lengths)
         q, k, v = (split_heads(part, self.heads) for part in F.silu(mixed).chunk(3, dim=2))
         beta = torch.sigmoid(split_heads(self.beta(x), self.heads))
         log_a = torch.zeros_like(beta)

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from harness.architecture import CellArchitecture, Facts, State
 from harness.space import Choice, Int, SearchSpace
 
-from ._memory import join_heads, recall, split_heads, until_end
+from ._inputs import product
+from ._memory import STRONGEST, join_heads, recall, split_heads, until_end
 
 Decay = Literal["none", "fixed", "input"]
 _TEMPERATURE = 16  # tau of GLA: decays begin near 1
@@ -26,8 +27,8 @@ class LinearAttention(CellArchitecture):
 
     `decay` "none" is Katharopoulos et al.: a_t = 1, keys and queries are phi(u) = elu(u) + 1, and o_t is divided by
     z_t^T q_t with z_t = z_{t-1} + k_t; the outputs are W_O o. "fixed" is RetNet without its rotations: head h decays
-    by a = 1 - 2^(-5-h). "input" is GLA: a_t = sigmoid(W_2 W_1 x + b)^(1/16), each key by itself. Both give
-    W_O (swish(W_R x) * rmsnorm(o)). Each of the `heads` is hidden_size / heads wide, rounded up.
+    by a = 1 - 2^(-5-h). "input" is GLA: each key decays by a_t = sigmoid(W_2 W_1 x + b)^(1/16), here exp(-5) at least.
+    Both give W_O (swish(W_R x) * rmsnorm(o)). Each of the `heads` is hidden_size / heads wide, rounded up.
 
     The state is (S, z), of shapes (batch, heads, width, width) and (batch, heads, width), or S alone with a decay.
     `step` is the equation; `forward` computes the same in chunks of time.
@@ -100,11 +101,11 @@ class LinearAttention(CellArchitecture):
 
     def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """q, k, v and the logarithm of a, each (batch, heads, time, width); the last may have the width 1."""
-        q, k, v = (split_heads(part, self.heads) for part in self.enter(x).chunk(3, dim=2))
+        q, k, v = (split_heads(part, self.heads) for part in product(x, self.enter.weight).chunk(3, dim=2))
         if self.decay == "none":
             return F.elu(q) + 1, F.elu(k) + 1, v, torch.zeros_like(v[..., :1])
         if self.decay == "input":
-            log_a = F.logsigmoid(split_heads(self.forget(x), self.heads)) / _TEMPERATURE
+            log_a = (F.logsigmoid(split_heads(self.forget(x), self.heads)) / _TEMPERATURE).clamp(min=STRONGEST)
         else:
             log_a = torch.log1p(-(2.0 ** -torch.arange(5, 5 + self.heads, device=v.device, dtype=v.dtype)))
             log_a = log_a.view(1, -1, 1, 1).expand_as(v[..., :1])

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from harness.architecture import CellArchitecture, Facts, State
 from harness.space import Choice, Int, SearchSpace
 
+from ._inputs import product
 from ._selective import discretise, selective_scan
 from ._short_conv import ShortConv
 from ._starts import step_biases
@@ -118,7 +119,7 @@ class Mamba(CellArchitecture):
         Beyond a row's length Delta is 0, which keeps the states as they are.
         """
         kind = torch.promote_types(x.dtype, torch.float32)
-        u, z = self.enter(x).chunk(2, dim=2)
+        u, z = product(x, self.enter.weight).chunk(2, dim=2)
         u, past = self.conv(u, past, lengths)
         u = F.silu(u)
         narrow, b, c = self.select(u).split([self.rank, self.state, self.state], dim=2)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from harness.architecture import CellArchitecture, Facts, State
 from harness.space import Float, Int, SearchSpace
 
+from ._inputs import product
 from ._memory import cut, join_heads, recall, split_heads, until_end
 
 
@@ -95,14 +96,14 @@ class MLSTM(CellArchitecture):
     def _project(self, x: Tensor) -> tuple[Tensor, ...]:
         """q, k and v, (batch, heads, time, width), and i~ and log f, (batch, heads, time, 1)."""
         inner = self.heads * self.width
-        wide = F.linear(x, self.enter.weight[: 3 * inner], self.enter.bias[: 3 * inner])
+        wide = product(x, self.enter.weight[: 3 * inner], self.enter.bias[: 3 * inner])
         q, k, v = (split_heads(part, self.heads) for part in wide.chunk(3, dim=2))
         i, f = (split_heads(part, self.heads) for part in self.gates(x).chunk(2, dim=2))
         return q, k / self.width**0.5, v, i, F.logsigmoid(f)
 
     def _output_gate(self, x: Tensor) -> Tensor:
         inner = self.heads * self.width
-        return torch.sigmoid(F.linear(x, self.enter.weight[3 * inner :], self.enter.bias[3 * inner :]))
+        return torch.sigmoid(product(x, self.enter.weight[3 * inner :], self.enter.bias[3 * inner :]))
 
     def _read_out(self, x: Tensor, h: Tensor) -> Tensor:
         """The outputs for h~ of shape (batch, heads, time, width)."""

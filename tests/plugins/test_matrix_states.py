@@ -230,13 +230,25 @@ def test_what_is_observed_is_named_and_is_of_the_model(make, slow, options):
 def test_strong_decay_neither_overflows_nor_loses_what_comes_after():
     """Decays of exp(-200) a step: their sums over a chunk are beyond what 32 bits can divide by."""
     q, k, v = (torch.randn(1, 1, 100, 3, requires_grad=True) for _ in range(3))
-    for width in (1, 3):
-        log_a = torch.full((1, 1, 100, width), -200.0, requires_grad=True)
-        o, memory = recall(q, k, v, log_a, torch.ones(1, 1, 3, 3))
-        torch.testing.assert_close(o, (q * k).sum(dim=3, keepdim=True) * v)
-        torch.testing.assert_close(memory, k[:, :, -1].unsqueeze(3) * v[:, :, -1].unsqueeze(2))
-        for gradient in torch.autograd.grad(o.sum(), [q, k, v, log_a]):
-            assert gradient.isfinite().all()
+    log_a = torch.full((1, 1, 100, 1), -200.0, requires_grad=True)
+    o, memory = recall(q, k, v, log_a, torch.ones(1, 1, 3, 3))
+    torch.testing.assert_close(o, (q * k).sum(dim=3, keepdim=True) * v)
+    torch.testing.assert_close(memory, k[:, :, -1].unsqueeze(3) * v[:, :, -1].unsqueeze(2))
+    for gradient in torch.autograd.grad(o.sum(), [q, k, v, log_a]):
+        assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize("size", [30.0, 3000.0])
+def test_the_strongest_decays_of_gla_are_computed_in_32_bits(size):
+    model = LinearAttention(INPUTS, HIDDEN, decay="input")
+    with torch.no_grad():
+        model.forget[1].bias.uniform_(-size, size / 10)
+    x = torch.randn(ROWS, 70, INPUTS, requires_grad=True)
+    ours, theirs = model(x), stepped(model, x)
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+    found, wanted = (torch.autograd.grad(out.square().sum(), [x, *model.parameters()]) for out, _ in (ours, theirs))
+    for mine, true in zip(found, wanted, strict=True):
+        torch.testing.assert_close(mine, true, rtol=1e-3, atol=1e-4)
 
 
 def test_an_input_gate_of_any_size_leaves_an_mlstm_finite():
