@@ -1,4 +1,7 @@
-"""The flags of `harness run`: what is compared, how it is trained, where it runs. Defaults are RunSpec's."""
+"""The flags that several verbs have, each defined once: what is compared, how it is trained, where it runs.
+
+Defaults of training are those of `RunSpec`.
+"""
 
 from __future__ import annotations
 
@@ -34,15 +37,42 @@ def add_grid(parser: Any) -> None:
         default="params",
         help="with --params: as many parameters for each (default), or the first one's hidden_size for all",
     )
+    add_set(parser, "; VALUE,VALUE makes variants")
+
+
+def add_set(parser: Any, more: str = "", default: Any = ()) -> None:
+    """`--set NAME=VALUE`, any number of times; `more` ends its help."""
     parser.add_argument(
         "--set",
         dest="options",
         action="append",
         type=assignment,
-        default=[],
+        default=list(default) if default is not None else None,
         metavar="NAME=VALUE",
-        help="an option of the architectures or tasks, hidden_size among them; VALUE,VALUE makes variants",
+        help=f"option of an architecture or task, or hidden_size{more}",
     )
+
+
+def add_store(parser: Any) -> None:
+    """`--tracking-uri URI`: the MLflow store."""
+    parser.add_argument(
+        "--tracking-uri", metavar="URI", help="MLflow store (default: MLFLOW_TRACKING_URI, else ./mlflow.db)"
+    )
+
+
+def add_sweep(parser: Any) -> None:
+    """`--sweep NAME`: a sweep in the store."""
+    parser.add_argument("--sweep", metavar="NAME", help="name of the sweep, or its first digits (default: the newest)")
+
+
+def add_json(parser: Any) -> None:
+    """`--json`: the result as data."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def add_quiet(parser: Any) -> None:
+    """`--quiet`: the result only."""
+    parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
 
 
 def add_training(group: Any, tested: bool = True) -> None:
@@ -109,9 +139,7 @@ def add_where(group: Any, reuse: bool = True, retry: int = 0) -> None:
         help="worker processes (default), this process (to debug), or a Ray cluster",
     )
     _add_ray(group)
-    group.add_argument(
-        "--tracking-uri", metavar="URI", help="MLflow store (default: MLFLOW_TRACKING_URI, else ./mlflow.db)"
-    )
+    add_store(group)
     if reuse:
         group.add_argument(
             "--reuse",
@@ -119,8 +147,8 @@ def add_where(group: Any, reuse: bool = True, retry: int = 0) -> None:
             default="fresh",
             help="finished runs that are not run again: of today's plugin code (default), of older code too, none",
         )
-    group.add_argument("--quiet", action="store_true", help="no progress display")
-    group.add_argument("--json", action="store_true", help="print the records as JSON instead of the table")
+    add_quiet(group)
+    add_json(group)
 
 
 def _add_ray(group: Any) -> None:

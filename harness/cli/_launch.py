@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.cli._exit_codes import INTERRUPTED
 from harness.discovery import registry
 from harness.errors import UsageError
 from harness.process import interrupt
@@ -154,6 +155,6 @@ def _told(outcome: Outcome, planned: int) -> list[str]:
 
 def _exit_code(outcome: Outcome) -> int:
     if outcome.interrupted:
-        return 130
+        return INTERRUPTED
     statuses = {record.status for record in outcome.records}
     return 0 if statuses <= {"ok", "skipped"} and "ok" in statuses else 1

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
 
+from harness.cli._say import say
 from harness.record import Progress as Look
 from harness.record import Record
 from harness.spec import RunSpec
@@ -40,36 +41,36 @@ class Lines:
 
     def looking(self, runs: int) -> None:
         if runs >= _MANY:
-            _say(_looking(runs))
+            say(_looking(runs))
 
     def planned(self, runs: dict[str, RunSpec], done: int) -> None:
         self.runs, self.total, self.ended_runs = runs, len(runs), done
         self.pace = _Pace(runs, done)
         self.last = time.monotonic()
-        _say(f"{len(runs)} run{'s' if len(runs) != 1 else ''} planned, {done} finished before")
+        say(f"{len(runs)} run{'s' if len(runs) != 1 else ''} planned, {done} finished before")
 
     def started(self, key: str) -> None:
         self.pace.started()
-        _say(f"{name(self.runs[key])}: started")
+        say(f"{name(self.runs[key])}: started")
 
     def progressed(self, key: str, progress: Look) -> None:
         self.pace.progressed(key, progress)
         if time.monotonic() - self.last >= _SECONDS_BETWEEN_LINES:
             self.last = time.monotonic()
             spec = self.runs[key]
-            _say(f"{name(spec)}: step {progress.step}/{spec.steps} {look(progress)} | {self.pace.left()} left")
+            say(f"{name(spec)}: step {progress.step}/{spec.steps} {look(progress)} | {self.pace.left()} left")
 
     def ended(self, key: str, record: Record) -> None:
         self.ended_runs += 1
         self.pace.ended(key)
-        _say(f"[{self.ended_runs}/{self.total}] {result(record)}")
+        say(f"[{self.ended_runs}/{self.total}] {result(record)}")
 
     def again(self, key: str, record: Record) -> None:
         self.pace.failed(key)
-        _say(f"{result(record)}; it is tried again")
+        say(f"{result(record)}; it is tried again")
 
     def waiting(self, reason: str) -> None:
-        _say(_waiting(reason))
+        say(_waiting(reason))
 
 
 class Bars:
@@ -204,7 +205,3 @@ def _waiting(reason: str) -> str:
 
 def _work(spec: RunSpec) -> float:
     return spec.steps * spec.batch_size * (spec.length + 20)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

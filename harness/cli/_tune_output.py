@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
@@ -15,6 +14,7 @@ from rich.text import Text
 
 from harness.cli import _progress
 from harness.cli._progress import look, name
+from harness.cli._say import say
 from harness.record import Progress, Record
 from harness.search_record import Found
 from harness.spec import RunSpec
@@ -40,15 +40,15 @@ class Lines:
 
     def looking(self, runs: int) -> None: ...
     def waiting(self, reason: str) -> None:
-        _say(f"{reason}\n  what has ended is kept here until it can be written; Ctrl-C gives up")
+        say(f"{reason}\n  what has ended is kept here until it can be written; Ctrl-C gives up")
 
     def planned(self, runs: dict[str, RunSpec], done: int) -> None:
         self.runs = runs
         if runs:
             self.confirming = True
-            _say(f"{len(runs)} runs on fresh seeds to confirm the best")
+            say(f"{len(runs)} runs on fresh seeds to confirm the best")
         for study in () if self.told else self.studies:
-            _say(
+            say(
                 f"{study.name}: {len(study.ended())} of {study.search.trials} trials ended; "
                 f"searched: {', '.join(f'{key} {space}' for key, space in study.space.items())}"
             )
@@ -59,14 +59,14 @@ class Lines:
         if time.monotonic() - self.last >= _SECONDS_BETWEEN_LINES:
             self.last = time.monotonic()
             spec = self.runs[key]
-            _say(f"  {name(spec)}: step {progress.step}/{spec.steps} {look(progress)}")
+            say(f"  {name(spec)}: step {progress.step}/{spec.steps} {look(progress)}")
 
     def ended(self, key: str, record: Record) -> None:
         self.last = time.monotonic()
         if self.confirming:
             accuracy = f"validation {record.curve[-1].validation_accuracy:.1%}" if record.curve else ""
             how = accuracy if record.status == "ok" else f"{record.status}: {record.reason}"
-            _say(f"{name(record.spec)}: {how}, {record.seconds:.1f} s")
+            say(f"{name(record.spec)}: {how}, {record.seconds:.1f} s")
 
     def again(self, key: str, record: Record) -> None: ...
     def landed(self, flight: Flight, state: TrialState) -> None:
@@ -76,7 +76,7 @@ class Lines:
             TrialState.PRUNED: f"pruned at step {flight.pruned_at}",
         }.get(state, notes["reason"])
         ended = f"{study.label} [{len(study.ended())}/{study.search.trials}] trial {flight.trial.number}"
-        _say(f"{ended}: {how}; {shown(flight.trial.params)}; {notes['seconds']:.1f} s")
+        say(f"{ended}: {how}; {shown(flight.trial.params)}; {notes['seconds']:.1f} s")
 
 
 def display(studies: Sequence[Study]) -> Lines:
@@ -137,7 +137,3 @@ def _percent(value: float) -> str:
 
 def _plain(value: float) -> str:
     return f"{value:.4g}"
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -11,9 +11,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.cli._parse import assignment, completes, many, positive, whole
-from harness.cli.compare import REGRESSION
-from harness.cli.run import check_names
+from harness.cli import _flags
+from harness.cli._exit_codes import INTERRUPTED, REGRESSION
+from harness.cli._parse import completes, many, positive, whole
+from harness.cli._request import refuse_unknown_names
+from harness.cli._say import say, silent
 from harness.errors import UsageError
 from harness.process import interrupt
 from harness.spec import EXECUTIONS, PRECISIONS
@@ -54,15 +56,13 @@ def add(verbs: Any) -> None:
     many(parser, "--length", kind=whole(1), metavar="T", help="lengths (default: 50,200,800)")
     parser.add_argument("--batch", type=whole(1), metavar="N", help="sequences (default: 32)")
     parser.add_argument("--hidden", type=whole(1), metavar="N", help="hidden_size (default: 128)")
-    parser.add_argument(
-        "--set", dest="options", action="append", type=assignment, metavar="NAME=VALUE", help="an option"
-    )
+    _flags.add_set(parser, default=None)
     parser.add_argument("--memory", action="store_true", default=None, help="peak memory too")
     _add_how(parser.add_argument_group("how"))
     _add_comparison(parser.add_argument_group("comparing"))
-    parser.add_argument("--tracking-uri", metavar="URI", help="MLflow store (default: as harness run)")
-    parser.add_argument("--quiet", action="store_true", help="no progress")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    _flags.add_store(parser)
+    _flags.add_quiet(parser)
+    _flags.add_json(parser)
     parser.set_defaults(call=call)
 
 
@@ -89,18 +89,17 @@ def _add_comparison(group: Any) -> None:
 def call(arguments: argparse.Namespace) -> int:
     if arguments.fail_on is not None and not arguments.compare:
         raise UsageError("--fail-on slower needs something to compare with: --compare NAME.")
-    if arguments.arch:
-        check_names(argparse.Namespace(arch=arguments.arch, task=[arguments.task] if arguments.task else []))
-    say = _quiet if arguments.quiet else _say
-    say("loading torch, Lightning and MLflow ...")
+    refuse_unknown_names(arguments.arch or (), [arguments.task] if arguments.task else [])
+    tell = silent if arguments.quiet else say
+    tell("loading torch, Lightning and MLflow ...")
     with contextlib.redirect_stdout(sys.stderr):
-        before, measured = _measure(arguments, say)
+        before, measured = _measure(arguments, tell)
     if measured is None:
-        return interrupt.EXIT_CODE
+        return INTERRUPTED
     return _tell(arguments, before, measured)
 
 
-def _measure(arguments: argparse.Namespace, say: Callable[[str], None]) -> tuple[Measured | None, Measured | None]:
+def _measure(arguments: argparse.Namespace, tell: Callable[[str], None]) -> tuple[Measured | None, Measured | None]:
     """What is compared with, and the sitting, which is kept whole; None where it was interrupted."""
     from harness.bench import comparison
     from harness.bench.measurement import load, place
@@ -118,7 +117,7 @@ def _measure(arguments: argparse.Namespace, say: Callable[[str], None]) -> tuple
     store = Store(resolve_uri(arguments.tracking_uri))
     interrupt.as_exception()
     try:
-        measured = measure(request, say, arguments.timeout)
+        measured = measure(request, tell, arguments.timeout)
     except KeyboardInterrupt:
         print(f"\n{_INTERRUPTED}", file=sys.stderr)
         return before, None
@@ -195,10 +194,3 @@ def _threshold(text: str) -> float:
     if word != "slower" or not 0 <= number < 100 or (share and not share.endswith("%")):
         raise argparse.ArgumentTypeError(f"takes slower or slower:10%, got {text!r}")
     return number
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-def _quiet(line: str) -> None: ...

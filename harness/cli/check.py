@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import sys
 import textwrap
 from collections import Counter
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
-from harness.cli._parse import assignment, completes, positive
+from harness.cli._flags import add_json, add_set
+from harness.cli._parse import completes, positive
+from harness.cli._say import say, silent
 from harness.testing.findings import Finding, Promise
 from harness.testing.isolated import NOT_CHECKED, Examination
 
@@ -35,9 +39,7 @@ def add(verbs: Any) -> None:
     kind = parser.add_mutually_exclusive_group()
     for flag, value in (("--arch", "architecture"), ("--task", "task")):
         kind.add_argument(flag, dest="kind", action="store_const", const=value, help=f"take it as this: {value}")
-    parser.add_argument(
-        "--set", dest="options", action="append", type=assignment, default=[], metavar="NAME=VALUE", help="an option"
-    )
+    add_set(parser)
     parser.add_argument(
         "--timeout",
         type=positive(),
@@ -45,7 +47,7 @@ def add(verbs: Any) -> None:
         metavar="SECONDS",
         help=f"what each promise may take (default: {_SECONDS:g})",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json(parser)
     parser.set_defaults(call=call)
 
 
@@ -63,16 +65,16 @@ def call(arguments: argparse.Namespace) -> int:
 def _check(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Examines one plugin; prints what is found as it is found, unless JSON is wanted."""
     found: list[tuple[Promise, Finding]] = []
-    say = _silent if arguments.json else _say
+    tell = silent if arguments.json else partial(say, to=sys.stdout)
     with Examination(name, arguments.kind, dict(arguments.options), arguments.timeout) as examination:
-        say(f"{examination.kind} {name}")
+        tell(f"{examination.kind} {name}")
         for promise, finding in examination:
             new = finding.status != "broken" or all(finding.detail != other.detail for _, other in found)
             found.append((promise, finding))
             if new and not finding.detail.startswith(NOT_CHECKED):
-                say(_told(finding, "" if examination.cut_short else promise.way_out))
+                tell(_told(finding, "" if examination.cut_short else promise.way_out))
     findings = [finding for _, finding in found]
-    say(_summary(findings))
+    tell(_summary(findings))
     return {
         "plugin": name,
         "kind": examination.kind,
@@ -107,14 +109,6 @@ def _summary(findings: list[Finding]) -> str:
         lines.append(_wrapped(f"           {len(left_out)} more {left_out[0]}"))
     numbers = ", ".join(f"{counts[status]} {status}" for status in ("kept", "broken", "skipped") if counts[status])
     return "\n".join([*lines, f"{len(findings)} promise{'s' * (len(findings) > 1)}: {numbers}"])
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
-
-
-def _silent(text: str) -> None:
-    pass
 
 
 def _wrapped(text: str) -> str:

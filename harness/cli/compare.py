@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.cli._exit_codes import REGRESSION
+from harness.cli._flags import add_store, add_sweep
 from harness.cli._parse import many
-from harness.cli.report import add_source, recorded
+from harness.cli._recorded import recorded
 from harness.errors import HarnessError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -17,9 +19,6 @@ if TYPE_CHECKING:
 
     from harness.analysis.comparison import Change
     from harness.analysis.summary import Summary
-
-REGRESSION = 3
-"""Exit code with `--fail-on regression`."""
 
 _EPILOG = """examples:
   harness compare lstm gru --task adding        # the second against the first
@@ -50,7 +49,8 @@ def add(verbs: Any) -> None:
     many(parser, "--task", metavar="NAME", help="tasks to compare on (default: all of the sweep)")
     parser.add_argument("--baseline", type=Path, metavar="FILE", help="an older sweep: harness report --format json")
     parser.add_argument("--fail-on", choices=["regression"], help="exit code 3 where something got worse")
-    add_source(parser)
+    add_sweep(parser)
+    add_store(parser)
     parser.set_defaults(call=call)
 
 

@@ -7,6 +7,7 @@ import sys
 import webbrowser
 from typing import Any
 
+from harness.cli._flags import add_store
 from harness.cli._parse import completes, whole
 from harness.errors import HarnessError
 from harness.process import interrupt
@@ -22,9 +23,7 @@ def add(verbs: Any) -> None:
     completes(
         parser.add_argument("--task", metavar="NAME", help="the task to open (default: the one recorded last)"), "task"
     )
-    parser.add_argument(
-        "--tracking-uri", metavar="URI", help="the store (default: MLFLOW_TRACKING_URI, else ./mlflow.db)"
-    )
+    add_store(parser)
     parser.add_argument("--port", type=whole(1, 65535), default=0, metavar="N", help="default: a free one")
     parser.add_argument("--open", action="store_true", help="open the address in a browser")
     parser.set_defaults(call=call)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from harness.cli._flags import add_json
 from harness.cli._parse import completes
 from harness.discovery import registry, time_limit
 from harness.discovery.options import Option, options_of
@@ -24,7 +25,7 @@ def add(verbs: Any) -> None:
         "  harness describe ./my_cell.py\n  harness describe lstm --search-space     # what harness tune searches",
     )
     completes(parser.add_argument("name", help="an architecture or a task"), "architecture", "task")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json(parser)
     parser.add_argument("--search-space", action="store_true", help="what harness tune searches for an architecture")
     parser.set_defaults(call=call)
 

@@ -10,6 +10,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+from harness.cli._flags import add_json
 from harness.cli._parse import Parser
 from harness.discovery import registry, source
 from harness.errors import PluginError
@@ -25,7 +26,7 @@ def add(verbs: Any) -> None:
         epilog="examples:\n  harness list\n  harness list --broken    # imports everything; says what fails, and why",
     )
     parser.add_argument("--broken", action="store_true", help="import every plugin and list those that fail")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json(parser)
     parser.set_defaults(call=call)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.cli._flags import add_store, add_sweep
 from harness.cli._parse import completes, many
+from harness.cli._recorded import recorded
 from harness.discovery import registry
 from harness.errors import HarnessError
 
@@ -36,18 +37,13 @@ def add(verbs: Any) -> None:
         description="Writes a sweep, finished or not, as files, and prints where they are.",
         epilog=_EPILOG,
     )
-    add_source(parser)
+    add_sweep(parser)
+    add_store(parser)
     formats = many(parser, "--format", metavar="NAME", help="html (default), md, csv, json, term, or a plugin's")
     completes(formats, "report")
     parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="folder for the files (default: here)")
     parser.add_argument("--figures", type=Path, metavar="DIR", help="folder for every figure as SVG and PDF")
     parser.set_defaults(call=call)
-
-
-def add_source(parser: argparse.ArgumentParser) -> None:
-    """The arguments that say which sweep is meant."""
-    parser.add_argument("--sweep", metavar="NAME", help="its name, or how that begins (default: the newest)")
-    parser.add_argument("--tracking-uri", help="the store (default: MLFLOW_TRACKING_URI, else ./mlflow.db)")
 
 
 def call(arguments: argparse.Namespace) -> int:
@@ -60,22 +56,6 @@ def call(arguments: argparse.Namespace) -> int:
         for path in written(plugin, results, folder):
             print(path)
     return 0
-
-
-def recorded(arguments: argparse.Namespace, learning_curves: bool = False) -> Results:
-    """What the store holds of the sweep that is meant; HarnessError where it holds none."""
-    from harness.bench.mlflow_log import kept
-    from harness.discovery.references import references
-    from harness.tracking.searches import used
-    from harness.tracking.store import existing
-    from harness.tracking.sweep_status import standing
-
-    store = existing(arguments.tracking_uri)
-    now = standing(store, arguments.sweep, learning_curves)
-    results = now.results()
-    speeds = kept(store, {record.spec.label for record in results.records})
-    papers = references(results.records)
-    return replace(results, references=papers, searches=used(store, now.sweep), speeds=speeds)
 
 
 def written(plugin: Plugin, results: Results, folder: Path) -> Sequence[Path]:

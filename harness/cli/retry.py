@@ -24,7 +24,7 @@ def add(verbs: Any) -> None:
         "  harness retry --sweep 1f3a --status diverged",
     )
     many(parser, "--status", metavar="STATUS", help=f"which ends to try again (default: {', '.join(_USUAL)})")
-    parser.add_argument("--sweep", metavar="NAME", help="its name, or how that begins (default: the newest)")
+    _flags.add_sweep(parser)
     _flags.add_where(parser.add_argument_group("where and how"))
     parser.set_defaults(call=call)
 

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from harness.cli import _flags
 from harness.cli._launch import Work, begin, carry_out, cluster, engine_of
 from harness.cli._parse import Parser
-from harness.discovery import registry
-from harness.names import split_parts
-from harness.spec import RunSpec
+from harness.cli._request import refuse_unknown_names, sweep_of
 
 if TYPE_CHECKING:
     from harness.spec import SweepSpec
 
-_OTHERWISE = ("task", "length")  # flags of these names hold several values
 _EPILOG = """examples:
   harness run --arch lstm --task copy
   harness run --arch rnn,lstm,gru --task adding --length 20,50,100 --seeds 3
@@ -60,20 +56,11 @@ def add(verbs: Any) -> None:
 
 
 def call(arguments: argparse.Namespace) -> int:
-    check_names(arguments)
+    refuse_unknown_names(arguments.arch, arguments.task)
     begin(arguments)
     if arguments.dry_run:
         return _dry_run(arguments)
     return carry_out(arguments, lambda: Work(_asked(arguments), arguments.typed))
-
-
-def check_names(arguments: argparse.Namespace) -> None:
-    """Says which name is unknown, before imports that take seconds."""
-    for name in arguments.arch:
-        for part in split_parts(name):
-            registry.find("architecture", part)
-    for name in arguments.task:
-        registry.find("task", name)
 
 
 def _dry_run(arguments: argparse.Namespace) -> int:
@@ -110,32 +97,3 @@ def _asked(arguments: argparse.Namespace) -> SweepSpec:
                            for key, value in one.values.items())  # fmt: skip
         print(f"{name}: {one.told_budget} at length {','.join(map(str, one.lengths))}: {values}", file=sys.stderr)
     return tuned
-
-
-def sweep_of(arguments: argparse.Namespace) -> SweepSpec:
-    """The sweep that the flags ask for."""
-    from harness.spec import SweepSpec
-
-    names = [field.name for field in fields(RunSpec) if field.name in vars(arguments) and field.name not in _OTHERWISE]
-    settings = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
-    if arguments.test_length:
-        settings["test_lengths"] = tuple(sorted(set(arguments.test_length)))
-    return SweepSpec(
-        architectures=tuple(dict.fromkeys(arguments.arch)),
-        tasks=tuple(dict.fromkeys(arguments.task)),
-        lengths=tuple(sorted(set(arguments.length or ()))),
-        seeds=arguments.seeds,
-        first_seed=arguments.first_seed,
-        params=arguments.params,
-        match=arguments.match,
-        settings=settings,
-        options=_joined(arguments.options),
-    )
-
-
-def _joined(assignments: list[tuple[str, tuple[str, ...]]]) -> dict[str, tuple[str, ...]]:
-    """Values by name; `--set a=0 --set a=1` is `--set a=0,1`."""
-    joined: dict[str, tuple[str, ...]] = {}
-    for name, values in assignments:
-        joined[name] = tuple(dict.fromkeys((*joined.get(name, ()), *values)))
-    return joined

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from harness.cli._flags import add_store
 from harness.cli._parse import positive, whole
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def add(verbs: Any) -> None:
         help="below 1 safer, above 1 wilder, 0: the likeliest character each time (default: 1)",
     )
     parser.add_argument("--seed", type=whole(0), default=0, metavar="S", help="of what is drawn (default: 0)")
-    parser.add_argument("--tracking-uri", help="the store (default: MLFLOW_TRACKING_URI, else ./mlflow.db)")
+    add_store(parser)
     parser.set_defaults(call=call)
 
 

@@ -7,6 +7,7 @@ import json
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from harness.cli._flags import add_json, add_store
 from harness.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ def add(verbs: Any) -> None:
         epilog="examples:\n  harness show 1f3a5c7e    # as harness status names it\n  harness show 1f3a5c7e --json",
     )
     parser.add_argument("run", help="its identity, or how that begins; or its MLflow id")
-    parser.add_argument("--tracking-uri", help="the store (default: MLFLOW_TRACKING_URI, else ./mlflow.db)")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_store(parser)
+    add_json(parser)
     parser.set_defaults(call=call)
 
 

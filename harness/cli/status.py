@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from harness.cli._flags import add_json, add_store, add_sweep
 from harness.process import interrupt
 
 if TYPE_CHECKING:
@@ -30,10 +31,10 @@ def add(verbs: Any) -> None:
         description="Counts the runs of a sweep: planned, ok, failed, refused, running, missing; says why runs failed.",
         epilog="examples:\n  harness status\n  harness status --watch\n  harness status --sweep 1f3a --json",
     )
-    parser.add_argument("--sweep", metavar="NAME", help="its name, or how that begins (default: the newest)")
+    add_sweep(parser)
     parser.add_argument("--watch", action="store_true", help="look again every two seconds until nothing is running")
-    parser.add_argument("--tracking-uri", help="the store (default: MLFLOW_TRACKING_URI, else ./mlflow.db)")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_store(parser)
+    add_json(parser)
     parser.set_defaults(call=call)
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli import _flags
+from harness.cli._exit_codes import INTERRUPTED
 from harness.cli._launch import begin, cluster, engine_of
-from harness.cli._parse import Parser, assignment, completes, count, many, whole
-from harness.cli.run import check_names, sweep_of
+from harness.cli._parse import Parser, completes, count, many, whole
+from harness.cli._request import refuse_unknown_names, sweep_of
 from harness.errors import UsageError
 from harness.process import interrupt
 
@@ -52,14 +53,14 @@ def add(verbs: Any) -> None:
 
 
 def call(arguments: argparse.Namespace) -> int:
-    check_names(arguments)
+    refuse_unknown_names(arguments.arch, arguments.task)
     typed = _space(arguments.space)
     begin(arguments)
     with contextlib.redirect_stdout(sys.stderr), cluster(arguments):  # whatever a plugin prints is not the result
         tuning, tuned = _execute(arguments, typed)
     _show(tuning, tuned, arguments)
     if tuned.interrupted:
-        return interrupt.EXIT_CODE
+        return INTERRUPTED
     return 0 if len(tuned.found) == len(tuned.studies) else 1
 
 
@@ -70,15 +71,7 @@ def _add_what(parser: Any) -> None:
         parser, "--length", kind=whole(1), metavar="T", help="lengths, a trial is all of them (default: the task's own)"
     )
     parser.add_argument("--params", type=count, metavar="N", help="parameters of every model: solves hidden_size")
-    parser.add_argument(
-        "--set",
-        dest="options",
-        action="append",
-        type=assignment,
-        default=[],
-        metavar="NAME=VALUE",
-        help="an option of the architectures or tasks, fixed in all trials",
-    )
+    _flags.add_set(parser, "; fixed in all trials")
 
 
 def _add_search(group: Any) -> None:

@@ -1,0 +1,49 @@
+"""From parsed flags to the sweep that they ask for."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from dataclasses import fields
+
+from harness.discovery import registry
+from harness.names import split_parts
+from harness.spec import RunSpec, SweepSpec
+
+_SEVERAL = ("task", "length")  # settings of RunSpec whose flags hold several values
+
+
+def refuse_unknown_names(architectures: Iterable[str], tasks: Iterable[str]) -> None:
+    """Raises for the first unknown name, before imports that take seconds."""
+    for name in architectures:
+        for part in split_parts(name):
+            registry.find("architecture", part)
+    for name in tasks:
+        registry.find("task", name)
+
+
+def sweep_of(arguments: argparse.Namespace) -> SweepSpec:
+    """The sweep that the flags ask for."""
+    names = [field.name for field in fields(RunSpec) if field.name in vars(arguments) and field.name not in _SEVERAL]
+    settings = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    if arguments.test_length:
+        settings["test_lengths"] = tuple(sorted(set(arguments.test_length)))
+    return SweepSpec(
+        architectures=tuple(dict.fromkeys(arguments.arch)),
+        tasks=tuple(dict.fromkeys(arguments.task)),
+        lengths=tuple(sorted(set(arguments.length or ()))),
+        seeds=arguments.seeds,
+        first_seed=arguments.first_seed,
+        params=arguments.params,
+        match=arguments.match,
+        settings=settings,
+        options=_joined(arguments.options),
+    )
+
+
+def _joined(assignments: list[tuple[str, tuple[str, ...]]]) -> dict[str, tuple[str, ...]]:
+    """Values by name; `--set a=0 --set a=1` is `--set a=0,1`."""
+    joined: dict[str, tuple[str, ...]] = {}
+    for name, values in assignments:
+        joined[name] = tuple(dict.fromkeys((*joined.get(name, ()), *values)))
+    return joined
