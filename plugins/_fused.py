@@ -19,14 +19,14 @@ def run_fused(kernel: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | Non
     if lengths is not None and int(lengths.min()) == x.shape[1]:
         lengths = None
     if fits(kernel, x, state):
-        return _ended(recur(kernel, x, state), lengths)
+        return ended(recur(kernel, x, state), lengths)
     if lengths is not None and isinstance(kernel, nn.LSTM):
         return _run_packed(kernel, x, _layer_first(state), lengths)
     out, after = kernel(x, _layer_first(state))
-    return (out, _batch_first(after)) if lengths is None else _ended((out,), lengths)
+    return (out, _batch_first(after)) if lengths is None else ended((out,), lengths)
 
 
-def _ended(after: tuple[Tensor, ...], lengths: Tensor | None) -> tuple[Tensor, State]:
+def ended(after: tuple[Tensor, ...], lengths: Tensor | None) -> tuple[Tensor, State]:
     """From h, or h and c, after every step (batch, time, hidden_size): on a CPU up to twice as fast as packing."""
     out = after[0]
     if lengths is None:

@@ -79,7 +79,8 @@ class Block(Wrapper):
 
     def _mix(self, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
         if self.conv is None:
-            return self.mixer(x, state, lengths)
+            mixed, after = self.mixer(x, state, lengths)
+            return mixed, after
         past, before = (None, None) if state is None else state
         x, past = self.conv(x, past, lengths)
         mixed, after = self.mixer(x, before, lengths)

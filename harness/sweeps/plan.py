@@ -128,7 +128,7 @@ def _try_out(name: str, variant: Variant, input_size: int) -> None:
         return
     try:
         with time_limit.within(time_limit.SECONDS, f"Making {variant.label}"), torch.device("meta"):
-            build_architecture(name, input_size, variant.hidden_size, variant.options)
+            build_architecture(name, input_size, variant.hidden_size, variant.options, max_length=1)
     except ValueError as error:
         raise UsageError(f"{variant.label}: {error}") from None
     except (Exception, SystemExit):

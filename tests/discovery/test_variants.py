@@ -35,19 +35,20 @@ def cell(folder: Path) -> str:
 def test_values_with_commas_are_variants_called_by_what_is_not_at_its_default():
     unusual, usual = architecture_variants("lstm", {"forget_bias": ("0", "1")})
     assert (unusual.label, usual.label) == ("lstm forget_bias=0.0", "lstm")
-    assert (unusual.options, usual.options) == ({"lstm.forget_bias": 0.0}, {"lstm.forget_bias": 1.0})
+    assert (unusual.options["lstm.forget_bias"], usual.options["lstm.forget_bias"]) == (0.0, 1.0)
     assert unusual.asked == {"lstm.forget_bias": 0.0}
 
 
 def test_nothing_typed_is_one_variant_with_every_option_at_its_default():
-    (variant,) = architecture_variants("deep:lstm", {})
-    assert variant.label == "deep:lstm"
+    (variant,) = architecture_variants("deep:mingru", {})
+    assert variant.label == "deep:mingru"
     assert variant.options == {
         "deep.depth": 2,
         "deep.dropout": 0.0,
         "deep.residual": False,
         "deep.final_norm": "none",
-        "lstm.forget_bias": 1.0,
+        "mingru.gate_bias": 0.0,
+        "mingru.positive": False,
     }
     assert (variant.asked, variant.hidden_size) == ({}, RunSpec.hidden_size)
 
@@ -89,8 +90,8 @@ def test_hidden_size_is_in_the_label_only_where_it_varies():
 
 
 def test_hidden_size_is_no_option_of_a_part():
-    (variant,) = architecture_variants("lstm", {"hidden_size": ("16",)})
-    assert variant.options == {"lstm.forget_bias": 1.0}
+    (variant,) = architecture_variants("mingru", {"hidden_size": ("16",)})
+    assert set(variant.options) == {"mingru.gate_bias", "mingru.positive"}
 
 
 @pytest.mark.parametrize("size", ["0", "-4"])
@@ -105,7 +106,7 @@ def test_a_value_that_does_not_fit_is_an_error_with_what_the_option_takes():
 
 
 def test_values_of_other_owners_are_left_to_them():
-    assert labels("gru", forget_bias=("0", "1")) == ["gru"]
+    assert labels("rnn", forget_bias=("0", "1")) == ["rnn"]
     assert [variant.label for variant in task_variants("copy", {"forget_bias": ("0",)})] == ["copy"]
 
 
@@ -156,9 +157,9 @@ def test_an_unknown_option_of_a_known_part_is_an_error_with_the_nearest():
 
 def test_an_option_of_some_architectures_only_must_say_whose():
     with pytest.raises(UsageError) as error:
-        check(["forget_bias"], ("lstm", "rnn", "gru"))
+        check(["forget_bias"], ("lstm", "rnn", "mgu"))
     assert str(error.value).startswith(
-        "'forget_bias' is an option of lstm but not of rnn, gru: write --set lstm.forget_bias="
+        "'forget_bias' is an option of lstm but not of rnn, mgu: write --set lstm.forget_bias="
     )
 
 

@@ -38,8 +38,66 @@ def test_default_start_is_torchs_own():
     assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
 
 
-@pytest.mark.parametrize("options", [{"nonlinearity": "sigmoid"}, {"init": "orthogonal"}])
+@pytest.mark.parametrize("options", [{"nonlinearity": "sigmoid"}, {"init": "normal"}])
 def test_unknown_values_name_the_rule_and_the_value(options):
     ((name, value),) = options.items()
     with pytest.raises(ValueError, match=f"{name} must be .* got '{value}'"):
+        RNN(3, 8, **options)
+
+
+@pytest.mark.parametrize("gain", [0.5, 4.0])
+def test_gain_multiplies_the_recurrent_matrix_alone(gain):
+    torch.manual_seed(0)
+    plain = RNN(3, 8).kernel
+    torch.manual_seed(0)
+    scaled = RNN(3, 8, gain=gain).kernel
+    for (name, a), b in zip(scaled.named_parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(a, b * (gain if name == "weight_hh_l0" else 1.0))
+
+
+@pytest.mark.parametrize("gain", [1.0, 2.0])
+def test_an_orthogonal_start_keeps_lengths_but_for_the_gain(gain):
+    u = RNN(3, 8, init="orthogonal", gain=gain).kernel.weight_hh_l0
+    torch.testing.assert_close(u @ u.T, gain**2 * torch.eye(8), atol=1e-5, rtol=0)
+    assert not torch.allclose(u, gain * torch.eye(8), atol=0.1)
+
+
+@pytest.mark.parametrize(("init", "gain"), [("orthogonal", 1.0), ("orthogonal", 0.5), ("identity", 1.0)])
+def test_what_is_kept_orthogonal_stays_so_while_it_learns(init, gain):
+    torch.manual_seed(0)
+    model = RNN(3, 8, init=init, gain=gain, keep_orthogonal=True)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+    before = model.recurrent.weight.detach().clone()
+    for _ in range(5):
+        optimizer.zero_grad()
+        model(torch.randn(4, 6, 3))[0].square().sum().backward()
+        optimizer.step()
+    after = model.recurrent.weight.detach()
+    assert not torch.allclose(after, before, atol=0.05)
+    torch.testing.assert_close(after @ after.T, torch.eye(8), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
+def test_kept_orthogonal_it_computes_what_the_kernel_would(nonlinearity):
+    torch.manual_seed(0)
+    kept = RNN(3, 8, nonlinearity=nonlinearity, init="orthogonal", gain=0.9, keep_orthogonal=True)
+    plain = RNN(3, 8, nonlinearity=nonlinearity)
+    with torch.no_grad():
+        for name in ("weight_ih_l0", "bias_ih_l0", "bias_hh_l0"):
+            plain.kernel.get_parameter(name).copy_(kept.kernel.get_parameter(name))
+        plain.kernel.weight_hh_l0.copy_(0.9 * kept.recurrent.weight)
+    x, state, lengths = torch.randn(3, 6, 3), torch.randn(3, 8), torch.tensor([6, 1, 4])
+    for ours, theirs in zip(kept(x, state, lengths), plain(x, state, lengths), strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"gain": 0.0}, "gain must be above 0, got 0.0"),
+        ({"keep_orthogonal": True}, "keep_orthogonal=True needs init=orthogonal or init=identity, got init=default"),
+    ],
+)
+def test_options_that_do_not_fit_name_the_rule_and_the_value(options, said):
+    with pytest.raises(ValueError, match=said):
         RNN(3, 8, **options)
