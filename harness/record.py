@@ -8,8 +8,10 @@ from typing import Any, Literal
 from harness.spec import RunSpec
 
 Status = Literal["ok", "diverged", "timeout", "out_of_memory", "error", "skipped", "pruned", "interrupted"]
-CLOSE = 0.02  # of a number of parameters asked: a model further off is warned of
+CLOSE = 0.02  # relative gap to --params above which a report warns
 FINAL: tuple[Status, ...] = ("ok", "diverged", "skipped")  # running it again would give the same
+FAILED: tuple[Status, ...] = ("error", "timeout", "out_of_memory", "diverged")  # planned to give a result, gave none
+WORTH_A_RETRY: tuple[Status, ...] = ("error", "timeout", "out_of_memory")  # another attempt may go better
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Record:
     solved_at: float = 1.0
     environment: dict[str, str] = field(default_factory=dict)
     attempt: int = 1  # 2 and more: it failed before and was tried again
-    weights: bytes = field(default=b"", compare=False, repr=False)  # of the trained model, where its task keeps them
+    weights: bytes = field(default=b"", compare=False, repr=False)  # safetensors of the trained model, where kept
     identity: str = field(default="", compare=False)  # as recorded, by the version that ran it; '' for a run of today
 
     @property

@@ -21,18 +21,18 @@ from harness.training.evaluate import evaluate
 from harness.training.execution import refuse_execution
 from harness.training.model import Model, count_parameters, state_size
 from harness.training.precision import refuse_precision
-from harness.training.sampling import Text, packed
 from harness.training.sanity import refuse_if_unsound
-from harness.training.train import Training, Watcher, train
+from harness.training.train import OnProgress, Training, train
+from harness.training.weights import kept_weights
 
 
-def run(spec: RunSpec, device: torch.device, watch: Watcher = lambda progress: None) -> Record:
+def run(spec: RunSpec, device: torch.device, on_progress: OnProgress = lambda progress: None) -> Record:
     """Trains and tests one model; whatever happens becomes a record, Ctrl-C too (status 'interrupted')."""
     record = Record(spec)
     with computing(device):
         record.environment = environment(device)
         try:
-            _run(spec, device, watch, record)
+            _run(spec, device, on_progress, record)
             record.status = "ok"
         except BaseException as error:
             record.status, record.reason = outcome(error)
@@ -41,7 +41,7 @@ def run(spec: RunSpec, device: torch.device, watch: Watcher = lambda progress: N
     return record
 
 
-def _run(spec: RunSpec, device: torch.device, watch: Watcher, record: Record) -> None:
+def _run(spec: RunSpec, device: torch.device, on_progress: OnProgress, record: Record) -> None:
     refuse_precision(spec.precision, device)
     refuse_execution(spec, device)
     refuse_other_code(spec)
@@ -55,17 +55,14 @@ def _run(spec: RunSpec, device: torch.device, watch: Watcher, record: Record) ->
 
     training = Training()
     try:
-        train(model, task, spec, device, training, watch)
+        train(model, task, spec, device, training, on_progress)
     finally:
         _keep(training, record)
-    if isinstance(task, Text) and spec.test_sequences:
-        record.weights = packed(model)
-    for length in (
-        spec.tested if spec.test_sequences else ()
-    ):  # none: a trial of a search, which is not to see test data
-        record.scores[length] = evaluate(
-            model, task, spec.seed, "test", length, spec.test_sequences, device, spec.precision
-        )
+    record.weights = kept_weights(model, spec.keep_weights)
+    if spec.test_sequences:  # a trial of a search does not see test data
+        for length in spec.tested:
+            scores = evaluate(model, task, spec.seed, "test", length, spec.test_sequences, device, spec.precision)
+            record.scores[length] = scores
 
 
 def outcome(error: BaseException) -> tuple[Status, str]:

@@ -11,15 +11,15 @@ from typing import Any, Literal
 
 from harness.names import display_name, short_name
 
-IDENTITY_VERSION = 1
+IDENTITY_VERSION = 2
 """Raised when the same spec would give other results than before: the golden loss curve guards it."""
 
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
 Match = Literal["params", "hidden"]
 EXECUTIONS = ("eager", "compile", "cuda-graphs")
 PRECISIONS = ("32", "64", "bf16-mixed", "16-mixed")
-_YOUNGER = ("execution",)  # than the identity's version: not in it at their defaults, so that older digests stand
-_NOT_IN_IDENTITY = ("architecture", "task", "label", "task_label", "asked")  # paths, and wording
+KEEP_WEIGHTS = ("auto", "none", "all")
+_NOT_IN_IDENTITY = ("architecture", "task", "label", "task_label", "asked", "keep_weights")  # they change no result
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,12 @@ class RunSpec:
     label: str = ""  # what the architecture and its variant are called in tables and charts: 'lstm forget_bias=0'
     task_label: str = ""
     asked: dict[str, Any] = field(default_factory=dict)  # the settings that were typed, the others being defaults
+    keep_weights: str = "auto"  # "auto": of models up to 2 million parameters; "none", "all"
 
     @cached_property
     def identity(self) -> str:
         """16 hexadecimal digits, the same for the same training wherever and however it is executed."""
         content = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _NOT_IN_IDENTITY}
-        for name in (name for name in _YOUNGER if content[name] == getattr(RunSpec, name)):
-            del content[name]
         content["architecture"] = display_name(self.architecture)
         content["task"] = short_name(self.task)
         return _digest(content)
@@ -66,11 +65,6 @@ class RunSpec:
     def tested(self) -> list[int]:
         """The lengths that the trained model is tested at, its own among them."""
         return sorted({self.length, *self.test_lengths})
-
-    @cached_property
-    def curve(self) -> str:
-        """The identity of the curve this run is a point of: that of the run without its length, under its label."""
-        return _digest({"curve_of": replace(self, length=0).identity, "label": self.label})
 
     def value_of(self, name: str) -> Any:
         """The value of a setting (`lr`), or of an option of the architecture (`lstm.forget_bias`)."""
@@ -90,7 +84,7 @@ class RunSpec:
     def from_json(cls, text: str) -> RunSpec:
         """Reads a spec back; settings that this version does not know are an error."""
         content = json.loads(text)
-        unlike = (set(content) ^ {f.name for f in fields(cls)}) - set(_YOUNGER)
+        unlike = set(content) ^ {f.name for f in fields(cls)}
         if unlike:
             raise ValueError(f"the spec is of another version, which differs in: {', '.join(sorted(unlike))}")
         content["test_lengths"] = tuple(content.get("test_lengths", ()))

@@ -16,7 +16,7 @@ from statistics import fmean, median
 
 from harness.analysis import stats
 from harness.analysis.stats import Interval, Paired, Steps
-from harness.record import Record
+from harness.record import FAILED, Record
 from harness.report import Results
 
 NOT_A_NUMBER = "its accuracy is not a number"
@@ -183,7 +183,7 @@ def summarise(results: Results) -> Summary:
     scores = {task.label: {c.label: c.score for c in task.curves if c.score is not None} for task in tasks}
     return Summary(
         tasks,
-        failures=tuple(record for record in records if record.status not in ("ok", "skipped")),
+        failures=tuple(record for record in records if record.status in FAILED),
         refusals=tuple(record for record in records if record.status == "skipped"),
         ranks=stats.mean_ranks(scores) if len(tasks) > 1 else {},
     )

@@ -21,6 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from harness.bench.memory import limit_memory, peak
 from harness.bench.request import PASSES, Request
+from harness.bench.workload import Work
 from harness.engines.local import warm_up
 from harness.errors import HarnessError
 from harness.process.parent_death import end_with_parent
@@ -28,7 +29,6 @@ from harness.run import outcome, probe_batch, refuse_unfit
 from harness.spec import RunSpec
 from harness.training.device import computing, pick
 from harness.training.model import count_parameters, state_size
-from harness.training.step import Work
 
 _KERNELS = {
     "mkldnn_rnn_layer": "oneDNN, fused",

@@ -18,9 +18,8 @@ import torch
 
 from harness.bench.memory import limit_memory
 from harness.bench.request import LOOP, PRODUCT, Cell, Request
-from harness.bench.workload import loop, product
+from harness.bench.workload import Work, loop, product
 from harness.training.device import computing, pick
-from harness.training.step import Work
 
 REQUEST = "HARNESS_BENCH_REQUEST"
 """The environment variable that names the file with the request."""

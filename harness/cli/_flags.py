@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.cli._parse import assignment, completes, count, many, positive, whole
-from harness.spec import EXECUTIONS, OPTIMIZERS, PRECISIONS, RunSpec
+from harness.spec import EXECUTIONS, KEEP_WEIGHTS, OPTIMIZERS, PRECISIONS, RunSpec
 
 
 def add_grid(parser: Any) -> None:
@@ -106,6 +106,12 @@ def add_training(group: Any, tested: bool = True) -> None:
         choices=EXECUTIONS,
         help="of the training passes: torch.compile is meant for elementwise recurrences on a GPU, recorded CUDA "
         f"graphs for many small kernels; harness bench --execution says whether they pay (default: {d.execution})",
+    )
+    group.add_argument(
+        "--keep-weights",
+        choices=KEEP_WEIGHTS,
+        help="of trained models, beside their records: of models up to 2 million parameters (auto), none or all "
+        f"(default: {d.keep_weights})",
     )
     for flag, default, text in (
         ("--validate-every", d.validate_every, "steps between validations"),

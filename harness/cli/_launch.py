@@ -148,6 +148,8 @@ def _told(outcome: Outcome, planned: int) -> list[str]:
         f"{outcome.stale} of {planned} runs were finished before with older plugin code.": outcome.stale,
         f"{outcome.elsewhere} of {planned} runs are another command's, which is at work on them.": outcome.elsewhere,
         f"The sweep was ended: {outcome.stopped}.": outcome.stopped,
+        "The store takes no weights; everything else is recorded. --keep-weights none leaves them out. "
+        f"({outcome.weights_trouble})": outcome.weights_trouble,
         f"{missing} of {planned} runs are missing: the same command runs the rest.": missing,
     }
     return [line for line, counts in lines.items() if counts]

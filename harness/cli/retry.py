@@ -10,9 +10,7 @@ from harness.cli import _flags
 from harness.cli._launch import Work, begin, carry_out
 from harness.cli._parse import Parser, many
 from harness.errors import HarnessError, UsageError, did_you_mean
-from harness.record import Status
-
-_USUAL = ("error", "timeout", "out_of_memory")
+from harness.record import WORTH_A_RETRY, Status
 
 
 def add(verbs: Any) -> None:
@@ -23,14 +21,14 @@ def add(verbs: Any) -> None:
         epilog="examples:\n  harness retry\n  harness retry --status error,timeout --timeout 600\n"
         "  harness retry --sweep 1f3a --status diverged",
     )
-    many(parser, "--status", metavar="STATUS", help=f"which ends to try again (default: {', '.join(_USUAL)})")
+    many(parser, "--status", metavar="STATUS", help=f"which ends to try again (default: {', '.join(WORTH_A_RETRY)})")
     _flags.add_sweep(parser)
     _flags.add_where(parser.add_argument_group("where and how"))
     parser.set_defaults(call=call)
 
 
 def call(arguments: argparse.Namespace) -> int:
-    wanted = arguments.status or list(_USUAL)
+    wanted = arguments.status or list(WORTH_A_RETRY)
     known = [status for status in get_args(Status) if status != "ok"]
     for status in wanted:
         if status not in known:

@@ -11,7 +11,6 @@ from harness.cli._parse import positive, whole
 if TYPE_CHECKING:
     from harness.spec import RunSpec
     from harness.tracking.store import Store
-    from harness.training.model import Model
     from harness.training.sampling import Text
 
 
@@ -46,7 +45,8 @@ def call(arguments: argparse.Namespace) -> int:
     from harness.errors import UsageError
     from harness.tracking.store import existing
     from harness.tracking.sweep_status import find
-    from harness.training.sampling import refuse_prompt, unpack, written
+    from harness.training.sampling import refuse_prompt, written
+    from harness.training.weights import trained_model
 
     store = existing(arguments.tracking_uri)
     if arguments.run is None:
@@ -54,12 +54,14 @@ def call(arguments: argparse.Namespace) -> int:
     run_id, record = find(store, arguments.run)
     if record.status != "ok":
         raise UsageError(f"Run {record.identity} ended as '{record.status}' and left no model: sample a finished one.")
-    model, text = _made(record.spec)
+    text = _text_of(record.spec)
     refuse_prompt(text, arguments.prompt)
     weights = store.weights(run_id)
     if weights is None:
         raise UsageError(f"Run {record.identity} left no weights: repeat it as harness show {record.identity} says.")
-    unpack(model, weights)
+    model = trained_model(record.spec, weights)
+    if not model.architecture.stateful:
+        raise UsageError(f"{record.spec.label} cannot be sampled step by step: it carries no state.")
     said = written(model, text, arguments.prompt, arguments.length, arguments.temperature, arguments.seed)
     print(arguments.prompt + said)
     return 0
@@ -90,19 +92,13 @@ def _is_text(task: str) -> bool:
         return False
 
 
-def _made(spec: RunSpec) -> tuple[Model, Text]:
-    """The model of a run, untrained, and its text; UsageError where the run is none that can write."""
-    from harness.discovery.compose import refuse_other_code
+def _text_of(spec: RunSpec) -> Text:
+    """The text of a run; UsageError where its task is none."""
     from harness.errors import UsageError
-    from harness.training.build import build_model, build_task, refuse_other_data
+    from harness.training.build import build_task
     from harness.training.sampling import Text
 
-    refuse_other_code(spec)
     task = build_task(spec.task, spec.task_options)
     if not isinstance(task, Text):
         raise UsageError(f"{spec.task_label} is no text: sample a run of charlm.")
-    refuse_other_data(spec, task)
-    model = build_model(spec, task)
-    if not model.architecture.stateful:
-        raise UsageError(f"{spec.label} cannot be sampled step by step: it has no state that continues a sequence.")
-    return model, task
+    return task

@@ -35,12 +35,14 @@ def call(arguments: argparse.Namespace) -> int:
     from harness.tracking.store import existing
     from harness.tracking.sweep_status import find
 
-    run_id, record = find(existing(arguments.tracking_uri), arguments.run)
+    store = existing(arguments.tracking_uri)
+    run_id, record = find(store, arguments.run)
+    weights = store.weights_address(run_id)
     if arguments.json:
-        content = {**as_json(record), "mlflow_run": run_id, "command": command_of(record.spec)}
+        content = {**as_json(record), "mlflow_run": run_id, "weights": weights, "command": command_of(record.spec)}
         print(json.dumps(content, indent=2, sort_keys=True))
     else:
-        print(_text(run_id, record))
+        print(_text(run_id, record, weights))
     return 0
 
 
@@ -67,7 +69,7 @@ def command_of(spec: RunSpec) -> str:
     return shlex.join([*words, "--reuse", "none"])
 
 
-def _text(run_id: str, record: Record) -> str:
+def _text(run_id: str, record: Record, weights: str | None) -> str:
     spec = record.spec
     lines = [f"run {record.identity}", f"{spec.label} on {spec.task_label}, length {spec.length}, seed {spec.seed}", ""]
     lines += [f"status: {record.status}" + (f": {record.reason}" if record.reason else "")]
@@ -83,7 +85,9 @@ def _text(run_id: str, record: Record) -> str:
         said = record.traceback.rstrip().splitlines()
         more = f" (all {len(said)} lines: --json)" if len(said) > _LAST else ""
         lines += ["", f"it said last{more}:", *said[-_LAST:]]
-    return "\n".join([*lines, "", f"MLflow run: {run_id}", f"again: {command_of(spec)}"])
+    return "\n".join(
+        [*lines, "", f"MLflow run: {run_id}", f"weights: {weights or 'not kept'}", f"again: {command_of(spec)}"]
+    )
 
 
 def _measured(record: Record) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli._flags import add_json, add_store, add_sweep
 from harness.process import interrupt
+from harness.record import FAILED
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from harness.tracking.store import Store
     from harness.tracking.sweep_status import Standing
 
-_FAILED = ("error", "timeout", "out_of_memory", "diverged")
 _COLUMNS = ("planned", "ok", "failed", "refused", "running", "missing", "stale")
 _SECONDS_BETWEEN_LOOKS = 2.0
 _MOST_FAILURES = 20
@@ -116,7 +116,7 @@ def _notes(now: Standing) -> list[tuple[str, str]]:
 
 
 def _counts(row: Counter[str]) -> Counter[str]:
-    return row + Counter(failed=sum(row[status] for status in _FAILED), refused=row["skipped"])
+    return row + Counter(failed=sum(row[status] for status in FAILED), refused=row["skipped"])
 
 
 def _as_json(now: Standing) -> dict[str, Any]:

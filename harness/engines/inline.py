@@ -44,9 +44,9 @@ class Inline:
     def _run(self, key: str, spec: RunSpec, listener: Listener) -> Record:
         listener.started(key)
 
-        def watch(progress: Progress) -> None:
+        def on_progress(progress: Progress) -> None:
             listener.progressed(key, progress)
             if key in self.stopped:
                 raise StoppedError
 
-        return run(spec, self.device, watch)
+        return run(spec, self.device, on_progress)

@@ -271,10 +271,10 @@ def _execute(job: _Job, mailbox: Any) -> Record:
     spec = unpack(RunSpec.from_json(job.spec), job.parcels)
     refuse_other_code(spec)
 
-    def watch(progress: Any) -> None:
+    def on_progress(progress: Any) -> None:
         told = mailbox.tell.remote(job.key, job.attempt, astuple(progress))
         with contextlib.suppress(exceptions.RayError):  # it is away: no reason to stop
             if ray.get(told, timeout=_SECONDS_BETWEEN_LOOKS):
                 raise StoppedError
 
-    return run(spec, devices.pick(job.device), watch)
+    return run(spec, devices.pick(job.device), on_progress)

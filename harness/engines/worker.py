@@ -72,13 +72,13 @@ class _Inbox:
 
 
 def _one(pipe: Connection, inbox: _Inbox, key: str, spec: str, device: torch.device) -> Record:
-    def watch(progress: Progress) -> None:
+    def on_progress(progress: Progress) -> None:
         pipe.send(("progress", key, progress))
         if inbox.wants_stopped(key):
             raise StoppedError
 
     pipe.send(("started", key))
-    record = run(RunSpec.from_json(spec), device, watch)
+    record = run(RunSpec.from_json(spec), device, on_progress)
     gc.collect()  # a Trainer and its model are a ring
     return record
 

@@ -12,14 +12,13 @@ from typing import Protocol, TypeVar
 from harness.engines import Engine
 from harness.errors import StoreError
 from harness.process.interrupt import held_back
-from harness.record import Progress, Record
+from harness.record import FAILED, WORTH_A_RETRY, Progress, Record
 from harness.spec import RunSpec
 from harness.tracking.connect import sqlite_path
 from harness.tracking.store import Store
 from harness.training.build import build_task, know_task
 from harness.training.device import git_revision
 
-RETRIED = ("error", "timeout", "out_of_memory")  # what may go better another time
 _SECONDS_BETWEEN_TRIES = 2.0
 _PATIENCE_WITH_A_FILE, _PATIENCE_WITH_A_SERVER = 10.0, 600.0  # seconds
 _T = TypeVar("_T")
@@ -122,7 +121,7 @@ class Driver:
             record.environment["git"] = self.revision
         run_id = self.patiently(lambda: self._written(key, record))
         self.running.pop(key, None)
-        if engine and record.status in RETRIED and self.attempts[key] <= self.rules.retry:
+        if engine and record.status in WORTH_A_RETRY and self.attempts[key] <= self.rules.retry:
             self.display.again(key, record)
             engine.submit(key, self.planned[key])
         else:
@@ -150,7 +149,7 @@ class Driver:
             self._end(key, Record(self.planned[key], reason="by Ctrl-C or a signal"))
 
     def _too_many_failures(self) -> bool:
-        failed = sum(record.status not in ("ok", "skipped", "pruned") for _, record in self.cells.values())
+        failed = sum(record.status in FAILED for _, record in self.cells.values())
         if self.rules.max_failures is not None and failed >= self.rules.max_failures:
             self.stopped = f"{failed} run{'s' if failed > 1 else ''} failed, as many as --max-failures allows"
         return bool(self.stopped)

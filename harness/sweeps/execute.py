@@ -36,6 +36,7 @@ class Outcome:
     stale: int = 0  # finished runs that are not reused: their plugin's code has changed since
     elsewhere: int = 0  # runs that another driver is at work on
     stopped: str = ""  # why it ended before its time
+    weights_trouble: str = ""  # why weights could not be stored
     interrupted: bool = False
 
 
@@ -89,6 +90,7 @@ def execute(
         stale=len(found.stale),
         elsewhere=len(driver.elsewhere),
         stopped=driver.stopped,
+        weights_trouble=store.weights_trouble,
         interrupted=interrupted,
     )
 

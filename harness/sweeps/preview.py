@@ -10,11 +10,11 @@ import torch
 from harness.run import outcome, probe_batch, refuse_unfit
 from harness.spec import RunSpec
 from harness.training.build import build_model, build_task, time_steps
-from harness.training.data import batches, to_device
+from harness.training.data import batches
 from harness.training.device import computing
-from harness.training.execution import loss_of, refuse_execution
-from harness.training.optimizer import make_optimizer
-from harness.training.precision import arithmetic, refuse_precision
+from harness.training.execution import refuse_execution
+from harness.training.precision import refuse_precision
+from harness.training.step import TrainingStep
 
 _STEPS = 3  # timed, after one that is not
 _EVALUATION = 1.1  # validation and test cost about a tenth of the training at the default settings
@@ -62,18 +62,12 @@ def _seconds_per_time_step(spec: RunSpec, device: torch.device) -> float:
     task = build_task(spec.task, spec.task_options)
     model = build_model(spec, task).to(device)
     refuse_unfit(model, task, spec, probe_batch(task, spec, device))
-    if spec.precision == "64":
-        model = model.double()
-    optimizer, loss_at = make_optimizer(model, spec), loss_of(model, spec.execution)
+    step = TrainingStep(model, spec, device)
     begun = 0.0
     for number, batch in enumerate(batches(task, spec.seed, "probe", spec.length, [spec.batch_size] * (_STEPS + 1))):
         if number == 1:
             begun = _now(device)
-        optimizer.zero_grad()
-        with arithmetic(device, spec.precision):
-            loss = loss_at(to_device(batch, device))
-        torch.autograd.backward(loss)
-        optimizer.step()
+        step(batch)
     return (_now(device) - begun) / _STEPS / time_steps(task, spec.length)
 
 

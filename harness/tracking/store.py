@@ -23,9 +23,10 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # a lin
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from mlflow.utils.file_utils import local_file_uri_to_path
 
 from harness.analysis.colours import colour
-from harness.errors import NoRecordsError, UsageError, did_you_mean
+from harness.errors import NoRecordsError, UsageError, did_you_mean, one_line
 from harness.process import heartbeat
 from harness.record import FINAL, CurvePoint, Record
 from harness.spec import RunSpec
@@ -34,7 +35,7 @@ from harness.tracking.run_codec import LEARNING, metrics_of, params_of, record_o
 
 _MLFLOW_STATUS = {"ok": "FINISHED", "skipped": "FINISHED", "pruned": "KILLED", "interrupted": "KILLED"}  # else FAILED
 _AT_ONCE = 1000  # metrics in one call
-_WEIGHTS = "model.pt"  # artifact of a run whose task keeps them
+_WEIGHTS = "weights.safetensors"  # artifact of a run
 _PAGE = 500  # runs read at once: each is some fifty rows, and as many objects
 _CLAIMED = "harness.claimed"
 _LOOKS, _SECONDS_BETWEEN_LOOKS = 100, 0.05  # for a claim to be confirmed or withdrawn
@@ -90,6 +91,7 @@ class Store:
         self.client: MlflowClient = opened(uri)
         self.driver = heartbeat.driver_name()
         self._experiments: dict[str, str] = {}
+        self.weights_trouble = ""  # why weights could not be stored; their runs are recorded
 
     @_told
     def experiment(self, task_label: str) -> str:
@@ -164,18 +166,31 @@ class Store:
         self.client.set_terminated(run_id, _MLFLOW_STATUS.get(record.status, "FAILED"))
 
     def _keep_weights(self, run_id: str, weights: bytes) -> None:
-        with TemporaryDirectory() as folder:
-            file = Path(folder) / _WEIGHTS
-            file.write_bytes(weights)
-            self.client.log_artifact(run_id, str(file))
+        try:
+            with TemporaryDirectory() as folder:
+                file = Path(folder) / _WEIGHTS
+                file.write_bytes(weights)
+                self.client.log_artifact(run_id, str(file))
+        except Exception as error:  # of the library that an artifact store needs, or of a disk
+            self.weights_trouble = one_line(error)
 
     @_told
     def weights(self, run_id: str) -> bytes | None:
         """The weights that a run left behind, as they were recorded; None where it left none."""
-        if _WEIGHTS not in {file.path for file in self.client.list_artifacts(run_id)}:
+        if self.weights_address(run_id) is None:
             return None
         with TemporaryDirectory() as folder:
             return Path(self.client.download_artifacts(run_id, _WEIGHTS, folder)).read_bytes()
+
+    @_told
+    def weights_address(self, run_id: str) -> str | None:
+        """Where the weights of a run are: a path for a store on this machine, else a URI; None where it left none."""
+        if _WEIGHTS not in {file.path for file in self.client.list_artifacts(run_id)}:
+            return None
+        address = f"{self.client.get_run(run_id).info.artifact_uri}/{_WEIGHTS}"
+        if not address.startswith("file:"):
+            return address
+        return str(local_file_uri_to_path(address))  # type: ignore[no-untyped-call]
 
     def records(self, task_labels: Iterable[str], learning_curves: bool = False) -> Iterator[tuple[str, Record]]:
         """MLflow id and record of every ended cell run, newest first; learning curves (thinned) if asked."""

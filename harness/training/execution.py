@@ -13,7 +13,7 @@ from harness.spec import RunSpec
 from harness.task import Batch
 from harness.training.model import Model
 
-Loss = Callable[[Batch], Tensor]
+LossFunction = Callable[[Batch], Tensor]
 
 
 def refuse_execution(spec: RunSpec, device: torch.device) -> None:
@@ -26,10 +26,10 @@ def refuse_execution(spec: RunSpec, device: torch.device) -> None:
         )
 
 
-def loss_of(model: Model, execution: str) -> Loss:
-    """The loss of a batch on the model's device, executed as asked; evaluation is eager always."""
+def loss_function(model: Model, execution: str) -> LossFunction:
+    """The loss of a batch on the model's device, executed as asked; evaluation is always eager."""
     if execution == "compile":
-        compiled: Loss = torch.compile(model.loss)
+        compiled: LossFunction = torch.compile(model.loss)
         return compiled
     return _Graphed(model) if execution == "cuda-graphs" else model.loss
 

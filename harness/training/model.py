@@ -65,10 +65,10 @@ class Model(nn.Module):
 
     def loss(self, batch: Batch) -> Tensor:
         """The mean loss over the steps of `loss_mask`: cross-entropy in nats, or squared error."""
-        return self.loss_of(self(batch.inputs, batch.lengths)[0], batch)
+        return self.loss_from(self(batch.inputs, batch.lengths)[0], batch)
 
-    def loss_of(self, answer: Tensor, batch: Batch) -> Tensor:
-        """The same of answers that are there already."""
+    def loss_from(self, answer: Tensor, batch: Batch) -> Tensor:
+        """The same from answers that were computed before."""
         mask = batch.mask if batch.loss_mask is None else batch.loss_mask
         return self._step_loss(answer, batch.targets, mask)
 

@@ -1,8 +1,7 @@
-"""Text from a trained model: weights kept and put back, characters drawn one by one with the state carried."""
+"""Text from a trained model: characters drawn one by one, with the state carried."""
 
 from __future__ import annotations
 
-import io
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -14,7 +13,7 @@ from harness.training.model import Model
 
 @runtime_checkable
 class Text(Protocol):
-    """A task of characters: what is trained on it can write, so its weights are kept on record."""
+    """A task of characters: a model that is trained on it can write."""
 
     characters: str
 
@@ -25,19 +24,6 @@ class Text(Protocol):
     def decoded(self, symbols: list[int]) -> str:
         """Symbols to characters."""
         ...
-
-
-def packed(model: Model) -> bytes:
-    """The model's weights, on the CPU, as torch.save writes them."""
-    file = io.BytesIO()
-    torch.save({name: part.cpu() for name, part in model.state_dict().items()}, file)
-    return file.getvalue()
-
-
-def unpack(model: Model, weights: bytes) -> None:
-    """Gives a model the weights that were kept of one like it, in its evaluation mode."""
-    model.load_state_dict(torch.load(io.BytesIO(weights), weights_only=True, map_location="cpu"))
-    model.eval()
 
 
 def refuse_prompt(text: Text, prompt: str) -> None:

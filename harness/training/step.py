@@ -1,73 +1,63 @@
-"""One training step: forward, backward, clipping, optimizer."""
+"""One training step: forward, backward, clipping, optimizer. Training, previews and `harness bench` share it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from harness.spec import RunSpec
-from harness.training.build import build_model, build_task
-from harness.training.data import batches, to_device
-from harness.training.execution import loss_of, refuse_execution
+from harness.task import Batch
+from harness.training.data import to_device
+from harness.training.execution import loss_function
+from harness.training.model import Model
 from harness.training.optimizer import make_optimizer
-from harness.training.precision import arithmetic, refuse_precision
+from harness.training.precision import MEANING, arithmetic, converted
+from harness.training.tbptt import Carried, Piece
 
 
-class Work:
-    """One training at one batch, again and again; with a learning rate of 0, so that each time is the same work."""
+class TrainingStep:
+    """Trains a model, which is on its device, by one batch a call."""
 
-    def __init__(self, spec: RunSpec, device: torch.device) -> None:
-        refuse_precision(spec.precision, device)
-        refuse_execution(spec, device)
-        self.spec, self.device = replace(spec, lr=0.0), device
-        self.task = build_task(spec.task, spec.task_options)
-        model = build_model(spec, self.task).to(device)
-        self.model = model.double() if spec.precision == "64" else model
-        sizes = [spec.batch_size]
-        self.batch = to_device(next(batches(self.task, spec.seed, "train", spec.length, sizes)), device)
-        self.loss = loss_of(self.model, spec.execution)
-        self.optimizer = make_optimizer(self.model, self.spec)
-        self.scaler = torch.amp.GradScaler(device.type, enabled=spec.precision == "16-mixed")
+    def __init__(self, model: Model, spec: RunSpec, device: torch.device) -> None:
+        self.model, self.spec, self.device = converted(model, spec.precision), spec, device
+        self.optimizer = make_optimizer(model, spec)
+        self.parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        self.loss_of_batch = loss_function(model, spec.execution)
+        self.carried = Carried(model)  # the state between the pieces that --tbptt makes
+        scaled = MEANING[spec.precision].scaled
+        self.scaler = torch.amp.GradScaler(device.type) if scaled else None
+        self.gradient_norm: Tensor | None = None  # at the last step, before clipping
 
-    def call(self, kind: str) -> Callable[[], None]:
-        """A pass, by its name; it returns when the device has done it."""
-        return finished({"forward": self.forward, "backward": self.backward, "step": self.step}[kind], self.device)
+    def __call__(self, batch: Batch | Piece) -> Tensor:
+        """The loss of the batch, detached; it stays on the device until somebody reads it."""
+        loss = self.loss(batch)
+        self.backward(loss)
+        self.update()
+        return loss.detach()
 
-    def forward(self) -> Tensor:
-        """The loss, with all that a backward pass needs of it."""
+    def loss(self, batch: Batch | Piece) -> Tensor:
+        """In the arithmetic of the run's precision, which is not that of making data, nor of backward."""
         with arithmetic(self.device, self.spec.precision):
-            return self.loss(self.batch)
+            if isinstance(batch, Batch):
+                return self.loss_of_batch(to_device(batch, self.device))
+            return self.carried.loss(tuple(chunk.to(self.device) for chunk in batch))
 
-    def eager(self) -> Tensor:
-        """The same in eager operations, whatever the execution."""
-        with arithmetic(self.device, self.spec.precision):
-            return self.model.loss(self.batch)
-
-    def backward(self) -> None:
+    def backward(self, loss: Tensor) -> None:
         self.optimizer.zero_grad()
-        self.scaler.scale(self.forward()).backward()  # type: ignore[no-untyped-call]
+        scaled = self.scaler.scale(loss) if self.scaler else loss
+        scaled.backward()  # type: ignore[no-untyped-call]
 
-    def step(self) -> None:
-        """Forward, backward, clipping, optimizer: what Lightning does for one batch."""
-        self.backward()
+    def update(self) -> None:
+        """Clips the gradient and moves the parameters."""
+        if self.scaler:
+            self.scaler.unscale_(self.optimizer)
+        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        self.gradient_norm = get_total_norm(gradients)
         if self.spec.clip:
-            self.scaler.unscale_(self.optimizer) if self.scaler.is_enabled() else None
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.spec.clip)
-        self.scaler.step(self.optimizer) if self.scaler.is_enabled() else self.optimizer.step()
-        self.scaler.update()
-
-
-def finished(function: Callable[[], object], device: torch.device) -> Callable[[], None]:
-    """The function, returning only when the device has done all of it."""
-    synchronise: dict[str, Callable[[], object]] = {"cuda": torch.cuda.synchronize, "mps": torch.mps.synchronize}
-    wait = synchronise.get(device.type)
-
-    def call() -> None:
-        function()
-        if wait:
-            wait()
-
-    return call
+            clip_grads_with_norm_(self.parameters, self.spec.clip, self.gradient_norm)
+        if self.scaler:
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+        else:
+            self.optimizer.step()

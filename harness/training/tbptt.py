@@ -57,7 +57,7 @@ class Carried:
         with torch.no_grad():
             for chunk in before:
                 self._advance(chunk)
-        return self.model.loss_of(self._advance(last), last.batch)
+        return self.model.loss_from(self._advance(last), last.batch)
 
     def _advance(self, chunk: Chunk) -> Tensor:
         """The answers to a chunk; the state is afterwards the one that each row ended with, detached."""

@@ -9,9 +9,8 @@ from harness.plugins import _compiled
 from harness.bench.memory import peak
 from harness.bench.preflight import look, looks
 from harness.bench.request import PASSES, Request
-from harness.bench.workload import loop, product
+from harness.bench.workload import Work, loop, product
 from harness.spec import RunSpec
-from harness.training.step import Work
 
 CPU = torch.device("cpu")
 

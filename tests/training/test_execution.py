@@ -10,7 +10,7 @@ from harness.run import run
 from harness.training.build import build_model, build_task
 from harness.training.data import batches, to_device
 from harness.training.device import computing
-from harness.training.execution import loss_of, refuse_execution
+from harness.training.execution import loss_function, refuse_execution
 from harness.training.model import Model
 from harness.training.optimizer import make_optimizer
 
@@ -22,7 +22,7 @@ def losses_and_gradients(spec, execution, device):
     """Of three batches, each after the other, of the same model each time."""
     task = build_task(spec.task, spec.task_options)
     model = build_model(spec, task).to(device)
-    loss, found = loss_of(model, execution), []
+    loss, found = loss_function(model, execution), []
     for batch in batches(task, 0, "train", spec.length, [4] * 3):
         model.zero_grad()
         value = loss(to_device(batch, device))
@@ -76,7 +76,7 @@ def test_padded_sequences_are_not_recorded(small, recorder):
     batch = next(batches(task, 0, "train", 20, [4]))
     model: Model = build_model(small(task="adding", length=20), task)
     with pytest.raises(RefusedError, match="this task pads: use eager"):
-        loss_of(model, "cuda-graphs")(batch)
+        loss_function(model, "cuda-graphs")(batch)
 
 
 @pytest.mark.slow
@@ -107,7 +107,7 @@ def test_a_training_step_does_not_wait_for_the_gpu(small, execution):
     task = build_task(spec.task, {})
     with computing(CUDA):
         model = build_model(spec, task).to(CUDA)
-        loss, stream = loss_of(model, execution), batches(task, 0, "train", 10, [4] * 4)
+        loss, stream = loss_function(model, execution), batches(task, 0, "train", 10, [4] * 4)
         optimizer = make_optimizer(model, spec)
 
         def step():

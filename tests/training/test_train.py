@@ -18,13 +18,13 @@ from harness.training.train import Training, train
 CPU = torch.device("cpu")
 
 
-def trained(spec, architecture=None, watch=lambda progress: None):
+def trained(spec, architecture=None, on_progress=lambda progress: None):
     task = build_task(spec.task, spec.task_options)
     torch.manual_seed(0)
     architecture = architecture or build_architecture(spec.architecture, task.inputs.size, spec.hidden_size)
     model, result = Model(architecture, task), Training()
     with computing(CPU):
-        train(model, task, spec, CPU, result, watch)
+        train(model, task, spec, CPU, result, on_progress)
     return model, result
 
 
@@ -148,7 +148,7 @@ def test_denormals_are_flushed_wherever_the_model_computes(small):
 
 def test_progress_is_told(small):
     looks = []
-    trained(small(steps=3000, validate_every=1000), watch=looks.append)
+    trained(small(steps=3000, validate_every=1000), on_progress=looks.append)
     assert looks
     assert looks[-1].tokens_per_second > 0
     assert [look.step for look in looks] == sorted(look.step for look in looks)
