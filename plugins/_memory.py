@@ -32,7 +32,8 @@ class Read(NamedTuple):
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
     """(batch, time, heads x width) to (batch, heads, time, width), in 32 bits at least."""
-    return x.to(torch.promote_types(x.dtype, torch.float32)).unflatten(2, (heads, -1)).transpose(1, 2)
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    return torch.unflatten(wide, 2, (heads, -1)).transpose(1, 2)
 
 
 def join_heads(x: Tensor) -> Tensor:
@@ -50,7 +51,7 @@ def until_end(x: Tensor, lengths: Tensor | None, after: float = 0.0) -> Tensor:
 
 def cut(x: Tensor, size: int = _CHUNK) -> Tensor:
     """(batch, heads, chunks, size, width). Steps added at the end hold zeros: they keep the memory as it is."""
-    return F.pad(x, (0, 0, 0, -x.shape[2] % size)).unflatten(2, (-1, size))
+    return torch.unflatten(F.pad(x, (0, 0, 0, -x.shape[2] % size)), 2, (-1, size))
 
 
 def recall(q: Tensor, k: Tensor, v: Tensor, log_a: Tensor, memory: Tensor) -> Read:

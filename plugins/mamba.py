@@ -93,8 +93,7 @@ class Mamba(CellArchitecture):
         past, h = self.initial_state(x) if state is None else state
         u, z, delta, b, c, past = self._project(x, past, lengths)
         y, h = selective_scan(u, delta, self._a(h), b, c, h, self.signed)
-        out: Tensor = self.leave((y + self.d * u).to(x.dtype) * F.silu(z))
-        return out, (past, h)
+        return product((y + self.d * u).to(x.dtype) * F.silu(z), self.leave.weight), (past, h)
 
     def observe(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> dict[str, Tensor]:
         """The outputs, u, the gate, Delta, B, C, and the factor of each state of each unit."""
@@ -122,8 +121,8 @@ class Mamba(CellArchitecture):
         u, z = product(x, self.enter.weight).chunk(2, dim=2)
         u, past = self.conv(u, past, lengths)
         u = F.silu(u)
-        narrow, b, c = self.select(u).split([self.rank, self.state, self.state], dim=2)
-        delta = F.softplus(self.delta(narrow)).to(kind)
+        narrow, b, c = torch.split(product(u, self.select.weight), [self.rank, self.state, self.state], dim=2)
+        delta = F.softplus(product(narrow, self.delta.weight, self.delta.bias)).to(kind)
         if lengths is not None:
             ended = torch.arange(x.shape[1], device=x.device) >= lengths.to(x.device).unsqueeze(1)
             delta = delta.masked_fill(ended.unsqueeze(2), 0.0)

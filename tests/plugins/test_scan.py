@@ -6,6 +6,7 @@ import pytest
 import torch
 from harness.plugins import _compiled, _scan
 from harness.plugins._scan import at_last_step, scan
+from harness.plugins._selective import selective_scan
 from torch import Tensor
 
 KINDS = {"real": torch.float64, "complex": torch.complex128}
@@ -124,3 +125,26 @@ def test_the_state_at_the_last_step_is_that_of_each_row():
     h = torch.arange(24.0).view(2, 6, 2)
     assert torch.equal(at_last_step(h, None), h[:, 5])
     assert torch.equal(at_last_step(h, torch.tensor([1, 4])), torch.stack([h[0, 0], h[1, 3]]))
+
+
+@pytest.mark.skipif(_compiled.library() is None, reason="no C compiler was there at the installation")
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize(("steps", "units", "states"), [(1, 1, 1), (16, 20, 5), (40, 33, 2), (33, 64, 16)])
+def test_the_compiled_selective_loop_equals_it_to_single_precision(monkeypatch, steps, units, states, signed):
+    """u, Delta, A, B, C and the first states; Delta A goes beyond what exp gives in single precision."""
+    torch.manual_seed(0)
+    given = [torch.randn(3, steps, units), torch.rand(3, steps, units), -40 * torch.rand(units, states) ** 4]
+    given += [torch.randn(3, steps, states), torch.randn(3, steps, states), torch.randn(3, units, states)]
+    given[1][:, steps // 2] = 9.0
+    weights = [torch.randn(3, steps, units), torch.randn(3, units, states)]
+
+    def found(kind):
+        parts = [part.to(kind).requires_grad_() for part in given]
+        y, end = selective_scan(*parts, signed)
+        total = (y * weights[0]).sum() + (end * weights[1]).sum()
+        return [y, end, *torch.autograd.grad(total, parts)]
+
+    wide = found(torch.float64)
+    monkeypatch.setattr("harness.plugins._selective.scan", None)  # which must not be needed
+    for mine, true in zip(found(torch.float32), wide, strict=True):
+        torch.testing.assert_close(mine.double(), true, rtol=1e-5, atol=1e-5 * max(1.0, true.abs().max().item()))
