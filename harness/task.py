@@ -70,17 +70,20 @@ class Task(ABC):
     """
 
     reference: ClassVar[str] = ""  # the paper
-    min_length: ClassVar[int] = 1  # shortest length that makes sense
-    default_lengths: ClassVar[tuple[int, ...]] = (10, 20, 50, 100)  # where the user gives none
+    min_length: int = 1  # shortest length that makes sense
+    default_lengths: tuple[int, ...] = (10, 20, 50, 100)  # where the user gives none
 
+    accuracy_over: Literal["steps", "sequences"] = "steps"  # sequences: one counts only if every scored step is right
     solved_at: float = 0.99  # accuracy from which a length counts as solved
     inputs: Tokens | Vectors
     targets: Classes | Vectors
     readout: Literal["each", "last"] = "each"
     needs_causal: bool = False  # a model that sees the future would be given the answer
+    few_sequences: bool = False  # so few exist at a length that the splits share them: only other lengths are new data
     data: str = ""  # digest of what sequences are cut from, where that comes from outside: part of a run's identity
     input_symbols: Sequence[str] = ()  # a short text for each input symbol, for people; (): the numbers
     target_symbols: Sequence[str] = ()  # a short text for each class of the targets, for people; (): the numbers
+    entry_symbols: Sequence[str] = ()  # a short text for each of several entries of a target; (): the numbers
 
     @abstractmethod
     def sample(self, generator: Generator, batch_size: int, length: int) -> Batch:
@@ -132,6 +135,6 @@ def refuse_unknown(what: str, value: str, known: Sequence[str]) -> None:
     """Raises ValueError where `value` is not in `known`, naming those that are and the nearest of them."""
     if value in known:
         return
-    near = difflib.get_close_matches(value, known, n=1)
+    near = difflib.get_close_matches(value, known, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise ValueError(f"no {what} {value!r}.{hint} Known: {', '.join(sorted(known))}")

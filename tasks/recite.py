@@ -46,7 +46,7 @@ class Recite(Task):
 
     def remembered(self, batch: Batch) -> Tensor:
         """An item for each place in the list: its symbol, at every step."""
-        blocks = batch.inputs[:, :1].unflatten(2, (self.symbols, self.alphabet))
+        blocks = batch.inputs[:, :1].view(-1, 1, self.symbols, self.alphabet)
         return blocks.argmax(dim=3).expand(-1, batch.inputs.shape[1], -1)
 
     def features(self, batch: Batch) -> dict[str, Tensor]:

@@ -79,7 +79,7 @@ def score(task: Task, batch: Batch, answers: Tensor) -> float:
     )
     with torch.no_grad():
         sums = _Told(task, answers).sums(batch)
-    return sums.right / sums.entries
+    return sums.exact / sums.rows if task.accuracy_over == "sequences" else sums.right / sums.entries
 
 
 class _Told(Model):

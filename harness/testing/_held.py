@@ -1,11 +1,11 @@
-"""What the task contract asks about lengths and about what a memory holds."""
+"""What the task contract asks about lengths, symbols, and what a memory holds."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from harness.task import Batch, Task
+from harness.task import Batch, Classes, Task, Tokens
 
 
 def refusal(task: Task, length: int) -> str:
@@ -15,6 +15,16 @@ def refusal(task: Task, length: int) -> str:
     except ValueError as error:
         return str(error) or "refused without a reason"
     return ""
+
+
+def symbol_counts(task: Task) -> dict[str, int]:
+    """How many texts each of the task's lists of symbols must hold where it holds any."""
+    inputs, targets = task.inputs, task.targets
+    return {
+        "input_symbols": inputs.size if isinstance(inputs, Tokens) else 0,
+        "target_symbols": targets.size if isinstance(targets, Classes) else 0,
+        "entry_symbols": targets.entries if isinstance(targets, Classes) else 0,
+    }
 
 
 def unfit_remembered(held: Tensor, batch: Batch) -> str:

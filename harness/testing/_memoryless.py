@@ -47,6 +47,9 @@ def memoryless(
     seen = _seen(batch, task, ahead)
     kinds = int(seen.kind.max()) + 1
     fit, held = (_Seen(*(part[chosen] for part in seen)) for chosen in (seen.row < rows, seen.row >= rows))
+    if task.accuracy_over == "sequences":
+        right = (_best_for_sequences(fit, kinds)[held.kind] == held.answer).all(dim=1)
+        return _over_rows(_whole_rows(right, held.row - rows), torch.arange(rows))
     if isinstance(task.targets, Classes):
         right = (_most_frequent(fit, kinds, task.targets)[held.kind] == held.answer).double().mean(dim=1)
     else:
@@ -77,6 +80,33 @@ def _most_frequent(fit: _Seen, kinds: int, targets: Classes) -> Tensor:
     question = fit.kind[:, None] * targets.entries + torch.arange(targets.entries)
     counts = torch.bincount((question * targets.size + fit.answer).flatten(), minlength=math.prod(shape))
     return counts.view(shape).argmax(dim=2)
+
+
+def _best_for_sequences(fit: _Seen, kinds: int) -> Tensor:
+    """An answer for each kind of input that gives most whole sequences right, shape (kinds, entries).
+
+    A predictor that gets any sequence right answers as that sequence does. So the candidates are those of the sequences
+    in which each kind has one answer only; a kind that a sequence lacks gets its most frequent answer.
+    """
+    answers, number = torch.unique(fit.answer, dim=0, return_inverse=True)
+    rows = int(fit.row.max()) + 1
+    place = fit.row * kinds + fit.kind
+    low = torch.full((rows * kinds,), len(answers)).scatter_reduce(0, place, number, "amin").view(rows, kinds)
+    high = torch.full((rows * kinds,), -1).scatter_reduce(0, place, number, "amax").view(rows, kinds)
+    counts = torch.bincount(fit.kind * len(answers) + number, minlength=kinds * len(answers))
+    usual = counts.view(kinds, len(answers)).argmax(dim=1)
+    one_answer = ((low == high) | (high < 0)).all(dim=1)
+    of_sequences = torch.unique(torch.where(high < 0, usual, low)[one_answer], dim=0)
+    candidates = torch.cat([usual[None], of_sequences[:_CANDIDATES]])
+    shares = [_whole_rows(candidate[fit.kind] == number, fit.row).mean() for candidate in candidates]
+    best = candidates[torch.stack(shares).argmax()]
+    found: Tensor = answers[best]
+    return found
+
+
+def _whole_rows(right: Tensor, row: Tensor) -> Tensor:
+    """1 for each row of which every step is right, 0 for the others."""
+    return (torch.bincount(row, weights=(~right).double()) == 0).double()
 
 
 def _best_constants(fit: _Seen, kinds: int, targets: Vectors) -> Tensor:

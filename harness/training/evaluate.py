@@ -35,10 +35,12 @@ def evaluate(
         stream = batches(task, seed, split, length, [size] * whole + [rest] * (rest > 0))
         totals = [model.sums(to_device(batch, device)) for batch in stream]
     model.train(was_training)
-    return _scores(totals, isinstance(task.targets, Classes))
+    return _scores(totals, task)
 
 
-def _scores(totals: list[Sums], classes: bool) -> Scores:
+def _scores(totals: list[Sums], task: Task) -> Scores:
     total = Sums(*(sum(getattr(sums, f.name) for sums in totals) for f in fields(Sums)))
-    bits = total.nats / total.entries / math.log(2) if classes else None
-    return Scores(total.right / total.entries, total.loss / total.loss_steps, total.exact / total.rows, bits)
+    bits = total.nats / total.entries / math.log(2) if isinstance(task.targets, Classes) else None
+    exact = total.exact / total.rows
+    accuracy = exact if task.accuracy_over == "sequences" else total.right / total.entries
+    return Scores(accuracy, total.loss / total.loss_steps, exact, bits)

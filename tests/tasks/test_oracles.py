@@ -10,11 +10,15 @@ import torch
 from harness.tasks.associative_recall import AssociativeRecall
 from harness.tasks.fill_gap import FillGap
 from harness.tasks.first_token import FirstToken
+from harness.tasks.induction import Induction
+from harness.tasks.modular_arithmetic import ModularArithmetic
+from harness.tasks.mqar import MQAR
 from harness.tasks.parity import Parity
 from harness.tasks.pointwise import Pointwise
 from harness.tasks.recite import Recite
 from harness.tasks.reverse import Reverse
 from harness.tasks.temporal_order import TemporalOrder
+from harness.tasks.word_problem import WordProblem
 
 from harness import Task
 
@@ -69,6 +73,36 @@ def nearest(task: FillGap, row: Answers) -> Answers:
     return [min(symbol(range(t, -1, -1)), symbol(range(t, len(row))))[1] for t in range(len(row))]
 
 
+def looked_up_often(task: MQAR, row: Answers) -> Answers:
+    shown, rest = row[: 2 * task.pairs], row[2 * task.pairs :]
+    values = dict(zip(shown[::2], shown[1::2], strict=True))
+    return [-1] * len(shown) + [values.get(symbol, -1) - task.keys for symbol in rest]
+
+
+def completed(task: Induction, row: Answers) -> Answers:
+    special = task.inputs.size - 1
+    return [row[row.index(special) + 1]]
+
+
+def followed(task: WordProblem, row: Answers) -> Answers:
+    """Where each thing stands after each permutation in turn, or the sums modulo N."""
+    names = task.input_symbols
+    if task.group.startswith("z"):
+        return [sum(row[: t + 1]) % len(names) for t in range(len(row))]
+    places = list(range(len(names[0])))
+    answers = []
+    for number in row:
+        places = [int(names[number][place]) - 1 for place in places]
+        answers.append(names.index("".join(str(place + 1) for place in places)))
+    return answers
+
+
+def evaluated(task: ModularArithmetic, row: Answers) -> Answers:
+    *text, equals = (task.input_symbols[symbol] for symbol in row)
+    assert equals == "="
+    return [eval("".join(text)) % task.modulus]
+
+
 CASES: dict[str, tuple[Task, Callable]] = {
     "pointwise": (Pointwise(), largest),
     "pointwise of many": (Pointwise(size=9), largest),
@@ -84,6 +118,14 @@ CASES: dict[str, tuple[Task, Callable]] = {
     "parity at the end": (Parity(asked="last"), odd),
     "associative_recall": (AssociativeRecall(), looked_up),
     "associative_recall of all keys": (AssociativeRecall(pairs=5, keys=5, values=2, distractors=1), looked_up),
+    "mqar": (MQAR(), looked_up_often),
+    "mqar of many pairs": (MQAR(pairs=5, gap=1.0, alphabet=16), looked_up_often),
+    "induction": (Induction(), completed),
+    "induction of two": (Induction(alphabet=3), completed),
+    "word_problem of s3": (WordProblem(), followed),
+    "word_problem of a4": (WordProblem(group="a4"), followed),
+    "word_problem of z7": (WordProblem(group="z7"), followed),
+    "modular_arithmetic with brackets": (ModularArithmetic(brackets=True), evaluated),
     "fill_gap": (FillGap(), nearest),
     "fill_gap of bits": (FillGap(alphabet=2, context=1), nearest),
 }
