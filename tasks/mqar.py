@@ -52,7 +52,7 @@ class MQAR(Task):
     def refuse_length(self, length: int) -> None:
         """Every pair takes two steps, and so does the slot in which its key is asked for."""
         if length < self.min_length:
-            raise ValueError(f"pairs={self.pairs} need a length of at least {self.min_length} (4 each), got {length}")
+            raise ValueError(f"{self.pairs} pairs need a length of at least {self.min_length} (4 each), got {length}")
 
     def sample(self, generator: Generator, batch_size: int, length: int) -> Batch:
         keys, values = (self._distinct(generator, batch_size) for _ in range(2))

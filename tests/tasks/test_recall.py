@@ -99,7 +99,7 @@ def test_a_wrong_option_of_mqar_is_refused(options, named):
 
 
 def test_pairs_that_do_not_fit_the_length_are_refused():
-    with pytest.raises(ValueError, match=r"pairs=16 need a length of at least 64 \(4 each\), got 63"):
+    with pytest.raises(ValueError, match=r"16 pairs need a length of at least 64 \(4 each\), got 63"):
         MQAR(pairs=16).refuse_length(63)
     MQAR(pairs=16).refuse_length(64)
 
