@@ -1,4 +1,4 @@
-"""How architectures and tasks are written: names, loose files, wrapped names."""
+"""How plugins are named: `gru`, `./cell.py:Cell`, `package.module:Class`, `deep:bidirectional:gru`."""
 
 from __future__ import annotations
 
@@ -6,23 +6,43 @@ from pathlib import Path
 
 
 def is_file(name: str) -> bool:
-    """Whether a plugin is named by its file."""
+    """Whether a plugin is named by its file: './cell.py', './cell.py:Cell'."""
     return name.partition(".py:")[0].endswith(".py") or ".py:" in name
 
 
+def is_importable(name: str) -> bool:
+    """Whether a plugin is named as something to import: 'package.module:Class'."""
+    return ":" in name and not is_file(name)
+
+
 def split_parts(name: str) -> list[str]:
-    """The parts of a composed architecture, outermost first: 'deep:./cell.py:Cell' -> ['deep', './cell.py:Cell']."""
+    """The parts of a composed architecture, outermost first: 'deep:./cell.py:Cell' -> ['deep', './cell.py:Cell'].
+
+    A colon stands between parts, and between a file or a module and a class in it. After a file any name is its class.
+    After a module with a dot in its name any name is its class; after one without, a name that begins with a capital.
+    """
     parts: list[str] = []
     for part in name.split(":"):
-        if parts and parts[-1].endswith(".py") and part.isidentifier():
+        if parts and _is_class_of(part, parts[-1]):
             parts[-1] += f":{part}"
         else:
             parts.append(part)
     return parts
 
 
+def _is_class_of(part: str, before: str) -> bool:
+    if ":" in before or not part.isidentifier():
+        return False
+    if before.endswith(".py"):
+        return True
+    names = before.split(".")
+    return all(name.isidentifier() for name in names) and (len(names) > 1 or part[0].isupper())
+
+
 def short_name(part: str) -> str:
-    """What one part is called in tables and options: the name, or a loose file's stem and class."""
+    """What one part is called in tables and options: the name, or the class, or the stem of a loose file."""
+    if is_importable(part):
+        return part.partition(":")[2]
     if not is_file(part):
         return part
     path, _, attribute = part.partition(".py:")

@@ -48,6 +48,7 @@ class RunSpec:
     test_lengths: tuple[int, ...] = ()  # evaluated beside `length`
     architecture_code: str = ""  # fingerprints of the plugins' source
     task_code: str = ""
+    task_data: str = ""  # digest of what the task reads from outside
     label: str = ""  # what the architecture and its variant are called in tables and charts: 'lstm forget_bias=0'
     task_label: str = ""
     asked: dict[str, Any] = field(default_factory=dict)  # the settings that were typed, the others being defaults

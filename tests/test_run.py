@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import harness.training.evaluate
+from harness.discovery.compose import compose
 from harness.discovery.variants import architecture_variants
 from harness.errors import DivergedError
 from harness.record import as_json
@@ -209,7 +210,7 @@ def test_a_fixed_option_reaches_a_worker_as_the_constructor_has_it(small, tmp_pa
         "        assert kernels == (3, 3)\n"
         "        super().__init__(input_size, hidden_size, batch_first=True)\n"
     )
-    (variant,) = architecture_variants(str(path), {})
+    (variant,) = architecture_variants(compose(str(path)), {})
     assert variant.options == {"cell.leak": 0.5}
     spec = small(architecture=str(path), architecture_options=variant.options)
     assert run(RunSpec.from_json(spec.to_json()), CPU).status == "ok"

@@ -170,3 +170,12 @@ def _add_ray(group: Any) -> None:
         metavar="SHARE",
         help="of one GPU, with --engine ray, such as 0.25 (default: 1 / slots per GPU)",
     )
+
+
+def add_kind(parser: Any) -> None:
+    """`--arch` or `--task`, for a name that could be both."""
+    kind = parser.add_mutually_exclusive_group()
+    for flag, value in (("--arch", "architecture"), ("--task", "task")):
+        kind.add_argument(
+            flag, dest="kind", action="store_const", const=value, help=f"the name is of this kind: {value}"[:60]
+        )

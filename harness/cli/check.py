@@ -12,7 +12,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from harness.cli._flags import add_json, add_set
+from harness.cli._flags import add_json, add_kind, add_set
 from harness.cli._parse import completes, positive
 from harness.cli._say import say, silent
 from harness.testing.findings import Finding, Promise
@@ -36,9 +36,7 @@ def add(verbs: Any) -> None:
         "architecture",
         "task",
     )
-    kind = parser.add_mutually_exclusive_group()
-    for flag, value in (("--arch", "architecture"), ("--task", "task")):
-        kind.add_argument(flag, dest="kind", action="store_const", const=value, help=f"take it as this: {value}")
+    add_kind(parser)
     add_set(parser)
     parser.add_argument(
         "--timeout",

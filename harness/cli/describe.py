@@ -8,12 +8,13 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from harness.cli._flags import add_json
+from harness.cli._flags import add_json, add_kind
 from harness.cli._parse import completes
 from harness.discovery import registry, time_limit
-from harness.discovery.options import Option, options_of
-from harness.errors import HarnessError, PluginError, UsageError, did_you_mean, one_line
-from harness.names import is_file, short_name, split_parts
+from harness.discovery.kinds import kind_of
+from harness.discovery.options import Option
+from harness.errors import HarnessError, PluginError, UsageError, one_line
+from harness.names import short_name
 
 
 def add(verbs: Any) -> None:
@@ -25,13 +26,14 @@ def add(verbs: Any) -> None:
         "  harness describe ./my_cell.py\n  harness describe lstm --search-space     # what harness tune searches",
     )
     completes(parser.add_argument("name", help="an architecture or a task"), "architecture", "task")
+    add_kind(parser)
     add_json(parser)
     parser.add_argument("--search-space", action="store_true", help="what harness tune searches for an architecture")
     parser.set_defaults(call=call)
 
 
 def call(arguments: argparse.Namespace) -> int:
-    kind = _kind(arguments.name)
+    kind = arguments.kind or kind_of(arguments.name)
     if arguments.search_space:
         content = _search_space(arguments.name, kind)
     else:
@@ -40,36 +42,16 @@ def call(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _kind(name: str) -> registry.Kind:
-    known = registry.names("architecture"), registry.names("task")
-    if len(split_parts(name)) > 1:
-        return "architecture"
-    if is_file(name):
-        return _kind_of_file(name)
-    if name in known[1]:
-        return "task"
-    if name in known[0]:
-        return "architecture"
-    raise UsageError(did_you_mean("architecture or task", name, [*known[0], *known[1]]))
-
-
-def _kind_of_file(name: str) -> registry.Kind:
-    try:
-        plugin = registry.find("task", name).load()
-    except PluginError:
-        return "architecture"
-    return "task" if hasattr(plugin, "sample") else "architecture"
-
-
 def _architecture(name: str) -> dict[str, Any]:
-    from harness.discovery.compose import build_architecture, parts_of
+    from harness.discovery.compose import compose
     from harness.discovery.variants import HIDDEN_SIZE
     from harness.spec import RunSpec
     from harness.training.model import count_parameters
 
-    parts = parts_of(name)
+    composition = compose(name)
+    parts = composition.parts
     described: dict[str, Any] = {
-        "architecture": ":".join(part.name for part in parts),
+        "architecture": composition.display_name,
         "about": _about(parts[0].plugin),
     }
     described["reference"] = "; ".join(r for part in parts if (r := getattr(part.plugin, "reference", "")))
@@ -84,7 +66,7 @@ def _architecture(name: str) -> dict[str, Any]:
     }
     if not any(option.required for part in parts for option in part.options.values()):
         size = RunSpec.hidden_size
-        built = _made(name, lambda: build_architecture(name, input_size=10, hidden_size=size))
+        built = _made(name, lambda: composition.build(input_size=10, hidden_size=size))
         described["declares"] = {
             "causal": built.causal,
             "stateful": built.stateful,
@@ -99,11 +81,11 @@ def _search_space(name: str, kind: registry.Kind) -> dict[str, Any]:
     """What every run has, and what the parts declare: as `harness tune` searches it."""
     if kind == "task":
         raise UsageError(f"--search-space is of an architecture; {name!r} is a task.")
-    from harness.discovery.compose import parts_of
+    from harness.discovery.compose import compose
     from harness.spec import RunSpec
     from harness.tuning.space import space_of
 
-    defaults = {f"{part.name}.{key}": option.default for part in parts_of(name) for key, option in part.options.items()}
+    defaults = {key: option.default for key, option in compose(name).options.items()}
     space = space_of(name, {})
     shown = {
         key: {"range": str(one), "default": defaults.get(key, getattr(RunSpec, key, None))}
@@ -113,8 +95,10 @@ def _search_space(name: str, kind: registry.Kind) -> dict[str, Any]:
 
 
 def _task(name: str) -> dict[str, Any]:
-    plugin = registry.find("task", name).load()
-    options = options_of(plugin)
+    from harness.discovery.compose import load_task
+
+    part = load_task(name)
+    plugin, options = part.plugin, part.options
     described: dict[str, Any] = {"task": short_name(name), "about": _about(plugin)}
     described["reference"] = getattr(plugin, "reference", "")
     described["options"] = {key: _option(option, None) for key, option in options.items()}

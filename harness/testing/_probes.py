@@ -33,7 +33,7 @@ def build(make: Make, input_size: int, hidden_size: int, seed: int = 0) -> Archi
         torch.manual_seed(seed)
         module = make(input_size, hidden_size)
         if not isinstance(module, Architecture):
-            from harness.discovery.compose import as_architecture  # a core module that an Architecture never needs here
+            from harness.discovery.adapt import as_architecture  # a core module that an Architecture never needs here
 
             module = as_architecture(module, input_size, hidden_size)
     return module.eval()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from harness.discovery.compose import time_first
+from harness.discovery.adapt import time_first_hint
 from harness.testing._probes import Make, by, future_in_the_past, gap, noise, require, row, run, state_gap, tensors
 from harness.testing._subject import Subject
 
@@ -135,7 +135,7 @@ class SequencePromises(Subject):
                 out, end = run(model, x[i : i + 1, :n], row(before, i))
                 seen = gap(padded[i : i + 1, :n], out)
                 moved = f"padding a row of {n} steps moved its outputs {by(seen)}."
-                require(seen <= self.tolerance, moved + time_first(model))
+                require(seen <= self.tolerance, moved + time_first_hint(model))
                 seen = state_gap(row(after, i), end) if model.stateful else 0.0
                 require(seen <= self.tolerance, f"padding a row of {n} steps moved its final state {by(seen)}")
 
@@ -151,4 +151,4 @@ class SequencePromises(Subject):
             model.train(training)
             seen, mode = gap(run(model, other)[0][1:], run(model, x)[0][1:]), "training" if training else "evaluation"
             broken = f"rows of a batch must not see each other; in {mode} mode one row moved others by {seen:.2g}."
-            require(seen <= self.tolerance, broken + time_first(model))
+            require(seen <= self.tolerance, broken + time_first_hint(model))

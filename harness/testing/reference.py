@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from harness.architecture import Architecture, CellArchitecture, Wrapper
-from harness.discovery.compose import PlainModule
+from harness.discovery.adapt import PlainModule
 from harness.task import Batch, Classes, Task, Tokens, Vectors
 from harness.testing.architectures import ArchitectureContract
 from harness.testing.findings import checks, promise_of

@@ -18,15 +18,23 @@ from typing import Any
 import torch
 
 from harness.discovery import registry
-from harness.discovery.compose import build_architecture
-from harness.discovery.variants import HIDDEN_SIZE, Variant, architecture_variants, check_names, task_variants
-from harness.errors import HarnessError, PluginError, UsageError, did_you_mean
-from harness.names import is_file, split_parts
+from harness.discovery.compose import compose, load_task
+from harness.discovery.kinds import kind_of
+from harness.discovery.variants import (
+    HIDDEN_SIZE,
+    ArchitectureVariant,
+    TaskVariant,
+    Typed,
+    architecture_variants,
+    refuse_unknown_options,
+    task_variants,
+)
+from harness.errors import HarnessError, UsageError
 from harness.process.parent_death import end_with_parent
 from harness.testing.architectures import ArchitectureContract
 from harness.testing.findings import Finding, Promise, checks, examine, promise_of
 from harness.testing.tasks import TaskContract
-from harness.training.build import build_task
+from harness.training.build import make_task
 
 _LONGEST = 16  # steps, for an architecture that must know the longest sequence; the contract feeds fewer
 _MADE = Promise(
@@ -53,21 +61,26 @@ def main() -> None:
 def answers(name: str, kind: registry.Kind | None, options: dict[str, list[str]]) -> Iterator[dict[str, Any]]:
     """What goes out for a request, in turn."""
     try:
-        kind = kind or _kind_of(name)
-        variant = _variant(name, kind, {key: tuple(values) for key, values in options.items()})
+        kind = kind or kind_of(name)
+        typed = {key: tuple(values) for key, values in options.items()}
+        _refuse_several(typed)
+        if kind == "architecture":
+            messages = _architecture(_architecture_variant(name, typed))
+        else:
+            messages = _task(_task_variant(name, typed))
     except HarnessError as error:
         yield {"refused": str(error)}
         return
-    yield from _architecture(name, variant) if kind == "architecture" else _task(name, variant)
+    yield from messages
 
 
-def _architecture(name: str, variant: Variant) -> Iterator[dict[str, Any]]:
+def _architecture(variant: ArchitectureVariant) -> Iterator[dict[str, Any]]:
     contract = ArchitectureContract()
     if HIDDEN_SIZE in variant.asked:
         setattr(contract, HIDDEN_SIZE, variant.hidden_size)
 
     def make(input_size: int, hidden_size: int) -> torch.nn.Module:
-        return build_architecture(name, input_size, hidden_size, variant.options, _LONGEST)
+        return variant.composition.build(input_size, hidden_size, variant.options, _LONGEST)
 
     names = checks(type(contract))
     yield _begun("architecture", [promise_of(type(contract), check) for check in names])
@@ -78,11 +91,11 @@ def _architecture(name: str, variant: Variant) -> Iterator[dict[str, Any]]:
             return
 
 
-def _task(name: str, variant: Variant) -> Iterator[dict[str, Any]]:
+def _task(variant: TaskVariant) -> Iterator[dict[str, Any]]:
     contract, names = TaskContract(), checks(TaskContract)
     yield _begun("task", [_MADE, *(promise_of(TaskContract, check) for check in names)])
     try:
-        task = build_task(name, variant.options)
+        task = make_task(variant.part, variant.options)
     except (Exception, SystemExit) as error:
         said = str(error) if isinstance(error, HarnessError) else registry.told(error)
         yield {"found": asdict(Finding(_MADE.name, "broken", said))}
@@ -95,46 +108,24 @@ def _begun(kind: str, promises: list[Promise]) -> dict[str, Any]:
     return {"kind": kind, "promises": [asdict(promise) for promise in promises]}
 
 
-def _variant(name: str, kind: registry.Kind, typed: dict[str, tuple[str, ...]]) -> Variant:
-    """The plugin, loaded, with every option resolved."""
+def _architecture_variant(name: str, typed: Typed) -> ArchitectureVariant:
+    """The architecture, loaded, with every option resolved."""
+    composition = compose(name)
+    refuse_unknown_options([composition], [], typed)
+    return next(architecture_variants(composition, typed))
+
+
+def _task_variant(name: str, typed: Typed) -> TaskVariant:
+    """The task, loaded, with every option resolved."""
+    part = load_task(name)
+    refuse_unknown_options([], [part], typed)
+    return next(task_variants(part, typed))
+
+
+def _refuse_several(typed: Typed) -> None:
     for key, values in typed.items():
         if len(values) > 1:
             raise UsageError(f"One {key} at a time is checked, got {', '.join(values)}.")
-    named: tuple[tuple[str, ...], tuple[str, ...]] = ((name,), ()) if kind == "architecture" else ((), (name,))
-    check_names(*named, typed)
-    return next((architecture_variants if kind == "architecture" else task_variants)(name, typed))
-
-
-def _kind_of(name: str) -> registry.Kind:
-    if len(split_parts(name)) > 1:
-        return "architecture"
-    if is_file(name):
-        return _kind_of_file(name)
-    architectures, tasks = registry.names("architecture"), registry.names("task")
-    if name in architectures and name in tasks:
-        raise UsageError(f"{name!r} is both an architecture and a task: say --arch or --task.")
-    if name not in architectures and name not in tasks:
-        registry.find("architecture", name) if os.path.isfile(f"{name}.py") else None  # it tells how to name a file
-        raise UsageError(did_you_mean("architecture or task", name, [*architectures, *tasks]))
-    return "task" if name in tasks else "architecture"
-
-
-def _kind_of_file(name: str) -> registry.Kind:
-    try:
-        plugin = registry.find("architecture", name).load()
-    except PluginError as no_architecture:
-        try:
-            registry.find("task", name).load()
-        except PluginError:
-            raise no_architecture from None
-        return "task"
-    if name.partition(".py:")[2]:
-        return "task" if hasattr(plugin, "sample") else "architecture"
-    try:
-        registry.find("task", name).load()
-    except PluginError:
-        return "architecture"
-    raise UsageError(f"{name} holds both an architecture and a task: say --arch or --task.")
 
 
 if __name__ == "__main__":

@@ -108,7 +108,7 @@ def code_of(spec: RunSpec) -> tuple[str, str, str, str]:
 def is_stale(architecture: str, architecture_code: str, task: str, task_code: str) -> bool:
     """Whether the plugins' code is another by now; not where they cannot be found here."""
     parts = split_parts(architecture)
-    return _differs("architecture", parts, architecture_code) or _differs("task", [task], task_code.partition("+")[0])
+    return _differs("architecture", parts, architecture_code) or _differs("task", [task], task_code)
 
 
 def _differs(kind: registry.Kind, names: list[str], code: str) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
-from harness.discovery import registry
-from harness.discovery.compose import build_architecture
-from harness.discovery.options import options_of, resolve
+from harness.discovery.compose import Part, build_architecture, load_task
+from harness.discovery.options import arguments, resolve
 from harness.errors import PluginError
 from harness.process.rng import seed_all
 from harness.record import Record
@@ -21,16 +21,19 @@ from harness.training.seeds import derive_seed
 
 def build_task(name: str, options: dict[str, Any]) -> Task:
     """The task of a name, with its options; a ValueError of its constructor refuses them."""
-    plugin = registry.find("task", name).load()
-    task: Task = plugin(**resolve(name, options_of(plugin), options))
+    return make_task(load_task(name), options)
+
+
+def make_task(part: Part, options: Mapping[str, Any]) -> Task:
+    """A task that is loaded, with its options; a ValueError of its constructor refuses them."""
+    task: Task = part.plugin(**arguments(part.options, resolve(part.name, part.options, options)))
     refuse_undeclared(task)
     return task
 
 
 def refuse_other_data(spec: RunSpec, task: Task) -> None:
     """Raises PluginError where what the task reads from outside is not what the run was planned with."""
-    planned = spec.task_code.partition("+")[2]
-    if spec.task_code and planned != task.data:
+    if spec.task_code and spec.task_data != task.data:
         raise PluginError(f"the data of {spec.task_label or spec.task} has changed since the run was planned.")
 
 

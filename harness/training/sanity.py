@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harness.discovery.compose import time_first, wrong_shape
+from harness.discovery.adapt import time_first_hint, wrong_shape_message
 from harness.errors import RefusedError
 from harness.process.rng import kept, seed_all
 from harness.task import Batch, Task, Tokens
@@ -51,8 +51,8 @@ def _shape(model: Model, batch: Batch) -> None:
     out, _ = model.architecture(x, None, batch.lengths)
     expected = (*x.shape[:2], model.architecture.output_size)
     if not isinstance(out, Tensor) or tuple(out.shape) != expected:
-        said = wrong_shape("it", tuple(x.shape), out) + f" Expected {expected}."
-        raise RefusedError(said + time_first(model.architecture))
+        said = wrong_shape_message("it", tuple(x.shape), out) + f" Expected {expected}."
+        raise RefusedError(said + time_first_hint(model.architecture))
 
 
 def _finite(model: Model, batch: Batch) -> None:
@@ -75,7 +75,7 @@ def _rows_apart(model: Model, batch: Batch) -> None:
     if difference > _tolerance(before):
         seen = f"changing one row of a batch moved the outputs of other rows by up to {difference:.2g}"
         rule = "rows of a batch must not see each other (as in batch normalisation over rows)."
-        raise RefusedError(f"{seen}; {rule}{time_first(model.architecture)}")
+        raise RefusedError(f"{seen}; {rule}{time_first_hint(model.architecture)}")
 
 
 def _blind_to_the_future(model: Model, task: Task, batch: Batch) -> None:

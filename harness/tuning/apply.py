@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from harness.discovery import registry
-from harness.discovery.compose import full_name
-from harness.discovery.options import options_of
-from harness.discovery.variants import task_variants
+from harness.discovery.variants import compose_all, load_tasks, task_variants
 from harness.errors import UsageError
 from harness.names import display_name
 from harness.search_record import Found, unlike
@@ -24,9 +21,9 @@ def with_tuned(sweep: SweepSpec, store: Store, any_budget: bool) -> tuple[SweepS
     """
     newest = {
         f"{name} on {task.label}": _newest(store, name, task.label, sweep)
-        for name in dict.fromkeys(map(full_name, sweep.architectures))
-        for typed in sweep.tasks
-        for task in task_variants(typed, {key: v for key, v in sweep.options.items() if _is_of(typed, key)})
+        for name in (composition.name for composition in compose_all(sweep.architectures))
+        for part in load_tasks(sweep.tasks)
+        for task in task_variants(part, sweep.options)
     }
     searches = {key: one for key, (_, one) in newest.items()}
     params = _size(searches.values())
@@ -86,7 +83,7 @@ def _refuse_unlike(searches: list[Found]) -> None:
 def _refuse_set_twice(sweep: SweepSpec, searches: Iterable[Found]) -> None:
     for one in searches:
         typed = [*sweep.settings, *sweep.options]
-        twice = [key for key in one.values if key in typed or key.partition(".")[2] in typed]
+        twice = [key for key in one.values if key in typed or key.rpartition(".")[2] in typed]
         if twice:
             raise UsageError(f"{twice[0]} of {one.label} was tuned: leave out its own value, or --tuned.")
 
@@ -95,9 +92,3 @@ def _lengths(sweep: SweepSpec, searches: Mapping[str, Found]) -> tuple[int, ...]
     """As typed; else those of the searches, where they are the same for all."""
     tuned = {tuple(one.lengths) for one in searches.values()}
     return sweep.lengths or (tuned.pop() if len(tuned) == 1 else ())
-
-
-def _is_of(task: str, name: str) -> bool:
-    """Whether an option is one of the task's."""
-    plugin = registry.find("task", task)
-    return any(name in (key, f"{plugin.name}.{key}") for key in options_of(plugin.load()))

@@ -12,9 +12,9 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from harness.discovery.compose import parts_of
+from harness.discovery.compose import compose
 from harness.discovery.options import Option
-from harness.discovery.variants import HIDDEN_SIZE, check_names
+from harness.discovery.variants import HIDDEN_SIZE, compose_all, refuse_unknown_options
 from harness.errors import PluginError, UsageError, did_you_mean
 from harness.space import Choice, Float, Int, Space, as_range
 from harness.spec import OPTIMIZERS, RunSpec
@@ -64,7 +64,7 @@ def space_of(architecture: str, typed: Typed, fixed: Iterable[str] = ()) -> dict
 def declared(architecture: str) -> dict[str, Space]:
     """The search spaces of the parts of an architecture, by full name."""
     found: dict[str, Space] = {}
-    for part in parts_of(architecture):
+    for part in compose(architecture).parts:
         for name, space in getattr(part.plugin, "search_space", {}).items():
             if name not in part.options:
                 raise PluginError(f"{part.name}.search_space: {did_you_mean('option', name, part.options)}")
@@ -78,7 +78,7 @@ def check_typed(architectures: tuple[str, ...], typed: Typed, params: int | None
         raise UsageError("--params solves hidden_size in every trial: leave out --params, or --space hidden_size=...")
     options = {name: (text,) for name, text in typed.items() if _SHORT.get(name, name) not in _ALSO}
     try:
-        check_names(architectures, (), options)
+        refuse_unknown_options(compose_all(architectures), [], options)
     except UsageError as error:
         raise UsageError(
             f"{error} Settings that can be searched: {', '.join(_ALSO)}.".replace("--set", "--space")
@@ -97,13 +97,12 @@ def first_trial(space: Mapping[str, Space], default: RunSpec) -> dict[str, Any]:
 
 def _options(architecture: str) -> dict[str, Option]:
     """All that can be searched for an architecture, by full name."""
-    own = {f"{part.name}.{name}": option for part in parts_of(architecture) for name, option in part.options.items()}
-    return {**_ALSO, HIDDEN_SIZE: Option(HIDDEN_SIZE, (int,)), **own}
+    return {**_ALSO, HIDDEN_SIZE: Option(HIDDEN_SIZE, (int,)), **compose(architecture).options}
 
 
 def _mine(name: str, options: Mapping[str, Option]) -> list[str]:
     name = _SHORT.get(name, name)
-    return [key for key in options if name in (key, key.partition(".")[2])]
+    return [key for key in options if name in (key, key.rpartition(".")[2])]
 
 
 def _parsed(key: str, option: Option, text: str) -> Space:

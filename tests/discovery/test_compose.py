@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from harness.architecture import Architecture
-from harness.discovery.compose import PlainModule, as_architecture, build_architecture, parts_of, refuse_other_code
+from harness.discovery.adapt import PlainModule, as_architecture
+from harness.discovery.compose import build_architecture, compose, refuse_other_code
 from harness.errors import PluginError, RefusedError, UsageError
 
 INPUT, HIDDEN = 3, 8
@@ -46,7 +47,7 @@ def adapted(module):
     ],
 )
 def test_a_wrapper_alone_wraps_an_lstm(name, parts):
-    assert [part.name for part in parts_of(name)] == parts
+    assert [part.name for part in compose(name).parts] == parts
 
 
 def test_a_strangers_wrapper_says_itself_what_it_wraps_alone(folder):
@@ -58,32 +59,32 @@ def test_a_strangers_wrapper_says_itself_what_it_wraps_alone(folder):
         "        super().__init__(input_size, hidden_size)\n"
         "        self.inner = make(input_size, hidden_size)\n"
     )
-    assert [part.name for part in parts_of("./wrap.py")] == ["wrap", "gru"]
-    assert [part.name for part in parts_of("./wrap.py:Wrap:rnn")] == ["Wrap", "rnn"]
-    assert [part.name for part in parts_of("deep:./wrap.py:Wrap")] == ["deep", "Wrap", "gru"]
+    assert [part.name for part in compose("./wrap.py").parts] == ["wrap", "gru"]
+    assert [part.name for part in compose("./wrap.py:Wrap:rnn").parts] == ["Wrap", "rnn"]
+    assert [part.name for part in compose("deep:./wrap.py:Wrap").parts] == ["deep", "Wrap", "gru"]
 
 
 @pytest.mark.parametrize("name", ["deep:deep", "deep:deep:lstm", "deep:bidirectional:deep:gru"])
 def test_a_wrapper_used_twice_is_refused(name):
     with pytest.raises(UsageError, match=f"'{name}' names a part twice"):
-        parts_of(name)
+        compose(name)
 
 
 @pytest.mark.parametrize("name", ["lstm:gru", "deep:lstm:gru"])
 def test_what_wraps_nothing_cannot_stand_before_a_colon(name):
     with pytest.raises(UsageError, match="'lstm' wraps nothing: only a wrapper such as 'deep'"):
-        parts_of(name)
+        compose(name)
 
 
 def test_a_misspelt_part_is_an_error_with_the_nearest():
     with pytest.raises(UsageError, match="Did you mean 'gru'"):
-        parts_of("deep:gruu")
+        compose("deep:gruu")
 
 
 def test_what_cannot_be_called_is_no_architecture(folder):
     (folder / "cell.py").write_text("NUMBER = 3")
     with pytest.raises(PluginError, match="is a int, not a class or a function"):
-        parts_of("./cell.py:NUMBER")
+        compose("./cell.py:NUMBER")
 
 
 # Options
@@ -133,7 +134,7 @@ def test_max_length_is_given_to_a_part_that_takes_it_and_is_no_option(folder):
         "        super().__init__(input_size, hidden_size)\n"
         "        self.max_length = max_length\n"
     )
-    assert list(parts_of("./cell.py")[0].options) == ["rate"]
+    assert list(compose("./cell.py").parts[0].options) == ["rate"]
     assert build_architecture("./cell.py", INPUT, HIDDEN, max_length=70).max_length == 70
     assert build_architecture("deep:./cell.py", INPUT, HIDDEN, max_length=70).layers[1].max_length == 70
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
-from typing import TYPE_CHECKING, Annotated, Literal, Optional
+import numbers
+from collections.abc import Callable
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Optional
 
+import numpy
 import pytest
 
-from harness.discovery.options import options_of, resolve
-from harness.errors import PluginError, UsageError
+from harness.discovery.options import arguments, options_of, resolve
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from somewhere import Unknown
@@ -43,7 +48,7 @@ class Everything:
     ): ...
 
 
-OPTIONS = options_of(Everything)
+OPTIONS = options_of(Everything, given=2)
 
 
 def parse(name, text):
@@ -64,7 +69,7 @@ def test_keyword_only_arguments_are_the_options_in_the_order_of_the_signature():
 def test_a_function_has_options_as_a_class_does():
     def make(input_size, hidden_size, *, leak: float = 0.25): ...
 
-    (option,) = options_of(make).values()
+    (option,) = options_of(make, given=2).values()
     assert (option.name, option.types, option.default) == ("leak", (float,), 0.25)
 
 
@@ -72,10 +77,10 @@ def test_an_inherited_constructor_brings_its_options():
     class Child(Everything):
         pass
 
-    assert options_of(Child) == OPTIONS
+    assert options_of(Child, given=2) == OPTIONS
 
 
-def test_no_keyword_only_argument_is_no_option():
+def test_no_argument_is_no_option():
     class Bare:
         pass
 
@@ -97,11 +102,11 @@ def test_no_keyword_only_argument_is_no_option():
         ("scale", "auto or float"),
         ("noted", "int"),
         ("untyped", "float"),
-        ("untyped_none", "str"),
-        ("shape", "fixed (cannot be set)"),
-        ("kernels", "fixed (cannot be set)"),
+        ("untyped_none", "none or int or float or bool or str"),
+        ("shape", "a list such as [1,2]"),
+        ("kernels", "a list such as [1,2]"),
         ("activation", "fixed (cannot be set)"),
-        ("maybe_several", "none"),
+        ("maybe_several", "a list such as [1,2] or none"),
         ("unknown", "int"),
     ],
 )
@@ -149,6 +154,11 @@ def test_a_name_for_type_checkers_only_leaves_the_other_types_alone():
         ("any_of", "three", "three"),
         ("untyped", "2", 2.0),
         ("untyped_none", "text", "text"),
+        ("untyped_none", "2", 2),
+        ("untyped_none", "true", True),
+        ("shape", "[3, 4]", [3, 4]),
+        ("kernels", "(5,)", [5]),
+        ("maybe_several", "none", None),
         ("unknown", "8", 8),
     ],
 )
@@ -220,7 +230,7 @@ def test_an_unknown_option_is_an_error_with_the_nearest():
 def test_a_required_option_that_is_not_given_is_an_error_that_says_how_to_give_it():
     def make(input_size, hidden_size, *, order: int): ...
 
-    options = options_of(make)
+    options = options_of(make, given=2)
     assert options["order"].required
     with pytest.raises(UsageError, match=r"^cell needs a value for 'order' \(int\): --set order=\.\.\.$"):
         resolve("cell", options, {})
@@ -233,23 +243,109 @@ def test_a_required_option_that_is_not_given_is_an_error_that_says_how_to_give_i
 def test_a_default_that_cannot_be_typed_stays_with_the_constructor():
     """A spec is plain data; the default is part of the plugin's code, and its fingerprint of the spec."""
     resolved = resolve("cell", OPTIONS, {})
-    assert {"shape", "kernels", "activation"}.isdisjoint(resolved)
+    assert "activation" not in resolved
     assert Everything(1, 2, **resolved) is not None
 
 
 def test_a_fixed_option_cannot_be_set_and_says_so():
     with pytest.raises(
-        ValueError, match=r"^kernels is fixed at \(3, 3\): only numbers, words and true or false are set"
+        ValueError, match=r"^activation is fixed at <.*abs>: only numbers, words, lists and true or false are set"
     ):
-        OPTIONS["kernels"].parse("5")
-    with pytest.raises(UsageError, match=r"^cell: kernels is fixed at"):
-        resolve("cell", OPTIONS, {"kernels": [5]})
+        OPTIONS["activation"].parse("5")
+    with pytest.raises(UsageError, match=r"^cell: activation is fixed at"):
+        resolve("cell", OPTIONS, {"activation": [5]})
 
 
-def test_an_option_that_can_neither_be_set_nor_left_out_is_the_plugins_fault():
-    def make(input_size, hidden_size, *, kernels: tuple[int, ...]): ...
+# As people write them
 
-    with pytest.raises(
-        PluginError, match=r"^cell needs 'kernels', which cannot be set from outside: give it a default"
+
+class Act(Enum):
+    TANH = "tanh"
+    RELU = "relu"
+
+
+class Written:
+    """Defaults and annotations that do not go together, or are no types."""
+
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        memory=16,
+        theta=10.0,
+        *,
+        layers: int = None,  # noqa: RUF013
+        dropout: int = 0.5,
+        share: numbers.Real = 0.5,
+        word: str = None,  # noqa: RUF013
+        bias: bool = 1,
+        rate: float = False,
+        fixed: Final[int] = 3,
+        anything: Any = 3,
+        prose: float in [0, 1] = 0.5,
+        mode: Literal["a", "b"] = "c",
+        act: Callable = None,  # noqa: RUF013
+        kind: Act = Act.TANH,
+        sizes: list = [1, 2],  # noqa: B006
+        pair: tuple = (0.0, 1.0),
+        single: numpy.float32 = numpy.float32(0.5),  # noqa: B008
     ):
-        resolve("cell", options_of(make), {})
+        self.given = {name: value for name, value in locals().items() if name != "self"}
+
+
+WRITTEN = options_of(Written, given=2)
+
+
+def made(**values):
+    resolved = resolve("cell", WRITTEN, {name: WRITTEN[name].parse(text) for name, text in values.items()})
+    json.dumps(resolved)  # a spec holds it
+    return Written(1, 2, **arguments(WRITTEN, resolved)).given
+
+
+def test_what_the_author_wrote_as_default_reaches_the_constructor_whatever_the_annotation_says():
+    assert made() == Written(1, 2).given
+
+
+def test_positional_arguments_with_a_default_are_options_too():
+    assert list(WRITTEN)[:2] == ["memory", "theta"]
+    assert made(theta="20")["theta"] == 20.0
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("layers", "2", 2),
+        ("dropout", "0.1", 0.1),
+        ("dropout", "1", 1),
+        ("share", "0.1", 0.1),
+        ("word", "none", None),
+        ("word", "x", "x"),
+        ("bias", "false", False),
+        ("rate", "0.25", 0.25),
+        ("fixed", "4", 4),
+        ("anything", "4", 4),
+        ("prose", "0.25", 0.25),
+        ("mode", "a", "a"),
+        ("kind", "RELU", Act.RELU),
+        ("sizes", "[3]", [3]),
+        ("pair", "[0.5, 2]", (0.5, 2)),
+        ("single", "0.25", numpy.float32(0.25)),
+    ],
+)
+def test_an_option_takes_what_its_annotation_or_its_default_says(name, text, value):
+    assert made(**{name: text})[name] == value
+    assert type(made(**{name: text})[name]) is type(value)
+
+
+def test_what_cannot_be_typed_is_fixed():
+    assert WRITTEN["act"].fixed
+
+
+def test_a_constructor_that_passes_keywords_on_has_the_options_of_the_class_it_inherits_from():
+    class Base:
+        def __init__(self, kind, input_size, hidden_size, *, bias: bool = True): ...
+
+    class Layer(Base):
+        def __init__(self, *args, scale: float = 1.0, **kwargs): ...
+
+    assert list(options_of(Layer, given=2)) == ["scale", "bias"]

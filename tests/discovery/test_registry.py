@@ -48,7 +48,7 @@ def test_our_own_plugins_are_known_by_name_through_entry_points():
 def test_a_misspelt_name_is_an_error_with_the_nearest_and_all_known_names():
     with pytest.raises(UsageError) as error:
         registry.find("architecture", "lstmm")
-    assert str(error.value).startswith("No architecture 'lstmm'. Did you mean 'lstm'? Known: ")
+    assert str(error.value).startswith("No architecture 'lstmm'. Did you mean 'lstm'")
     assert "bidirectional, block, deep" in str(error.value)
 
 

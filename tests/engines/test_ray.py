@@ -157,9 +157,9 @@ def test_records_are_those_of_inline_bit_for_bit_though_the_nodes_lack_the_files
 
 def small_codes(cell, task):
     from harness.discovery import registry
-    from harness.discovery.compose import parts_of
+    from harness.discovery.compose import compose
 
-    parts = parts_of(f"bidirectional:{cell}:Good")
+    parts = compose(f"bidirectional:{cell}:Good").parts
     code = "+".join(part.code for part in parts)
     return {"architecture_code": code, "task_code": registry.find("task", task).fingerprint()}
 

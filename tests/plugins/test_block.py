@@ -46,7 +46,7 @@ class Stranger(nn.Module):
 class TestStranger(ArchitectureContract):
     @pytest.fixture
     def make(self):
-        from harness.discovery.compose import as_architecture
+        from harness.discovery.adapt import as_architecture
 
         return lambda i, h: Block(i, h, lambda *sizes: as_architecture(Stranger(*sizes), *sizes))
 

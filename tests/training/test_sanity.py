@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from harness.discovery.compose import as_architecture
+from harness.discovery.adapt import as_architecture
 from harness.errors import RefusedError
 from harness.training.build import build_task
 from harness.training.compatibility import why_not

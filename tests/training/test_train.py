@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from harness.discovery.compose import as_architecture, build_architecture
+from harness.discovery.adapt import as_architecture
+from harness.discovery.compose import build_architecture
 from harness.errors import DivergedError, RefusedError
 from harness.training.build import build_task
 from harness.training.device import computing

@@ -100,8 +100,8 @@ def test_the_first_trial_is_the_published_default_or_what_is_nearest_to_it():
 
 @pytest.mark.parametrize("name", list(registry.names("architecture")))
 def test_every_built_in_default_lies_in_its_space(name):
-    from harness.discovery.compose import parts_of
+    from harness.discovery.compose import compose
 
-    options = {f"{p.name}.{key}": option.default for p in parts_of(name) for key, option in p.options.items()}
+    options = {f"{p.name}.{key}": option.default for p in compose(name).parts for key, option in p.options.items()}
     for key, space in space_of(name, {}).items():
         assert options.get(key, getattr(RunSpec, key, None)) in space
