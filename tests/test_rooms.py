@@ -32,7 +32,7 @@ NOT_YET = {  # walls that are still broken; remove a line with its cause
 
 
 def test_every_file_of_the_core_stands_in_a_room_of_the_order():
-    rooms = {_room(file) for file in _files()} - {"__init__"}
+    rooms = {_room(file) for file in _files()}
     assert rooms <= LEVEL.keys()
 
 
@@ -62,7 +62,10 @@ def test_an_import_of_a_later_room_is_seen(room, other, upward):
 
 
 def _files() -> list[Path]:
-    return [file for file in sorted(CORE.rglob("*.py")) if "templates" not in file.parts]
+    """All files but the templates, and the front door, which names everything without importing it."""
+    return [
+        file for file in sorted(CORE.rglob("*.py")) if "templates" not in file.parts and file != CORE / "__init__.py"
+    ]
 
 
 def _room(file: Path) -> str:

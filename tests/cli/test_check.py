@@ -172,7 +172,7 @@ def test_a_wrong_request_is_refused_in_a_line(refused, folder):
             "from torch import nn\nclass Cell(nn.Module):\n    def __init__(self, size): ...",
             "no class of its own with a constructor (input_size, hidden_size). There is Cell(size).",
         ),
-        (PLAIN + TASK, "holds both an architecture and a task: say --arch or --task."),
+        (PLAIN + TASK, "is both an architecture and a task: say --arch or --task."),
     ],
     ids=["syntax error", "missing import", "two plugins", "no hidden_size", "two kinds"],
 )
@@ -187,7 +187,7 @@ def test_a_file_that_cannot_be_taken_is_refused_with_its_cause(text, complaint, 
         ("cells", {}, "No architecture 'cells'. Did you mean './cells.py'?"),
         ("./cell.py", {}, "Did you mean "),
         ("./cells.py:Plane", {}, "cells.py called 'Plane'. Did you mean 'Plain'?"),
-        ("lstm", {"leak": ["1"]}, "No option 'leak'. Known: forget_bias, hidden_size."),
+        ("lstm", {"leak": ["1"]}, "No option 'leak'. Known: forget_bias, hidden_size, "),
         ("lstm", {"forget_bias": ["0", "1"]}, "One forget_bias at a time is checked, got 0, 1."),
     ],
 )

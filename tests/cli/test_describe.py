@@ -38,7 +38,7 @@ class Hard(Task):
 @pytest.fixture
 def describe(capsys):
     def described(name):
-        assert call(argparse.Namespace(name=name, search_space=False, json=True)) == 0
+        assert call(argparse.Namespace(name=name, kind=None, search_space=False, json=True)) == 0
         return json.loads(capsys.readouterr().out)
 
     return described

@@ -75,7 +75,7 @@ def test_a_budget_and_a_hidden_size_contradict_each_other():
 def test_what_was_typed_is_kept_beside_what_it_means():
     (run,) = plan(sweep(architectures=("lstm",), lengths=(2,), seeds=1, options={"forget_bias": ("0",)}))
     assert run.asked == {"lstm.forget_bias": 0.0, **SMALL}
-    assert run.architecture_options == {"lstm.forget_bias": 0.0}
+    assert run.architecture_options["lstm.forget_bias"] == 0.0
 
 
 @pytest.mark.parametrize(("lengths", "settings"), [((0,), {}), ((2, 1_000_000), {}), ((2,), {"test_lengths": (0,)})])
