@@ -1,4 +1,4 @@
-"""The short causal convolution of each unit by itself that Mamba and DeltaNet put before their recurrence."""
+"""The short causal convolution of each unit by itself that Mamba, DeltaNet and `block:` put before a recurrence."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class ShortConv(nn.Module):
         """Zeros for x of shape (batch, ...): (batch, size - 1, units)."""
         return x.new_zeros(x.shape[0], self.size - 1, self.weight.shape[1])
 
-    def forward(self, x: Tensor, past: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Outputs for x of shape (batch, time, units) behind its `past`, and the past after each row's last step."""
+    def forward(self, x: Tensor, past: Tensor | None, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Outputs for x of shape (batch, time, units), and the past after each row's last step; zeros if None."""
         extended = with_past(x, past, self.size - 1)
         # As an image of one row whose units lie together: on a CPU three times as fast as a convolution of sequences.
         image = extended.transpose(1, 2).unsqueeze(2).contiguous(memory_format=torch.channels_last)

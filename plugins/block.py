@@ -11,7 +11,7 @@ from harness.architecture import MakeArchitecture, State, Wrapper
 from harness.space import Choice, Int, SearchSpace
 
 from ._norms import Norm, make_norm
-from ._window import last_steps, with_past
+from ._short_conv import ShortConv
 
 
 class Block(Wrapper):
@@ -54,7 +54,7 @@ class Block(Wrapper):
         mixer = make(hidden_size, hidden_size)
         self.enter = _resize(input_size, hidden_size)
         self.norm = make_norm(norm, hidden_size)
-        self.conv = _CausalConv(hidden_size, conv) if conv else None
+        self.conv = ShortConv(hidden_size, conv, bias=True) if conv else None
         self.mixer = mixer
         self.leave = _resize(mixer.output_size, hidden_size)
         self.mlp = (
@@ -83,21 +83,8 @@ class Block(Wrapper):
             return mixed, after
         past, before = (None, None) if state is None else state
         x, past = self.conv(x, past, lengths)
-        mixed, after = self.mixer(x, before, lengths)
+        mixed, after = self.mixer(F.silu(x), before, lengths)
         return mixed, (past, after)
-
-
-class _CausalConv(nn.Module):
-    """A convolution of each unit alone over the last `steps` steps, then a SiLU: (batch, time, width) to the same."""
-
-    def __init__(self, width: int, steps: int) -> None:
-        super().__init__()
-        self.past = steps - 1
-        self.kernel = nn.Conv1d(width, width, steps, groups=width)
-
-    def forward(self, x: Tensor, past: Tensor | None, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
-        seen = with_past(x, past, self.past)
-        return F.silu(self.kernel(seen.transpose(1, 2)).transpose(1, 2)), last_steps(seen, self.past, lengths)
 
 
 def _resize(given: int, wanted: int) -> nn.Module:

@@ -1,9 +1,10 @@
-"""Matched size: the hidden_size at which a model has a given number of parameters."""
+"""Matched size: the hidden_size at which a model has a given number of parameters, or a state of a given size."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -12,7 +13,7 @@ from harness.discovery import time_limit
 from harness.discovery.registry import told
 from harness.errors import HarnessError, PluginError, UsageError
 from harness.process.rng import kept
-from harness.training.model import count_parameters
+from harness.training.model import Model, count_parameters, state_size
 
 _LARGEST = 2**20
 
@@ -22,41 +23,56 @@ class Match:
     """The best that whole numbers allow."""
 
     hidden_size: int
-    parameters: int
+    reached: int  # parameters, or whatever is measured
 
 
-def match(build: Callable[[int], nn.Module], parameters: int) -> Match:
-    """Finds the hidden_size whose really built model comes nearest to `parameters`; counts grow with it."""
+def match(
+    build: Callable[[int], nn.Module],
+    wanted: int,
+    measure: Callable[[Any], int] = count_parameters,
+    unit: str = "parameters",
+) -> Match:
+    """Finds the hidden_size whose really built model measures nearest to `wanted`; the measure grows with it."""
 
-    def count(size: int) -> int:
+    def measured(size: int) -> int:
         try:
             with time_limit.within(time_limit.SECONDS, f"Making a model of hidden_size {size}"):
-                return _count(lambda: build(size))
+                return _measured(lambda: measure(build(size)))
         except HarnessError:
             raise
         except (Exception, SystemExit) as error:
             raise PluginError(f"A model of hidden_size {size} cannot be made: {told(error)}") from error
 
     high = 1
-    while count(high) < parameters:
+    while measured(high) < wanted:
         high *= 2
         if high > _LARGEST:
-            raise UsageError(
-                f"No hidden_size up to {_LARGEST:,} gives {parameters:,} parameters: does it size the model?"
-            )
+            raise UsageError(f"No hidden_size up to {_LARGEST:,} gives {wanted:,} {unit}: does it size the model?")
     low = high // 2  # too small, or 0
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if count(middle) < parameters else (low, middle)
-    best = min((size for size in (low, high) if size), key=lambda size: abs(count(size) - parameters))
-    return Match(best, count(best))
+        low, high = (middle, high) if measured(middle) < wanted else (low, middle)
+    best = min((size for size in (low, high) if size), key=lambda size: abs(measured(size) - wanted))
+    return Match(best, measured(best))
 
 
-def _count(build: Callable[[], nn.Module]) -> int:
+def count_state(model: Model) -> int:
+    """Numbers that a model carries from step to step for one sequence; UsageError where it carries none."""
+    architecture = model.architecture
+    _, state = architecture(torch.zeros(1, 1, architecture.input_size))
+    size = state_size(state)
+    if not architecture.stateful or not size:
+        raise UsageError(
+            "Sizes are matched by the state, and an architecture carries none: leave it out, or match params or hidden."
+        )
+    return size
+
+
+def _measured(measure: Callable[[], int]) -> int:
     """Without memory for the weights where that works; some constructors ask for values and need the CPU."""
     with kept():
         try:
             with torch.device("meta"):
-                return count_parameters(build())
+                return measure()
         except Exception:  # whatever it is: on the CPU it is gone, or told as it is
-            return count_parameters(build())
+            return measure()

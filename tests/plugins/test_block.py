@@ -64,12 +64,12 @@ def written_out(block: Block, x: Tensor) -> Tensor:
     x = x @ block.enter.weight.T + block.enter.bias
     mixed = norm(block.norm, x)
     if block.conv is not None:
-        taps = block.conv.kernel.weight[:, 0]
+        taps = block.conv.weight.T
         seen = [
             sum(mixed[:, t - back] * taps[:, -1 - back] for back in range(taps.shape[1]) if back <= t)
             for t in range(STEPS)
         ]
-        mixed = F.silu(torch.stack(seen, dim=1) + block.conv.kernel.bias)
+        mixed = F.silu(torch.stack(seen, dim=1) + block.conv.bias)
     x = x + block.mixer(mixed)[0]
     normed, first, _, second = block.mlp
     inner = norm(normed, x) @ first.weight.T + first.bias

@@ -65,7 +65,7 @@ def test_it_can_be_wrapped(kind, wrapper, small):
 @pytest.mark.parametrize("kind", [kind for kind in WELCOME if kind != "NeedsLength"])
 def test_its_size_can_be_matched(kind):
     found = match(lambda size: build_architecture(named(kind), 4, size), 2000)
-    assert found.parameters == pytest.approx(2000, rel=0.1)
+    assert found.reached == pytest.approx(2000, rel=0.1)
 
 
 def test_an_output_as_wide_as_the_input_is_found_to_be():

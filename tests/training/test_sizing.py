@@ -7,8 +7,8 @@ from harness.discovery.compose import build_architecture
 from harness.errors import PluginError, UsageError
 from harness.record import CLOSE
 from harness.training.build import build_task
-from harness.training.model import Model, count_parameters
-from harness.training.sizing import match
+from harness.training.model import Model, count_parameters, state_size
+from harness.training.sizing import count_state, match
 
 
 def model(name):
@@ -20,15 +20,15 @@ def model(name):
 def test_the_nearest_size_is_found_on_the_really_built_model(name):
     found = match(model(name), 50_000)
     counts = {size: count_parameters(model(name)(size)) for size in range(found.hidden_size - 1, found.hidden_size + 2)}
-    assert counts[found.hidden_size] == found.parameters
-    assert min(counts.values(), key=lambda count: abs(count - 50_000)) == found.parameters
-    assert abs(found.parameters - 50_000) / 50_000 < CLOSE
+    assert counts[found.hidden_size] == found.reached
+    assert min(counts.values(), key=lambda count: abs(count - 50_000)) == found.reached
+    assert abs(found.reached - 50_000) / 50_000 < CLOSE
 
 
 def test_a_budget_below_the_smallest_model_gives_the_smallest():
     found = match(model("lstm"), 1)
     assert found.hidden_size == 1
-    assert found.parameters > 1
+    assert found.reached > 1
 
 
 def test_a_constructor_that_needs_values_is_built_on_the_cpu():
@@ -70,3 +70,23 @@ def test_a_constructor_that_fails_is_one_line_with_its_place(tmp_path):
         PluginError, match=r"^A model of hidden_size 1 cannot be made: TypeError: no weights \(cell.py:2\)$"
     ):
         match(lambda size: make(1, size), 1000)
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm", "mlstm", "mamba", "deep:linear_attention"])
+def test_the_size_is_found_whose_state_comes_nearest(name):
+    found = match(model(name), 2000, count_state, "numbers of state")
+    task = build_task("copy", {})
+
+    def carried(size):
+        architecture = build_architecture(name, task.inputs.size, size)
+        return state_size(architecture(torch.zeros(1, 3, task.inputs.size))[1])
+
+    sizes = range(max(1, found.hidden_size - 2), found.hidden_size + 3)
+    assert carried(found.hidden_size) == found.reached
+    assert min(abs(carried(size) - 2000) for size in sizes) == abs(found.reached - 2000)
+
+
+@pytest.mark.parametrize("name", ["transformer", "bidirectional:gru"])
+def test_an_architecture_without_a_state_cannot_be_matched_by_it(name):
+    with pytest.raises(UsageError, match=r"matched by the state, and .* carries none: leave it out, or match params"):
+        match(model(name), 2000, count_state, "numbers of state")
