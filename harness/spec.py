@@ -15,7 +15,7 @@ IDENTITY_VERSION = 2
 """Raised when the same spec would give other results than before: the golden loss curve guards it."""
 
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
-Match = Literal["params", "hidden"]
+Match = Literal["params", "hidden", "state"]
 EXECUTIONS = ("eager", "compile", "cuda-graphs")
 PRECISIONS = ("32", "64", "bf16-mixed", "16-mixed")
 KEEP_WEIGHTS = ("auto", "none", "all")
@@ -102,7 +102,7 @@ class SweepSpec:
     seeds: int = 1
     first_seed: int = 0  # seeds first_seed .. first_seed + seeds - 1
     params: int | None = None  # parameters of every model: hidden_size is solved for each architecture and task
-    match: Match = "params"  # "hidden": solved for the first architecture, and the same for all others
+    match: Match = "params"  # "hidden", "state": solved for the first one, whose hidden_size or state all others get
     settings: Mapping[str, Any] = field(default_factory=dict)  # of RunSpec: steps, batch_size, lr, test_lengths, ...
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # from --set: name and values, as typed
     tuned: Mapping[str, Mapping[str, Any]] = field(

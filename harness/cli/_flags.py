@@ -5,10 +5,10 @@ Defaults of training are those of `RunSpec`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from harness.cli._parse import assignment, completes, count, many, positive, whole
-from harness.spec import EXECUTIONS, KEEP_WEIGHTS, OPTIMIZERS, PRECISIONS, RunSpec
+from harness.spec import EXECUTIONS, KEEP_WEIGHTS, OPTIMIZERS, PRECISIONS, Match, RunSpec
 
 
 def add_grid(parser: Any) -> None:
@@ -33,9 +33,10 @@ def add_grid(parser: Any) -> None:
     )
     parser.add_argument(
         "--match",
-        choices=["params", "hidden"],
+        choices=get_args(Match),
         default="params",
-        help="with --params: as many parameters for each (default), or the first one's hidden_size for all",
+        help="as many parameters for each (default, with --params), or for all the first one's hidden_size, or the "
+        "first one's size of state",
     )
     add_set(parser, "; VALUE,VALUE makes variants")
 

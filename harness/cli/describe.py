@@ -73,8 +73,21 @@ def _architecture(name: str) -> dict[str, Any]:
             "longest": built.max_length or "any",
             "output_size": f"{built.output_size} at hidden_size {size}",
             "parameters": f"{count_parameters(built):,} at input_size 10, hidden_size {size}",
+            "state": _state(name, built, size),
         }
     return described
+
+
+def _state(name: str, built: Any, size: int) -> str:
+    """How much is carried from step to step, seen after one step."""
+    from torch import zeros
+
+    from harness.training.model import state_size
+
+    if not built.stateful:
+        return "none"
+    carried = state_size(_made(name, lambda: built(zeros(1, 1, built.input_size)))[1])
+    return "not known" if carried is None else f"{carried:,} numbers at hidden_size {size}"
 
 
 def _search_space(name: str, kind: registry.Kind) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -24,7 +26,8 @@ from harness.errors import HarnessError, PluginError, UsageError
 from harness.spec import RunSpec, SweepSpec
 from harness.task import Task
 from harness.training.build import build_model, make_task, time_steps
-from harness.training.sizing import match
+from harness.training.model import Model
+from harness.training.sizing import match, match_state
 
 LONGEST = 100_000
 """Greatest length that is accepted: beyond it one training step takes minutes and gigabytes."""
@@ -34,8 +37,9 @@ def plan(sweep: SweepSpec) -> list[RunSpec]:
     """Every run of a sweep, in the order in which a comparison grows: by task, seed, length, then architecture."""
     compositions, tasks = compose_all(sweep.architectures), load_tasks(sweep.tasks)
     refuse_unknown_options(compositions, tasks, sweep.options)
-    if sweep.params and HIDDEN_SIZE in sweep.options:
-        raise UsageError("--params solves hidden_size; leave out one of --params and --set hidden_size=...")
+    for solver, given in (("--params", sweep.params), ("--match state", sweep.match == "state")):
+        if given and HIDDEN_SIZE in sweep.options:
+            raise UsageError(f"{solver} solves hidden_size; leave out one of {solver} and --set hidden_size=...")
     called = labels(compositions)
     variants = [v for one in compositions for v in architecture_variants(one, sweep.options, called[one.name])]
     runs = []
@@ -56,17 +60,28 @@ def plan(sweep: SweepSpec) -> list[RunSpec]:
 def _sized(
     sweep: SweepSpec, variants: list[ArchitectureVariant], task: Task, longest: int
 ) -> list[ArchitectureVariant]:
-    """The variants at the hidden_size that gives their models the asked number of parameters on this task."""
-    if sweep.params is None:
+    """The variants at the hidden_size that makes their models alike on this task, in what `sweep.match` says."""
+    if sweep.params is None and sweep.match != "state":
         return variants
     longest = max(longest, *sweep.settings.get("test_lengths", ()), 1)
-    matched = variants[:1] if sweep.match == "hidden" else variants
-    sizes = [_solved(sweep.params, variant, task, longest) for variant in matched]
-    asked = {"params": sweep.params, **({"match": "hidden"} if sweep.match == "hidden" else {})}
+    sizes = _sizes(sweep, variants, [_builder(variant, task, longest) for variant in variants])
+    asked: dict[str, Any] = {} if sweep.params is None else {"params": sweep.params}
+    if sweep.match != "params":
+        asked["match"] = sweep.match
     return [
         replace(variant, hidden_size=size, asked={**variant.asked, **asked})
-        for variant, size in zip(variants, itertools.cycle(sizes), strict=False)
+        for variant, size in zip(variants, sizes, strict=True)
     ]
+
+
+def _sizes(
+    sweep: SweepSpec, variants: list[ArchitectureVariant], builds: list[Callable[[int], Model]]
+) -> Iterable[int]:
+    """The hidden_size of each; without a number of parameters, the first one has its own."""
+    if sweep.match == "params" and sweep.params:
+        return [match(build, sweep.params).hidden_size for build in builds]
+    first = match(builds[0], sweep.params).hidden_size if sweep.params else variants[0].hidden_size
+    return match_state(builds, first) if sweep.match == "state" else itertools.repeat(first, len(builds))
 
 
 def _tuned(sweep: SweepSpec, variant: ArchitectureVariant, task: TaskVariant) -> ArchitectureVariant:
@@ -77,9 +92,10 @@ def _tuned(sweep: SweepSpec, variant: ArchitectureVariant, task: TaskVariant) ->
     return replace(variant, options={**variant.options, **options}, hidden_size=size)
 
 
-def _solved(params: int, variant: ArchitectureVariant, task: Task, longest: int) -> int:
+def _builder(variant: ArchitectureVariant, task: Task, longest: int) -> Callable[[int], Model]:
+    """Makes a variant's model of a hidden_size."""
     spec = RunSpec(variant.name, "", longest, architecture_options=variant.options)
-    return match(lambda size: build_model(replace(spec, hidden_size=size), task), params).hidden_size
+    return lambda size: build_model(replace(spec, hidden_size=size), task)
 
 
 def _run(

@@ -56,6 +56,12 @@ def match(
     return Match(best, measured(best))
 
 
+def match_state(builds: list[Callable[[int], Model]], first: int) -> list[int]:
+    """The hidden_size of each model that carries as many numbers as the first one does at the hidden_size `first`."""
+    wanted = _measured(lambda: count_state(builds[0](first)))
+    return [first, *(match(build, wanted, count_state, "numbers of state").hidden_size for build in builds[1:])]
+
+
 def count_state(model: Model) -> int:
     """Numbers that a model carries from step to step for one sequence; UsageError where it carries none."""
     architecture = model.architecture
@@ -63,7 +69,8 @@ def count_state(model: Model) -> int:
     size = state_size(state)
     if not architecture.stateful or not size:
         raise UsageError(
-            "Sizes are matched by the state, and an architecture carries none: leave it out, or match params or hidden."
+            f"Sizes cannot be matched by the state, since {type(architecture).__name__} carries none: leave it out, or "
+            "match params or hidden."
         )
     return size
 

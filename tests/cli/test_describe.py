@@ -108,3 +108,9 @@ def test_the_facts_of_a_built_in_architecture_are_a_row_of_the_table_in_the_docs
     assert facts == plugin.facts._asdict()
     row = f"| `{name}` | {' | '.join(facts.values())} |"
     assert row in DOCS.read_text().splitlines(), f"docs/kinds.md lacks this row: {row}"
+
+
+def test_the_numbers_that_are_carried_stand_beside_the_parameters(describe):
+    assert describe("lstm")["declares"]["state"] == "192 numbers at hidden_size 96"
+    assert describe("deep:gru")["declares"]["state"] == "192 numbers at hidden_size 96"
+    assert describe("transformer")["declares"]["state"] == "none"

@@ -103,3 +103,26 @@ def test_more_variants_than_anybody_can_want_are_refused_before_they_are_written
         plan(
             SweepSpec(("deep:lstm",), ("copy",), options=dict.fromkeys(("hidden_size", "depth", "forget_bias"), values))
         )
+
+
+def test_sizes_are_matched_by_the_state_of_the_first_architecture():
+    names = ("lstm", "gru", "linear_attention")
+    sizes = {spec.architecture: spec.hidden_size for spec in plan(SweepSpec(names, ("copy",), (2,), match="state"))}
+    assert sizes == {"lstm": 96, "gru": 192, "linear_attention": 24}  # 4 heads with 6 x 6 and 6 numbers carry 168
+    (first, second) = plan(SweepSpec(("lstm", "gru"), ("copy",), (2,), params=10_000, match="state"))
+    assert second.hidden_size == 2 * first.hidden_size
+    assert first.asked == {"params": 10_000, "match": "state"}
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "complaint"),
+    [
+        (("lstm", "transformer"), {}, "cannot be matched by the state, since Transformer carries none: leave it out"),
+        (("transformer", "lstm"), {}, "cannot be matched by the state, since Transformer carries none: leave it out"),
+        (("lstm", "mlp"), {}, "No hidden_size up to 1,048,576 gives 192 numbers of state"),
+        (("lstm",), {"hidden_size": ("8",)}, "--match state solves hidden_size; leave out one of --match state"),
+    ],
+)
+def test_states_that_cannot_be_matched_are_refused(names, options, complaint):
+    with pytest.raises(UsageError, match=complaint):
+        plan(SweepSpec(names, ("copy",), (2,), options=options, match="state"))

@@ -88,5 +88,5 @@ def test_the_size_is_found_whose_state_comes_nearest(name):
 
 @pytest.mark.parametrize("name", ["transformer", "bidirectional:gru"])
 def test_an_architecture_without_a_state_cannot_be_matched_by_it(name):
-    with pytest.raises(UsageError, match=r"matched by the state, and .* carries none: leave it out, or match params"):
+    with pytest.raises(UsageError, match=r"matched by the state, since .* carries none: leave it out, or match params"):
         match(model(name), 2000, count_state, "numbers of state")
