@@ -1,4 +1,4 @@
-"""`--config sweep.toml`: the flags of `harness run` in a file, under the same names; flags that are typed win."""
+"""`--config sweep.toml`: the flags of `harness run` in a file, under the same names. Typed flags override it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _SET = "set"
 
 
 def expanded(arguments: Sequence[str], parser: argparse.ArgumentParser) -> list[str]:
-    """The arguments with those of the file they name put before them, but for what was typed."""
+    """The arguments, preceded by those of the file that they name; what was typed is left out of the file's."""
     typed = list(arguments)
     path = _taken(typed)
     if path is None:
         return typed
     if _taken(typed) is not None:
-        raise UsageError("--config is given twice: put all into one file.")
+        raise UsageError("--config is given twice: put all flags into one file.")
     flags = {option for action in parser._actions for option in action.option_strings if option.startswith("--")}
     content = _read(Path(path))
     for key in content:
@@ -32,7 +32,7 @@ def expanded(arguments: Sequence[str], parser: argparse.ArgumentParser) -> list[
 
 
 def _taken(arguments: list[str]) -> str | None:
-    """The file that --config names, taken out of the arguments."""
+    """Removes --config from the arguments and returns its file; None where there is none."""
     for index, token in enumerate(arguments):
         if token.startswith("--config="):
             return arguments.pop(index).partition("=")[2]
@@ -62,7 +62,7 @@ def _tokens(path: str, key: str, value: Any, typed: list[str]) -> list[str]:
 
 
 def _assignments(path: str, table: Any, typed: list[str]) -> list[str]:
-    """`[set]` is a table of options; a list makes variants. A name that was typed wins."""
+    """`[set]` is a table of options; a list makes variants. A typed option overrides it."""
     if not isinstance(table, Mapping):
         raise UsageError(f"{path}: 'set' is a table of options: [set] and a line name = value for each.")
     names = {token.partition("=")[0] for token in typed}

@@ -1,4 +1,4 @@
-"""What `harness run --dry-run` prints: the plan, what of it is done or refused, how long the rest may take."""
+"""What `harness run --dry-run` prints: planned, finished and refused runs, and about how long the rest takes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.sweeps.preview import Preview
 
 def show(previews: Sequence[Preview], jobs: int) -> None:
     table = Table()
-    for name in ("task", "architecture", "planned", "done", "to run", "at most"):
+    for name in ("task", "architecture", "planned", "done", "to run", "about"):
         table.add_column(name, justify="left" if name in ("task", "architecture") else "right")
     for row in previews:
         left = row.planned - row.done
@@ -26,15 +26,15 @@ def show(previews: Sequence[Preview], jobs: int) -> None:
             console.print(Text(f"{row.label} on {row.task_label}: {row.trouble}", style="red"))
     planned, done = sum(row.planned for row in previews), sum(row.done for row in previews)
     seconds = sum(row.seconds for row in previews) / jobs
-    jobs_text = f"{jobs} run{'s' if jobs > 1 else ''} at once"
+    jobs_text = f"{jobs} at the same time"
     console.print(
         f"{planned} run{'s' if planned != 1 else ''} planned, {done} finished before; "
-        f"the rest takes at most {duration(seconds)}, {jobs_text}"
+        f"the rest takes about {duration(seconds)}, {jobs_text}"
     )
 
 
 def duration(seconds: float) -> str:
-    """As people say it: 40 s, 12 min, 3.5 h."""
+    """Seconds as a short text: 40 s, 12 min, 3.5 h."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

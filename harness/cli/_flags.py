@@ -18,25 +18,25 @@ def add_grid(parser: Any) -> None:
     )
     completes(many(parser, "--task", required=True, metavar="NAME", help="tasks: names or ./file.py"), "task")
     parser.add_argument(
-        "--dry-run", action="store_true", help="show the plan, what is done and refused, and the time left"
+        "--dry-run", action="store_true", help="show planned, finished and refused runs, and the time left"
     )
-    parser.add_argument("--config", metavar="FILE", help="a TOML file of these flags under the same names; flags win")
+    parser.add_argument("--config", metavar="FILE", help="TOML file of these flags; typed flags override it")
     many(parser, "--length", kind=whole(1), metavar="T", help="lengths to train at (default: the task's own)")
-    many(parser, "--test-length", kind=whole(1), metavar="T", help="lengths to test every trained model at as well")
-    parser.add_argument("--seeds", type=whole(1), default=1, metavar="N", help="how many (default: 1)")
+    many(parser, "--test-length", kind=whole(1), metavar="T", help="further lengths to test every trained model at")
+    parser.add_argument("--seeds", type=whole(1), default=1, metavar="N", help="number of seeds (default: 1)")
     parser.add_argument("--first-seed", type=whole(0), default=0, metavar="S", help="seeds S .. S+N-1 (default: 0)")
     parser.add_argument(
         "--params",
         type=count,
         metavar="N",
-        help="give every model N parameters (50k, 1.5M): solves hidden_size for each",
+        help="parameters of every model (50k, 1.5M): hidden_size is solved for each",
     )
     parser.add_argument(
         "--match",
         choices=get_args(Match),
         default="params",
-        help="as many parameters for each (default, with --params), or for all the first one's hidden_size, or the "
-        "first one's size of state",
+        help="equal for all: number of parameters (default, with --params), the first one's hidden_size, or the first "
+        "one's state size",
     )
     add_set(parser, "; VALUE,VALUE makes variants")
 
@@ -79,34 +79,40 @@ def add_quiet(parser: Any) -> None:
 def add_training(group: Any, tested: bool = True) -> None:
     """How every model is trained and tested; dest is the name of the setting in RunSpec."""
     d = RunSpec
-    group.add_argument("--steps", type=whole(1), metavar="N", help=f"most optimizer steps (default: {d.steps})")
     group.add_argument(
-        "--batch", type=whole(1), dest="batch_size", metavar="N", help=f"sequences a step (default: {d.batch_size})"
+        "--steps", type=whole(1), metavar="N", help=f"maximum number of optimizer steps (default: {d.steps})"
+    )
+    group.add_argument(
+        "--batch", type=whole(1), dest="batch_size", metavar="N", help=f"sequences per step (default: {d.batch_size})"
     )
     group.add_argument("--lr", type=positive(), metavar="RATE", help=f"learning rate (default: {d.lr:g})")
-    group.add_argument("--optimizer", choices=OPTIMIZERS, help=f"(default: {d.optimizer})")
+    group.add_argument("--optimizer", choices=OPTIMIZERS, help=f"optimizer (default: {d.optimizer})")
     group.add_argument(
         "--beta2",
         type=positive(below=1),
         metavar="X",
-        help=f"averaging of squared gradients in adam and adamw (default: {d.beta2:g})",
+        help=f"decay of the mean of squared gradients, in adam and adamw (default: {d.beta2:g})",
     )
     group.add_argument(
-        "--clip", type=positive(zero=True), metavar="X", help=f"largest gradient norm; 0: none (default: {d.clip:g})"
+        "--clip",
+        type=positive(zero=True),
+        metavar="X",
+        help=f"maximum gradient norm; 0: no clipping (default: {d.clip:g})",
     )
     group.add_argument(
         "--tbptt",
         type=whole(0),
         metavar="K",
-        help="truncated backpropagation through time: cut sequences into chunks of K steps of time and carry the state "
-        f"across, without its gradient; --steps then counts chunks; 0: whole sequences (default: {d.tbptt})",
+        help="truncated backpropagation through time: cut sequences into chunks of K time steps, and carry the state "
+        f"but not its gradient across; --steps then counts chunks; 0: whole sequences (default: {d.tbptt})",
     )
-    group.add_argument("--precision", choices=PRECISIONS, help=f"(default: {d.precision})")
+    group.add_argument("--precision", choices=PRECISIONS, help=f"floating-point precision (default: {d.precision})")
     group.add_argument(
         "--execution",
         choices=EXECUTIONS,
-        help="of the training passes: torch.compile is meant for elementwise recurrences on a GPU, recorded CUDA "
-        f"graphs for many small kernels; harness bench --execution says whether they pay (default: {d.execution})",
+        help="how training passes are executed: torch.compile is meant for elementwise recurrences on a GPU, recorded "
+        "CUDA graphs for many small kernels; harness bench --execution tells whether they are faster "
+        f"(default: {d.execution})",
     )
     group.add_argument(
         "--keep-weights",
@@ -116,8 +122,8 @@ def add_training(group: Any, tested: bool = True) -> None:
     )
     for flag, default, text in (
         ("--validate-every", d.validate_every, "steps between validations"),
-        ("--validation-sequences", d.validation_sequences, "at each of them"),
-        ("--test-sequences", d.test_sequences, "at the end"),
+        ("--validation-sequences", d.validation_sequences, "sequences per validation"),
+        ("--test-sequences", d.test_sequences, "test sequences per length"),
     ):
         if tested or flag != "--test-sequences":
             group.add_argument(flag, type=whole(1), metavar="N", help=f"{text} (default: {default})")
@@ -125,25 +131,29 @@ def add_training(group: Any, tested: bool = True) -> None:
 
 def add_where(group: Any, reuse: bool = True, retry: int = 0) -> None:
     """Where the runs are executed, where their records go, what is shown."""
-    group.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="(default: auto)")
     group.add_argument(
-        "--jobs", type=whole(1), metavar="N", help="runs at once (default: one a core, or one a GPU slot)"
+        "--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="device (default: auto)"
     )
-    group.add_argument("--slots-per-gpu", type=whole(1), default=1, metavar="N", help="runs at once on one GPU")
-    group.add_argument("--timeout", type=positive(), metavar="SECONDS", help="end a run that takes longer")
+    group.add_argument(
+        "--jobs", type=whole(1), metavar="N", help="runs at the same time (default: one for each core or GPU slot)"
+    )
+    group.add_argument(
+        "--slots-per-gpu", type=whole(1), default=1, metavar="N", help="runs at the same time on one GPU"
+    )
+    group.add_argument("--timeout", type=positive(), metavar="SECONDS", help="time limit of a run")
     group.add_argument(
         "--retry",
         type=whole(0),
         default=retry,
         metavar="N",
-        help=f"try a run that failed up to N times more (default: {retry})",
+        help=f"repeat a failed run up to N times (default: {retry})",
     )
-    group.add_argument("--max-failures", type=whole(1), metavar="N", help="end the sweep when N runs have failed")
+    group.add_argument("--max-failures", type=whole(1), metavar="N", help="stop the sweep when N runs have failed")
     group.add_argument(
         "--engine",
         choices=["local", "inline", "ray"],
         default="local",
-        help="worker processes (default), this process (to debug), or a Ray cluster",
+        help="worker processes (default), this process (for debugging), or a Ray cluster",
     )
     _add_ray(group)
     add_store(group)
@@ -152,7 +162,7 @@ def add_where(group: Any, reuse: bool = True, retry: int = 0) -> None:
             "--reuse",
             choices=["fresh", "any", "none"],
             default="fresh",
-            help="finished runs that are not run again: of today's plugin code (default), of older code too, none",
+            help="finished runs to reuse: fresh: of the current plugin code (default); any: of older code too; none",
         )
     add_quiet(group)
     add_json(group)
@@ -162,14 +172,14 @@ def _add_ray(group: Any) -> None:
     group.add_argument(
         "--ray-address",
         metavar="ADDRESS",
-        help="cluster for --engine ray: auto, or HOST:PORT (default: one on this machine, while the command runs); "
+        help="Ray cluster: auto, or HOST:PORT (default: one on this machine, while the command runs); "
         "whoever reaches a port of Ray can run code there: keep a cluster in a network that you trust",
     )
     group.add_argument(
         "--gpus-per-run",
         type=positive(),
         metavar="SHARE",
-        help="of one GPU, with --engine ray, such as 0.25 (default: 1 / slots per GPU)",
+        help="share of a GPU for each run on Ray, such as 0.25 (default: 1 / slots per GPU)",
     )
 
 

@@ -15,15 +15,15 @@ from harness.errors import UsageError
 
 
 class Help(argparse.RawDescriptionHelpFormatter):
-    """Leaves the verbs' names room to stand beside their help."""
+    """Shows each verb and its help on one line."""
 
     def __init__(self, prog: str, **kwargs: Any) -> None:
         super().__init__(prog, **kwargs)
-        self._action_max_length = 14  # argparse forgets that verbs are indented further than flags
+        self._action_max_length = 14  # argparse does not count the extra indent of verbs
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line and where help is; exit code 2."""
+    """Reports an error in one line, names the help, and exits with code 2."""
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("formatter_class", Help)
@@ -39,7 +39,7 @@ class Parser(argparse.ArgumentParser):
             except UsageError as error:
                 self.error(str(error))
         parsed, unknown = super().parse_known_args(args, namespace)
-        if unknown and self._subparsers is None:  # else the verb's own parser has told
+        if unknown and self._subparsers is None:  # otherwise the verb's own parser has reported them
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return parsed, unknown
 
@@ -47,14 +47,14 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {self._misspelt() or message}\nSee '{self.prog} --help'.\n")
 
     def _misspelt(self) -> str:
-        """What to say of the first flag that there is none of: it explains whatever else is missing."""
-        mine = self._typed if self._subparsers is None else self._typed[:1]  # the rest are the verb's
+        """The message for the first unknown flag, which often explains why other arguments are missing; '' for none."""
+        mine = self._typed if self._subparsers is None else self._typed[:1]  # the rest belong to the verb
         flags = [token.partition("=")[0] for token in mine if token.startswith("--") and token != "--"]
         wrong = next((flag for flag in flags if flag not in self._option_string_actions), None)
         if wrong is None:
             return ""
         near = difflib.get_close_matches(wrong, self._option_string_actions, n=1)
-        return f"No flag {wrong}." + (f" Did you mean {near[0]}?" if near else "")
+        return f"Unknown flag {wrong}." + (f" Did you mean {near[0]}?" if near else "")
 
 
 class Many(argparse.Action):
@@ -97,7 +97,7 @@ def whole(low: int, high: int | None = None) -> Any:
 
 
 def count(text: str) -> int:
-    """An argument type: a number of parameters; 50k, 1.5M and 50000 will do."""
+    """An argument type: a number of parameters, such as 50k, 1.5M or 50000."""
     factor = {"k": 10**3, "m": 10**6}.get(text[-1:].lower(), 1)
     try:
         number = float(text if factor == 1 else text[:-1]) * factor
@@ -109,7 +109,7 @@ def count(text: str) -> int:
 
 
 def positive(zero: bool = False, below: float = float("inf")) -> Any:
-    """An argument type: a number above zero (or zero, where that means 'off') and under a bound."""
+    """An argument type: a number above 0 and below a bound; with `zero`, 0 is allowed and means 'off'."""
 
     def parse(text: str) -> float:
         try:
@@ -133,7 +133,7 @@ def assignment(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def completes(action: argparse.Action, *kinds: registry.Kind) -> None:
-    """Lets the shell complete an argument with the names of some kinds of plugin, behind commas and colons too."""
+    """Lets the shell complete an argument with the names of plugins, also after a comma or a colon."""
 
     def complete(prefix: str, **_: Any) -> Sequence[str]:
         cut = max(prefix.rfind(","), prefix.rfind(":")) + 1

@@ -1,4 +1,4 @@
-"""The display of a sweep while it goes on: bars in a terminal, plain lines elsewhere."""
+"""The display of a running sweep: bars in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.spec import RunSpec
 from harness.sweeps.driver import Display
 
 _SECONDS_BETWEEN_LINES = 10
-_MANY = 500  # runs: looking for finished ones takes more than a second
+_MANY = 500  # runs from which the search for finished ones takes more than a second
 
 
 class Quiet:
@@ -37,7 +37,7 @@ class Quiet:
 
 
 class Lines:
-    """A line when a run begins and ends, and one every ten seconds between."""
+    """A line when a run begins or ends, and one every ten seconds in between."""
 
     def looking(self, runs: int) -> None:
         if runs >= _MANY:
@@ -67,14 +67,14 @@ class Lines:
 
     def again(self, key: str, record: Record) -> None:
         self.pace.failed(key)
-        say(f"{result(record)}; it is tried again")
+        say(f"{result(record)}; it is repeated")
 
     def waiting(self, reason: str) -> None:
         say(_waiting(reason))
 
 
 class Bars:
-    """Two bars: all runs, and the run at hand."""
+    """A bar for all runs together, and one for each running run."""
 
     def __init__(self, bars: Progress) -> None:
         self.bars = bars
@@ -111,7 +111,7 @@ class Bars:
         self.pace.failed(key)
         if key in self.tasks:
             self.bars.remove_task(self.tasks.pop(key))  # type: ignore[arg-type]
-        self._say(f"{result(record)}; it is tried again")
+        self._say(f"{result(record)}; it is repeated")
 
     def waiting(self, reason: str) -> None:
         self._say(_waiting(reason))
@@ -121,7 +121,7 @@ class Bars:
 
 
 class _Pace:
-    """The time left, from the time steps computed so far: they cost alike, whatever the length."""
+    """Estimates the time left; it assumes that a time step costs the same in all runs."""
 
     def __init__(self, runs: dict[str, RunSpec], done: int) -> None:
         self.total = sum(_work(spec) for spec in runs.values()) * (1 - done / max(len(runs), 1))
@@ -142,7 +142,7 @@ class _Pace:
         self.ended_work += _work(self.runs[key])
 
     def left(self) -> str:
-        """As text; '?' while nothing is known."""
+        """The time left as text; '?' before the first progress."""
         going_on = sum(_work(self.runs[key]) * look.step / self.runs[key].steps for key, look in self.running.items())
         done = self.ended_work + going_on
         if done <= 0:
@@ -153,7 +153,7 @@ class _Pace:
 
 @contextmanager
 def display() -> Iterator[Display]:
-    """The display that fits: bars where stderr is a terminal, lines elsewhere."""
+    """Bars if standard error is a terminal, lines otherwise."""
     if not sys.stderr.isatty():
         yield Lines()
         return
@@ -163,7 +163,7 @@ def display() -> Iterator[Display]:
 
 
 def _columns(width: int) -> list[ProgressColumn]:
-    """What 80 columns hold, and bars and times where there is room."""
+    """The columns that fit into 80 characters, with bars and times if there is more room."""
     name, look = (TextColumn(f"{{task.{field}}}", markup=False) for field in ("description", "fields[look]"))
     if width < 120:
         return [name, MofNCompleteColumn(), look]
@@ -189,18 +189,18 @@ def result(record: Record) -> str:
 
 
 def _solved(record: Record) -> str:
-    """Judged by validation while training: the accuracy on test data, at the end, may be on the other side."""
+    """Whether validation passed the threshold while training; accuracy on test data may be on its other side."""
     if record.steps_to_solve is None:
-        return f"not solved in {record.steps} steps (validation)"
-    return f"solved after {record.steps_to_solve} steps (validation)"
+        return f"threshold not reached in {record.steps} steps (validation)"
+    return f"threshold reached after {record.steps_to_solve} steps (validation)"
 
 
 def _looking(runs: int) -> str:
-    return f"{runs:,} runs planned; looking for those that are finished ..."
+    return f"{runs:,} runs planned; searching the store for finished ones ..."
 
 
 def _waiting(reason: str) -> str:
-    return f"{reason}\n  what has ended is kept here until it can be written; Ctrl-C gives up"
+    return f"{reason}\n  finished results are kept in memory until they can be written; Ctrl-C gives up"
 
 
 def _work(spec: RunSpec) -> float:

@@ -1,4 +1,4 @@
-"""`harness check NAME`: does an architecture or a task keep what the contract promises?"""
+"""`harness check NAME`: tests an architecture or a task against its contract."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _SECONDS = 30.0
 def add(verbs: Any) -> None:
     parser = verbs.add_parser(
         "check",
-        help="does a plugin keep the contract?",
-        description="Examines an architecture or a task, promise by promise, and says what to do about each that is "
-        "broken. A plugin is a name, a file, or a class in a file; a plain module will do.",
+        help="test a plugin against its contract",
+        description="Tests an architecture or a task against its contract, one promise at a time, and says how to mend "
+        "each broken one. A plugin is a name, a file, or a class in a file; a plain nn.Module is allowed.",
         epilog="examples:\n  harness check ./my_cell.py\n  harness check ./my_cell.py:MyCell --set leak=0.5\n"
         "  harness check deep:gru adding\n\n"
-        "exit codes: 0 every promise is kept; 1 one is broken, or all were skipped;\n2 wrong usage",
+        "exit codes: 0 all promises are kept; 1 one is broken, or all were skipped;\n2 wrong usage",
     )
     completes(
         parser.add_argument("names", nargs="+", metavar="NAME", help="architectures or tasks: names or ./file.py"),
@@ -43,7 +43,7 @@ def add(verbs: Any) -> None:
         type=positive(),
         default=_SECONDS,
         metavar="SECONDS",
-        help=f"what each promise may take (default: {_SECONDS:g})",
+        help=f"time limit of each promise (default: {_SECONDS:g})",
     )
     add_json(parser)
     parser.set_defaults(call=call)
@@ -61,7 +61,7 @@ def call(arguments: argparse.Namespace) -> int:
 
 
 def _check(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Examines one plugin; prints what is found as it is found, unless JSON is wanted."""
+    """Examines one plugin; prints each finding at once, unless JSON is wanted."""
     found: list[tuple[Promise, Finding]] = []
     tell = silent if arguments.json else partial(say, to=sys.stdout)
     with Examination(name, arguments.kind, dict(arguments.options), arguments.timeout) as examination:
@@ -84,7 +84,7 @@ def _check(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _told(finding: Finding, way_out: str) -> str:
-    """One finding: a line, and for a broken promise what was seen and what to do."""
+    """One finding: a line; for a broken promise also what was measured and the way out."""
     if finding.status == "kept":
         return f"  kept     {finding.promise}"
     if finding.status == "skipped":
@@ -95,7 +95,7 @@ def _told(finding: Finding, way_out: str) -> str:
 
 
 def _summary(findings: list[Finding]) -> str:
-    """What was not told one by one, and how many there are of each."""
+    """The findings that were not printed one by one, and the number of each status."""
     counts = Counter(finding.status for finding in findings)
     said = Counter(finding.detail for finding in findings if finding.status == "broken")
     lines = []

@@ -1,4 +1,4 @@
-"""`harness compare`: two architectures, or a sweep and an older one, compared seed by seed."""
+"""`harness compare`: compares two architectures, or a sweep with an older one, seed by seed."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ if TYPE_CHECKING:
     from harness.analysis.summary import Summary
 
 _EPILOG = """examples:
-  harness compare lstm gru --task adding        # the second against the first
+  harness compare lstm gru --task adding     # the second relative to the first
   harness report --format json --out .          # writes report-1f3a5c7e.json
   harness compare --baseline report-1f3a5c7e.json
   harness compare --baseline main.json --fail-on regression         # in CI
 
-Scores are compared by seed: accuracy from 0 (chance) to 1 (perfect), mean over
-the lengths that both have. A difference counts when a permutation test finds it
-at 5 % (Holm); with too few seeds for that, when every seed goes the same way
-and the mean by more than 0.02: a guard's alarm, no evidence.
-exit codes: 0 all well; 2 wrong usage; 3 with --fail-on regression: something is
-worse, or not measured any more
+Scores are compared by seed: accuracy scaled to 0 at chance and 1 at perfection,
+averaged over the lengths that both have. A difference counts if a permutation
+test finds it at the 5 % level (Holm's correction). With too few seeds for a
+test, it counts if all seeds agree and the mean differs by more than 0.02; that
+is an alarm, not evidence.
+exit codes: 0 success; 2 wrong usage; 3 with --fail-on regression: something is
+worse, or is no longer measured
 """
 
 
@@ -41,14 +42,16 @@ _PLACE = {"better": "ahead of", "worse": "behind"}
 def add(verbs: Any) -> None:
     parser = verbs.add_parser(
         "compare",
-        help="two architectures, or a sweep and an older one, by seed",
-        description="Says what is better, worse, or not to be told apart, and how sure that is.",
+        help="compare two architectures, or a sweep with an older one",
+        description="Shows what is better, worse or not significantly different, and the evidence for it.",
         epilog=_EPILOG,
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="two architectures, as the tables name them")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="two architectures, named as in the tables")
     many(parser, "--task", metavar="NAME", help="tasks to compare on (default: all of the sweep)")
-    parser.add_argument("--baseline", type=Path, metavar="FILE", help="an older sweep: harness report --format json")
-    parser.add_argument("--fail-on", choices=["regression"], help="exit code 3 where something got worse")
+    parser.add_argument(
+        "--baseline", type=Path, metavar="FILE", help="older sweep, written by harness report --format json"
+    )
+    parser.add_argument("--fail-on", choices=["regression"], help="exit code 3 if something is worse")
     add_sweep(parser)
     add_store(parser)
     parser.set_defaults(call=call)
@@ -63,7 +66,7 @@ def call(arguments: argparse.Namespace) -> int:
     else:
         changes = _against(arguments)
     if not changes and not gone:
-        raise HarnessError("There is nothing to compare: no seed and length in common.")
+        raise HarnessError("There is nothing to compare: the two have no seed and length in common.")
     _show(changes, arguments.baseline is not None)
     for task, name in gone:
         print(f"{task}: {name} is in the baseline and has no result now", file=sys.stderr)
@@ -95,7 +98,7 @@ def _against(arguments: argparse.Namespace) -> list[Change]:
     asked = _tasks(summary, arguments.task)
     tasks = [task for task in asked if all((task, name) in curves for name in arguments.names)]
     for task in set(asked) - set(tasks):
-        print(f"{task}: not both have a result", file=sys.stderr)
+        print(f"{task}: left out, since one of the two has no result", file=sys.stderr)
     return against(summary, arguments.names[0], arguments.names[1], tasks)
 
 
@@ -124,7 +127,7 @@ def _sentence(change: Change, with_baseline: bool) -> str:
     new, old = change.new.label, change.old.label
     if change.verdict == "same":
         return f"{change.task}: {new} and {old} cannot be told apart ({change.reason})"
-    if not change.tested:  # every seed goes that way, which is no test
+    if not change.tested:  # all seeds agree, which is not a test
         return f"{change.task}: {new} is {_PLACE[change.verdict]} {old} in every seed ({change.reason})"
     return f"{change.task}: {new} is {change.verdict} than {old} ({change.reason})"
 

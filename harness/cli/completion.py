@@ -1,4 +1,4 @@
-"""`harness completion`: the line that makes the shell complete verbs, flags, architectures and tasks."""
+"""`harness completion`: shell code that completes verbs, flags, architectures and tasks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from argcomplete.shell_integration import shellcode
 def add(verbs: Any) -> None:
     parser = verbs.add_parser(
         "completion",
-        help="shell completion",
+        help="print code for shell completion",
         description="Prints shell code that completes verbs, flags, architectures and tasks.",
         epilog='examples:\n  eval "$(harness completion bash)"     # in ~/.bashrc\n  harness completion fish | source',
     )

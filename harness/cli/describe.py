@@ -1,4 +1,4 @@
-"""`harness describe NAME`: what an architecture or a task is, what can be set, what it declares."""
+"""`harness describe NAME`: what an architecture or a task is, its options, its declarations."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from harness.names import short_name
 def add(verbs: Any) -> None:
     parser = verbs.add_parser(
         "describe",
-        help="one architecture or task in full",
-        description="What an architecture or a task is: its options, what it declares, its paper.",
+        help="describe one architecture or task",
+        description="Shows what an architecture or a task is, its options, its declarations and its paper.",
         epilog="examples:\n  harness describe lstm\n  harness describe adding\n  harness describe deep:gru\n"
         "  harness describe ./my_cell.py\n  harness describe lstm --search-space     # what harness tune searches",
     )
     completes(parser.add_argument("name", help="an architecture or a task"), "architecture", "task")
     add_kind(parser)
     add_json(parser)
-    parser.add_argument("--search-space", action="store_true", help="what harness tune searches for an architecture")
+    parser.add_argument("--search-space", action="store_true", help="ranges that harness tune searches")
     parser.set_defaults(call=call)
 
 
@@ -91,9 +91,9 @@ def _state(name: str, built: Any, size: int) -> str:
 
 
 def _search_space(name: str, kind: registry.Kind) -> dict[str, Any]:
-    """What every run has, and what the parts declare: as `harness tune` searches it."""
+    """The settings of every run, and those that the parts declare, as `harness tune` searches them."""
     if kind == "task":
-        raise UsageError(f"--search-space is of an architecture; {name!r} is a task.")
+        raise UsageError(f"--search-space takes an architecture, and {name!r} is a task.")
     from harness.discovery.compose import compose
     from harness.spec import RunSpec
     from harness.tuning.space import space_of
@@ -130,7 +130,7 @@ def _task(name: str) -> dict[str, Any]:
 
 
 def _made(name: str, make: Callable[[], Any]) -> Any:
-    """What `make` makes; the plugin's own errors become one line."""
+    """Calls `make`, and turns an error of the plugin into one line."""
     try:
         with time_limit.within(time_limit.SECONDS, f"Making {name!r}"):
             return make()
@@ -166,7 +166,7 @@ def _text(content: dict[str, Any]) -> str:
         else:
             lines += ["", value if title == "about" else f"{title}: {value}".replace("; ", "\n  ")]
     if content.get("options"):
-        lines += ["", "set one with --set NAME=VALUE; the part before the dot can be left out where it is clear"]
+        lines += ["", "Set one with --set NAME=VALUE. The part before the dot is optional if the name is unique."]
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""`harness list`: what there is, without importing any of it."""
+"""`harness list`: the names of all plugins, without importing any of them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _KINDS: dict[registry.Kind, str] = {"architecture": "architectures", "task": "ta
 def add(verbs: Any) -> None:
     parser: Parser = verbs.add_parser(
         "list",
-        help="architectures and tasks by name",
-        description="Lists architectures and tasks by name, without importing any of them.",
-        epilog="examples:\n  harness list\n  harness list --broken    # imports everything; says what fails, and why",
+        help="list architectures, tasks and reports",
+        description="Lists architectures, tasks and report formats by name, without importing any of them.",
+        epilog="examples:\n  harness list\n  harness list --broken    # imports every plugin, shows what fails",
     )
     parser.add_argument("--broken", action="store_true", help="import every plugin and list those that fail")
     add_json(parser)
@@ -60,7 +60,7 @@ def _row(plugin: registry.Plugin, by_import: bool) -> dict[str, Any]:
 
 
 def _wraps(path: Path, attribute: str) -> bool:
-    """Whether a class is written as a `Wrapper`."""
+    """Whether a class derives from `Wrapper`."""
     tree = ast.parse(path.read_bytes())
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == attribute]
     return any(ast.unparse(base).rpartition(".")[2] == "Wrapper" for node in classes for base in node.bases)
@@ -77,17 +77,17 @@ def _print(rows: list[dict[str, Any]], broken: bool) -> None:
         for row in mine:
             print(_wrapped(f"  {row['name']:<{width}}  ", _about(row)))
     if not broken:
-        print("\nharness describe NAME tells more; a loose file is named by its path: --arch ./my_cell.py")
+        print("\nharness describe NAME shows more. A file is named by its path: --arch ./my_cell.py")
 
 
 def _about(row: dict[str, Any]) -> str:
     about = f"BROKEN: {row['broken']}" if row["broken"] else row["about"]
     wraps = f" (wraps any architecture, as in {row['name']}:gru)" if row["wraps"] else ""
-    stranger = "" if row["from"].startswith("rnn-harness ") else f"  [{row['from']}]"
-    return f"{about}{wraps}{stranger}"
+    third_party = "" if row["from"].startswith("rnn-harness ") else f"  [{row['from']}]"
+    return f"{about}{wraps}{third_party}"
 
 
 def _wrapped(name: str, text: str) -> str:
-    """As wide as the terminal, the text beside the name; on one line where there is no terminal."""
+    """Wraps the text beside the name to the width of the terminal; without a terminal it is one line."""
     width = shutil.get_terminal_size((10_000, 0)).columns
     return textwrap.fill(text, width, initial_indent=name, subsequent_indent=" " * len(name), break_on_hyphens=False)

@@ -1,4 +1,4 @@
-"""`harness new arch NAME`: a file that works as it is, with places for one's own; its test; if asked, a package."""
+"""`harness new arch NAME`: writes a working file with marked parts to change, its test and, if asked, a package."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.discovery import registry
 from harness.errors import UsageError
 
 _KINDS: dict[str, registry.Kind] = {"arch": "architecture", "task": "task"}
-_WRITTEN = {"arch": ("my_cell", "MyCell"), "task": ("my_task", "MyTask")}  # what the templates call themselves
+_WRITTEN = {"arch": ("my_cell", "MyCell"), "task": ("my_task", "MyTask")}  # the names inside the templates
 _NEXT = {
     "arch": "harness run --arch {plugin},lstm --task first_token --length 10,50 --params 10k --steps 1000 --seeds 3",
     "task": "harness run --arch rnn,lstm --task {plugin} --length 5,10 --params 10k --steps 1000 --seeds 3",
@@ -25,16 +25,18 @@ _NEXT = {
 def add(verbs: Any) -> None:
     parser = verbs.add_parser(
         "new",
-        help="begin an architecture or a task of your own",
-        description="Writes a file that works as it is, with marks where your own goes, and its test. "
-        "Nothing is overwritten.",
+        help="write a file for a new architecture or task",
+        description="Writes a file that works as it is, with the parts to change marked, and its test. "
+        "No file is overwritten.",
         epilog="examples:\n  harness new arch my_cell             # my_cell.py and test_my_cell.py\n"
         "  harness new task my_task\n"
         "  harness new arch my_cell --package   # a folder my_cell that pip can install",
     )
     parser.add_argument("kind", choices=list(_KINDS), metavar="arch|task")
-    parser.add_argument("name", help="as it is called on the command line, such as my_cell")
-    parser.add_argument("--package", action="store_true", help="an installable package with an entry point and CI")
+    parser.add_argument("name", help="its name on the command line, such as my_cell")
+    parser.add_argument(
+        "--package", action="store_true", help="write an installable package with an entry point and CI"
+    )
     parser.set_defaults(call=call)
 
 
@@ -44,7 +46,7 @@ def call(arguments: argparse.Namespace) -> int:
     files = _package(kind, name) if arguments.package else _loose(kind, name)
     there = [path for path in [*files, *([name] if arguments.package else [])] if Path(path).exists()]
     if there:
-        raise UsageError(f"There is {' and '.join(there)} already, and nothing is overwritten: take another name.")
+        raise UsageError(f"{' and '.join(there)} exists already, and no file is overwritten: use another name.")
     for path, text in files.items():
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(text)
@@ -54,18 +56,18 @@ def call(arguments: argparse.Namespace) -> int:
 
 
 def _refuse(kind: str, name: str) -> None:
-    """Raises UsageError for what is no name, and for one that something else has."""
+    """Raises UsageError for an invalid name, and for one that is taken."""
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
-        rule = "a name has small letters, digits and underscores, begins with a letter, and is no word of Python's"
+        rule = "a name has small letters, digits and underscores, begins with a letter, and is not a Python keyword"
         raise UsageError(f"{name!r} cannot be the name of a module: {rule}, such as my_cell.")
     for taken in ("architecture", "task"):
         if name in registry.names(taken):
-            raise UsageError(f"{name!r} is taken: `harness list` shows the {taken} of that name. Take another.")
+            raise UsageError(f"{name!r} is taken: `harness list` shows the {taken} of that name. Use another name.")
     if name in sys.stdlib_module_names or _is_installed(name):
-        raise UsageError(f"{name!r} is taken: Python imports another module by that name. Take another.")
+        raise UsageError(f"{name!r} is taken: Python imports another module by that name. Use another name.")
     around = _template(f"{_KINDS[kind]}.py").replace(_WRITTEN[kind][1], "")
     if re.search(rf"\b{_class_name(name)}\b", around):
-        raise UsageError(f"{name!r} is taken: its class would be {_class_name(name)}, which the file needs itself.")
+        raise UsageError(f"{name!r} is taken: the file uses {_class_name(name)} for something else. Use another name.")
 
 
 def _is_installed(name: str) -> bool:
@@ -92,7 +94,7 @@ def _loose(kind: str, name: str) -> dict[str, str]:
 
 
 def _package(kind: str, name: str) -> dict[str, str]:
-    """The same two files inside a package, and what pip, a reader and CI need."""
+    """The same two files inside a package, with pyproject.toml, README and a CI workflow."""
     module, cls = _KINDS[kind], _class_name(name)
     test = _filled(f"test_{module}.py", kind, name).replace(f"from {name} import", f"from {name}.{module} import")
     replaced = {"my_plugin": name, "my-plugin": name.replace("_", "-"), "MyPlugin": cls, "KIND": module}

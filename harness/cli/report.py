@@ -1,4 +1,4 @@
-"""`harness report`: a sweep as a page, a table, data or figures."""
+"""`harness report`: writes a sweep as a page, tables, data or figures."""
 
 from __future__ import annotations
 
@@ -26,20 +26,22 @@ _EPILOG = """examples:
   harness report --figures paper/figures    # every figure as SVG and PDF
 
 Formats are plugins (entry points of the group harness.reports); harness list
-names them.
+shows them. md and markdown are the same, and so are term and terminal.
 """
 
 
 def add(verbs: Any) -> None:
     parser = verbs.add_parser(
         "report",
-        help="a page, tables, data or figures of a sweep",
-        description="Writes a sweep, finished or not, as files, and prints where they are.",
+        help="write a sweep as a page, tables, data or figures",
+        description="Writes a sweep, finished or not, as files, and prints their paths.",
         epilog=_EPILOG,
     )
     add_sweep(parser)
     add_store(parser)
-    formats = many(parser, "--format", metavar="NAME", help="html (default), md, csv, json, term, or a plugin's")
+    formats = many(
+        parser, "--format", metavar="NAME", help="html (default), md, csv, json, term, or the name of a plugin"
+    )
     completes(formats, "report")
     parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="folder for the files (default: here)")
     parser.add_argument("--figures", type=Path, metavar="DIR", help="folder for every figure as SVG and PDF")

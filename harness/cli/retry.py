@@ -1,4 +1,4 @@
-"""`harness retry`: runs of a sweep that ended badly, again, as new attempts."""
+"""`harness retry`: repeats failed runs of a sweep as new attempts."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from harness.record import WORTH_A_RETRY, Status
 def add(verbs: Any) -> None:
     parser: Parser = verbs.add_parser(
         "retry",
-        help="failed runs of a sweep again",
-        description="Runs what ended badly again, as new attempts; the records of the old ones are kept.",
+        help="repeat failed runs of a sweep",
+        description="Repeats failed runs as new attempts; the records of the old attempts are kept.",
         epilog="examples:\n  harness retry\n  harness retry --status error,timeout --timeout 600\n"
         "  harness retry --sweep 1f3a --status diverged",
     )
-    many(parser, "--status", metavar="STATUS", help=f"which ends to try again (default: {', '.join(WORTH_A_RETRY)})")
+    many(parser, "--status", metavar="STATUS", help=f"statuses to repeat (default: {', '.join(WORTH_A_RETRY)})")
     _flags.add_sweep(parser)
     _flags.add_where(parser.add_argument_group("where and how"))
     parser.set_defaults(call=call)
@@ -38,7 +38,7 @@ def call(arguments: argparse.Namespace) -> int:
 
 
 def _asked(arguments: argparse.Namespace, wanted: set[str]) -> Work:
-    """The recorded sweep, and those of its runs that ended so."""
+    """The recorded sweep, and those of its runs that ended with a wanted status."""
     from harness.sweeps.plan import plan
     from harness.tracking.store import existing
     from harness.tracking.sweep_status import standing

@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from harness.record import Record
 
 
-_LAST = 15  # lines of what a run said
+_LAST = 15  # lines of a traceback that are shown
 
 
 def add(verbs: Any) -> None:
     parser = verbs.add_parser(
         "show",
         help="everything about one run",
-        description="Shows what was asked, what was measured and what went wrong in one run, and how to repeat it.",
-        epilog="examples:\n  harness show 1f3a5c7e    # as harness status names it\n  harness show 1f3a5c7e --json",
+        description="Shows the settings, measurements and errors of one run, and the command that repeats it.",
+        epilog="examples:\n  harness show 1f3a5c7e    # first digits of its identity\n  harness show 1f3a5c7e --json",
     )
-    parser.add_argument("run", help="its identity, or how that begins; or its MLflow id")
+    parser.add_argument("run", help="identity of the run, or its first digits; or its MLflow id")
     add_store(parser)
     add_json(parser)
     parser.set_defaults(call=call)
@@ -47,7 +47,7 @@ def call(arguments: argparse.Namespace) -> int:
 
 
 def command_of(spec: RunSpec) -> str:
-    """The line that repeats a run, given the same plugin code."""
+    """The command that repeats a run, given the same plugin code."""
     from harness.cli._flags import add_training
     from harness.cli._parse import Parser
 
@@ -84,9 +84,9 @@ def _text(run_id: str, record: Record, weights: str | None) -> str:
     if record.traceback:
         said = record.traceback.rstrip().splitlines()
         more = f" (all {len(said)} lines: --json)" if len(said) > _LAST else ""
-        lines += ["", f"it said last{more}:", *said[-_LAST:]]
+        lines += ["", f"traceback, last lines{more}:", *said[-_LAST:]]
     return "\n".join(
-        [*lines, "", f"MLflow run: {run_id}", f"weights: {weights or 'not kept'}", f"again: {command_of(spec)}"]
+        [*lines, "", f"MLflow run: {run_id}", f"weights: {weights or 'not kept'}", f"repeat: {command_of(spec)}"]
     )
 
 

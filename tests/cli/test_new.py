@@ -45,10 +45,10 @@ def test_what_is_written_calls_itself_by_the_name_asked_for_and_passes_the_linte
 
 def test_nothing_is_overwritten(harness, refused, folder):
     (folder / "test_my_cell.py").write_text("mine")
-    assert "There is test_my_cell.py already, and nothing is overwritten" in refused("new arch my_cell")
+    assert "test_my_cell.py exists already, and no file is overwritten" in refused("new arch my_cell")
     assert [file.name for file in folder.iterdir()] == ["test_my_cell.py"]
     (folder / "my_task").mkdir()
-    assert "There is my_task already" in refused("new task my_task --package")
+    assert "my_task exists already" in refused("new task my_task --package")
     assert harness("new task my_task").code == 0
 
 
@@ -59,7 +59,7 @@ def test_nothing_is_overwritten(harness, refused, folder):
         ("new task gru", "'gru' is taken: `harness list` shows the architecture of that name."),
         ("new arch json", "'json' is taken: Python imports another module by that name."),
         ("new task torch", "'torch' is taken: Python imports another module by that name."),
-        ("new arch tensor", "'tensor' is taken: its class would be Tensor, which the file needs itself."),
+        ("new arch tensor", "'tensor' is taken: the file uses Tensor for something else."),
         ("new arch My-Cell", "'My-Cell' cannot be the name of a module"),
         ("new arch class", "'class' cannot be the name of a module"),
         ("new arch ../cell", "'../cell' cannot be the name of a module"),

@@ -43,7 +43,7 @@ def test_lines_tell_what_begins_goes_on_and_ends(runs, ended, capsys, monkeypatc
     assert lines[1] == "lstm on copy, length 3, seed 1: started"
     assert "step 50/100 loss 0.25, validation 40.0%, 12,345 tokens/s" in lines[2]
     assert lines[2].endswith("left")
-    said = "test accuracy 50.0% (chance 12.5%), not solved in 100 steps (validation), 2.0 s"
+    said = "test accuracy 50.0% (chance 12.5%), threshold not reached in 100 steps (validation), 2.0 s"
     assert lines[3] == f"[2/3] lstm on copy, length 3, seed 1: {said}"
     assert lines[4] == "[3/3] lstm on copy, length 3, seed 2: error: no luck"
 
@@ -51,7 +51,9 @@ def test_lines_tell_what_begins_goes_on_and_ends(runs, ended, capsys, monkeypatc
 def test_solved_is_said_to_be_judged_by_validation(ended):
     record = ended("0")
     record.steps_to_solve = 40
-    assert "test accuracy 50.0% (chance 12.5%), solved after 40 steps (validation)" in _progress.result(record)
+    assert "test accuracy 50.0% (chance 12.5%), threshold reached after 40 steps (validation)" in _progress.result(
+        record
+    )
 
 
 def test_lines_are_not_many(runs, capsys):
