@@ -187,6 +187,4 @@ def add_kind(parser: Any) -> None:
     """`--arch` or `--task`, for a name that could be both."""
     kind = parser.add_mutually_exclusive_group()
     for flag, value in (("--arch", "architecture"), ("--task", "task")):
-        kind.add_argument(
-            flag, dest="kind", action="store_const", const=value, help=f"the name is of this kind: {value}"[:60]
-        )
+        kind.add_argument(flag, dest="kind", action="store_const", const=value, help=f"kind of the plugin: {value}")
