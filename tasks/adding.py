@@ -13,17 +13,19 @@ Variant = Literal["halves", "anywhere", "hochreiter"]
 
 
 class Adding(Task):
-    """`length` pairs of a random number and a marker; at the end, the sum of the two marked numbers.
+    """`length` pairs of a random number and a marker; at the end, the sum of the two numbers that are marked with 1.
 
-    Three definitions are in use, and they are not comparable:
+    Example with `length` 5: the numbers `0.2 0.7 0.4 0.1 0.9` with the markers `0 1 0 0 1` are answered by 1.6.
+
+    Three definitions are in use, and their scores cannot be compared:
 
     - halves: numbers in [0, 1], one marked in each half; the answer is their sum.
-    - anywhere: the same, two different steps anywhere.
+    - anywhere: the same, with two different steps anywhere.
     - hochreiter: numbers in [-1, 1], one marked among the first ten, the other among the first length/2 - 1 that are
       left; the first and the last marker are -1; the answer is 0.5 + sum/4; `length` to 1.1 x `length` steps. Where the
-      first step is picked its marker stays -1 and its number counts as zero. (The paper says so of the first pick; the
-      second is treated alike, so that the answer always is made of what is marked 1.) Under length 20 the first half
-      stands in for the first ten.
+      first step is picked its marker stays -1 and its number counts as zero. (The paper says this of the first pick;
+      the second is treated alike, so that the answer is always made of what is marked 1.) Below length 20 the first
+      half takes the place of the first ten.
 
     An answer is right when it is off by less than 0.04. Inputs are (number, marker).
     """

@@ -10,13 +10,15 @@ from harness.task import Batch, Classes, Task, Tokens
 
 
 class AssociativeRecall(Task):
-    """Pairs of a key and its value among distractors; at the end a key is shown again, and its value is the answer.
+    """Pairs of a key and its value among distractors; at the end a key is shown again: what was its value?
 
-    "I grew up in France ... I speak fluent _." Each of the `pairs` is a key and, right after it, its value; they come
-    anywhere among `length` distractors, and then follow a question mark and the key that is asked for. All keys of a
-    sequence differ. In the literature it is the number of pairs that grows (Ba et al. have nothing else, 'c9k8j3f1??c'
-    is answered by 9; Arora et al. ask for many keys). Here it is fixed, and what grows is how long all of them must be
-    held.
+    Example with two pairs and `length` 4: the input `. k2 v5 . . k0 v1 . ? k2` is answered by v5. ("I grew up in France
+    ... I speak fluent _.")
+
+    Each of the `pairs` is a key and, right after it, its value. They stand anywhere among `length` distractors; a
+    question mark and the key that is asked for follow. All keys of a sequence differ. In the literature the number of
+    pairs grows (Ba et al. have nothing else: 'c9k8j3f1??c' is answered by 9; `mqar` asks for many keys). Here it is an
+    option, and `length` is how long all of them must be kept.
 
     Inputs: first the `keys`, then the `values`, the distractors, and the question mark. Targets: values from 0.
     """
@@ -39,6 +41,10 @@ class AssociativeRecall(Task):
         self.pairs, self.keys, self.values, self.distractors = pairs, keys, values, distractors
         self.inputs = Tokens(keys + values + distractors + 1)
         self.targets = Classes(values)
+        self.target_symbols = [f"v{number}" for number in range(values)]
+        keys_shown = [f"k{number}" for number in range(keys)]
+        noise = [f"d{number}" for number in range(distractors)]
+        self.input_symbols = [*keys_shown, *self.target_symbols, *noise, "?"]
 
     def sample(self, generator: Generator, batch_size: int, length: int) -> Batch:
         keys = torch.rand(batch_size, self.keys, generator=generator).argsort(dim=1)[:, : self.pairs]

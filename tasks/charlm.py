@@ -21,15 +21,17 @@ _PARTS: dict[Split, tuple[float, float]] = {"train": (0, 0.8), "validation": (0.
 
 
 class CharLM(Task):
-    """The next character after each of `length` characters of a text; scored is the last one, after exactly so many.
+    """The next character after each of `length` characters of a text. Scored is the last one, after exactly so many.
 
-    Learned are all steps of a sequence (teacher forcing). `path` names a UTF-8 text; by default it is source text of
-    Python's own standard library: its modules in the order of their names, half a million characters, so that it
-    differs between versions of Python. Its first 80 % are trained on, the next 10 % are validation and the last 10 %
-    test data. Symbols: 0 stands for any other character, then come the 255 most frequent ones of the whole text.
-    Windows are drawn anywhere, and no state goes from one to the next.
+    Example with `length` 8: after `def main` comes `(`.
 
-    A text is never foretold wholly, so no length counts as solved (`solved_at` is 1): look at bits per character.
+    All steps of a sequence are learned (teacher forcing). `path` names a UTF-8 text; by default it is the source of
+    Python's own standard library: its modules in the order of their names, half a million characters, so it differs
+    between versions of Python. Its first 80 % are training data, the next 10 % validation data and the last 10 % test
+    data. Symbols: 0 stands for any other character, then come the 255 most frequent ones of the whole text. Windows are
+    drawn anywhere, and no state goes from one to the next.
+
+    No text can be predicted wholly, so no length counts as solved (`solved_at` is 1): look at bits per character.
     """
 
     reference = (
@@ -48,8 +50,9 @@ class CharLM(Task):
         self.data = hashlib.sha256(self.text.encode()).hexdigest()[:16]
         self.characters = "".join(sorted(c for c, _ in Counter(self.text).most_common(255)))
         if len(self.characters) < 2:
-            raise ValueError(f"{self.name} holds one kind of character only: there is nothing to foretell")
+            raise ValueError(f"{self.name} holds one kind of character only: there is nothing to predict")
         self.inputs, self.targets = Tokens(len(self.characters) + 1), Classes(len(self.characters) + 1)
+        self.input_symbols = self.target_symbols = ["other", *map(self._name, self.characters)]
         self.symbols = self.encoded(self.text)
         self.best = self._accuracy_of_pairs()
 
@@ -89,6 +92,12 @@ class CharLM(Task):
         """Symbols to characters; U+FFFD for any other."""
         known = f"\N{REPLACEMENT CHARACTER}{self.characters}"
         return "".join(known[symbol] for symbol in symbols)
+
+    def _name(self, character: str) -> str:
+        """A visible text for a character."""
+        if character == " ":
+            return "\\s" if "\N{OPEN BOX}" in self.characters else "\N{OPEN BOX}"
+        return character if character.isprintable() else repr(character)[1:-1]
 
     def _part(self, split: Split) -> Tensor:
         begin, end = (round(share * len(self.symbols)) for share in _PARTS["validation" if split == "probe" else split])

@@ -9,11 +9,20 @@ from harness.task import Batch, Classes, Task, Tokens
 
 
 class Copy(Task):
-    """Symbols, `length` - 1 blanks, a delimiter, and as many blanks as symbols, over which the symbols are repeated.
+    """Symbols, a pause of `length` - 1 blanks, a delimiter, then the symbols again: say them in the same order.
 
-    Inputs: 0 .. alphabet-1 the symbols, `alphabet` the blank, `alphabet` + 1 the delimiter. Targets: the same numbers,
-    without the delimiter, which never is an answer. The loss is over all `length` + 2 x `symbols` steps, as published;
-    the accuracy is over the steps that repeat, since the blanks before them can be had without memory.
+    Example with 3 symbols and `length` 4:
+
+        input   3 1 4 _ _ _ > _ _ _
+        answer  _ _ _ _ _ _ _ 3 1 4
+
+    The model must keep all symbols over the pause. The accuracy counts the last steps only, those that repeat; the loss
+    is over all `length` + 2 x `symbols` steps, as published. (Over all steps, a model without memory would be right at
+    99 % of them after a pause of 1000, by saying blanks.) `selective` shows the symbols at random steps among the
+    blanks, so that a fixed delay does not help.
+
+    Inputs: 0 .. alphabet-1 are the symbols, `alphabet` is the blank, `alphabet` + 1 the delimiter. Targets: the same
+    numbers; the delimiter is never a target.
     """
 
     reference = (
@@ -30,6 +39,8 @@ class Copy(Task):
         self.symbols, self.alphabet, self.selective = symbols, alphabet, selective
         self.inputs = Tokens(alphabet + 2)
         self.targets = Classes(alphabet + 1)
+        self.target_symbols = [*map(str, range(alphabet)), "_"]
+        self.input_symbols = [*self.target_symbols, ">"]
 
     def sample(self, generator: Generator, batch_size: int, length: int) -> Batch:
         blank, delimiter = self.alphabet, self.alphabet + 1

@@ -11,13 +11,16 @@ from harness.task import Batch, Classes, Task, Tokens
 class FillGap(Task):
     """Symbols, a gap of `length` blanks, symbols; each blank is to be filled with the symbol at its nearer end.
 
-    The first half of the gap repeats the symbol before it, which is memory; the second half the symbol after it, which
-    lies in the future. A causal model knows nothing of that one, and its best is (1 + 1 / `alphabet`) / 2 of the steps;
-    one that reads both ways can be right always. Not scored are the outermost blanks, whose answer stands beside them,
-    and at an odd length the one in the middle, which has two nearest ends. Of the `context` symbols on each side the
-    ones at the gap matter, the others are distractors.
+    Example with `length` 6 and 2 symbols on each side: the input `3 1 _ _ _ _ _ _ 4 0` is answered over the gap by
+    `1 1 1 4 4 4`.
 
-    Inputs: 0 .. alphabet-1 the symbols, `alphabet` the blank.
+    The first half of the gap repeats the symbol before it, which takes memory; the second half repeats the symbol after
+    it, which lies in the future. A causal model cannot know that one, so its best accuracy is
+    (1 + 1 / `alphabet`) / 2; a model that reads both ways can be right always. Not scored are the outermost blanks,
+    whose answer stands beside them, and at an odd length the blank in the middle, which has two nearest ends. Of the
+    `context` symbols on each side, the ones next to the gap matter; the others are distractors.
+
+    Inputs: 0 .. alphabet-1 are the symbols, `alphabet` is the blank.
     """
 
     reference = (
@@ -35,6 +38,8 @@ class FillGap(Task):
         self.alphabet, self.context = alphabet, context
         self.inputs = Tokens(alphabet + 1)
         self.targets = Classes(alphabet)
+        self.target_symbols = list(map(str, range(alphabet)))
+        self.input_symbols = [*self.target_symbols, "_"]
 
     def sample(self, generator: Generator, batch_size: int, length: int) -> Batch:
         start, end = self.context, self.context + length

@@ -7,13 +7,19 @@ from torch import Generator, Tensor
 
 from harness.task import Batch, Classes, Task, Tokens
 
+from ._symbols import letters
+
 
 class FirstToken(Task):
-    """One of `classes` symbols, then `length` distractors; at the end, which symbol it was: many-to-one.
+    """One of `classes` symbols, then `length` distractors; at the end, which symbol was the first? Many-to-one.
 
-    With two classes one bit is to be latched. Inputs: 0 .. classes-1 the symbols, the others distractors, drawn anew at
-    every step, so that a state must hold against noise. The published latching and two-sequence problems ask the same
-    of real numbers: a class told by the first few inputs, and Gaussian noise after them. Here it is told by a symbol.
+    Example with `length` 6: the input `B 3 0 7 7 2 5` is answered by B.
+
+    With two classes one bit must be kept. The distractors are drawn anew at every step, so the state must hold against
+    noise. The published latching and two-sequence problems ask the same of real numbers: the first few inputs tell the
+    class, and Gaussian noise follows.
+
+    Inputs: 0 .. classes-1 are the symbols, the others are distractors.
     """
 
     reference = (
@@ -33,6 +39,8 @@ class FirstToken(Task):
         self.distractors = distractors
         self.inputs = Tokens(classes + distractors)
         self.targets = Classes(classes)
+        self.target_symbols = letters(classes)
+        self.input_symbols = [*self.target_symbols, *map(str, range(distractors))]
 
     def sample(self, generator: Generator, batch_size: int, length: int) -> Batch:
         first = torch.randint(self.targets.size, (batch_size, 1), generator=generator)
@@ -45,8 +53,8 @@ class FirstToken(Task):
         first = batch.inputs[:, :1].expand_as(batch.inputs)
         begins = torch.zeros_like(batch.inputs, dtype=torch.float32)
         begins[:, 0] = 1
-        classes = range(1, self.targets.size)
-        return {"first step": begins, **{f"first symbol was {k}": (first == k).float() for k in classes}}
+        names = list(enumerate(self.target_symbols))[1:]
+        return {"first step": begins, **{f"first symbol was {name}": (first == k).float() for k, name in names}}
 
     def chance(self, length: int) -> float:
         """One of the classes: the last step shows a distractor."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import torch
@@ -21,21 +22,23 @@ _MOST_OPEN = 10
 
 
 class Parentheses(Task):
-    """Strings of brackets of several kinds; four tasks go by this name.
+    """Strings of brackets of several kinds; four tasks go by this name, and `variant` chooses one.
 
-    - closing: `length` symbols of a nesting; at every step, the kind of the bracket to be closed next, or that none is
-      open. Scored where the innermost open bracket was opened at least `distance` x `length` steps ago. All closing
-      brackets are shown as one symbol: their kind is the question, and the future must not answer it.
+    - closing: `length` symbols of a nesting; at every step, which kind of bracket must be closed next, or that none is
+      open. Example: after `( [ x` comes the closer of `(`. All closing brackets are shown as one symbol x, since their
+      kind is the question. Scored where the innermost open bracket was opened at least `distance` x `length` steps ago.
     - counting: `length` symbols, openers, closers and noise, a third each; at every step, how many of each kind are
       open, 0 to 10. Scored at the last step.
-    - next: `length` symbols of a nesting; at every step, which symbols may follow. What counts is the string of which
-      every step is right (exact match): most single answers need no memory, so chance is high.
+    - next: `length` symbols of a nesting; at every step, which symbols may follow. Example: after `( [` any opener and
+      `]`. The accuracy is over single answers, most of which need no memory, so chance is high: look at the exact
+      match too, the share of strings that are right at every step, which is what is published.
     - balanced: is the string well nested? In half of the strings the closers of two brackets of unlike kind are
-      swapped, so neither counting nor depth tells. The two are drawn in proportion to their spans: short and long
-      ones, early and late ones are spoilt, and the verdict must be kept to the end. An odd length is rounded up.
+      swapped, as in `( [ ) ]`, so neither counting nor depth tells. The two are drawn in proportion to their spans:
+      short and long ones, early and late ones are swapped, and the verdict must be kept to the end. An odd length is
+      rounded up.
 
-    A nesting cut at an odd length lacks its last closer. `kinds` is how many kinds of brackets there are; without it as
-    many as published (10 for counting, 2 for next and balanced), and 4 for closing, where chance is 1 in `kinds`.
+    A nesting cut at an odd length lacks its last closer. `kinds` is how many kinds of brackets there are; without it,
+    as many as published (10 for counting, 2 for next and balanced), and 4 for closing, where chance is 1 in `kinds`.
     """
 
     reference = (
@@ -59,12 +62,26 @@ class Parentheses(Task):
         self.solved_at = 0.99 if variant == "next" else 0.95  # next: chance is about 0.9 of the single answers
         self.readout = "last" if variant == "balanced" else "each"
         self.inputs = Tokens({"closing": kinds + 1, "counting": 3 * kinds}.get(variant, 2 * kinds))
+        self.input_symbols, self.target_symbols, self.entry_symbols = self._symbols()
         self.targets = {
             "closing": Classes(kinds + 1),  # the last class: nothing is open
             "counting": Classes(_MOST_OPEN + 1, entries=kinds),
             "next": Classes(2, entries=2 * kinds),
             "balanced": Classes(2),
         }[variant]
+
+    def _symbols(self) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
+        """Texts for the inputs, the classes and the entries of the targets."""
+        few = self.kinds <= 4
+        openers = [("([{<"[kind] if few else f"({kind}") for kind in range(self.kinds)]
+        closers = [(")]}>"[kind] if few else f"){kind}") for kind in range(self.kinds)]
+        if self.variant == "closing":
+            return [*openers, "x"], [*closers, "none"], ()
+        if self.variant == "counting":
+            noise = [f"n{kind}" for kind in range(self.kinds)]
+            return [*openers, *closers, *noise], (), [f"kind {kind}" for kind in range(self.kinds)]
+        both = [*openers, *closers]
+        return (both, ("no", "yes"), ()) if self.variant == "balanced" else (both, ("no", "yes"), both)
 
     def sample(self, generator: Generator, batch_size: int, length: int) -> Batch:
         if self.variant == "counting":

@@ -13,11 +13,13 @@ Asked = Literal["each", "last"]
 
 
 class Parity(Task):
-    """`length` random bits; after each of them, whether the ones so far are odd: many-to-many, synchronous.
+    """`length` random bits; after each of them: is the number of ones so far odd? Many-to-many, synchronous.
 
-    One bit of memory is enough, and every input may change it: nothing can be skipped or averaged. The first answer is
-    its own input and is not scored. With `asked`="last", as published, the question comes once, after all bits, which
-    is much harder to learn, as there is nothing to be had on the way.
+    Example: the input `1 0 1 1` is answered by `odd odd even odd`.
+
+    One bit of memory is enough, and every one flips it, so no input can be skipped or averaged. The first answer equals
+    its own input and is not scored. With `asked`="last", as published, the question comes once, after all bits; this is
+    much harder to learn, since no earlier step tells whether the model is on the right way.
     """
 
     reference = (
@@ -29,6 +31,8 @@ class Parity(Task):
 
     inputs = Tokens(2)
     targets = Classes(2)
+    input_symbols = ("0", "1")
+    target_symbols = ("even", "odd")
 
     def __init__(self, *, asked: Asked = "each") -> None:
         refuse_unknown("moment at which parity is asked", asked, get_args(Asked))

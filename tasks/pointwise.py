@@ -9,11 +9,13 @@ from harness.task import Batch, Classes, Task, Vectors
 
 
 class Pointwise(Task):
-    """At each of `length` steps `size` random numbers, and the question which of them is the largest: one-to-one.
+    """At each of `length` steps `size` random numbers; which of them is the largest? One-to-one.
 
-    At length 1 there is no time at all; at longer ones a memory must not get in the way. There is nothing to remember
-    and every architecture must solve it: a check that a model and its training work, no measure of memory. So `chance`
-    is here what is right without a look at the input; whoever looks, and remembers nothing, can be right always.
+    Example with `length` 1: `0.3 -1.2 0.8 0.1` is answered by 2, the place of 0.8, counted from 0.
+
+    No step depends on another. At length 1 there is no time at all; at longer ones a memory must not get in the way.
+    Every architecture must solve it: this checks a model and its training, and does not measure memory. So `chance` is
+    the accuracy without a look at the input; a model that reads it, and remembers nothing, can be right always.
     """
 
     reference = (

@@ -10,12 +10,14 @@ from harness.task import Batch, Classes, Task, Vectors
 
 
 class Recite(Task):
-    """The first step shows a whole list; at each of `length` steps its next symbol is said, over and over: one-to-many.
+    """A list of symbols is shown in one step; at each of `length` steps the next of them is asked for: one-to-many.
 
-    The first input holds a one-hot block for each of the `symbols`, all others are zero. After the last symbol the
-    first one follows again, so that any length can be asked for. The first answer stands in the input of its own step
-    and is not scored. What is to be remembered is what the copy task has by default, 10 symbols of 8, but it is met at
-    once and said at once: what is hard is to keep all of it, and the place in it.
+    Example with 3 symbols and `length` 5: the first step shows the list `3 1 4`, the other steps are empty, and the
+    answers are `3 1 4 3 1`. After the last symbol the first one follows again, so that any length can be asked for.
+
+    The first input holds a one-hot block for each of the `symbols`; all others are zero. The first answer stands in the
+    input of its own step and is not scored. The default, 10 symbols of 8, is what the copy task has; but here all of it
+    comes at once, and the model must keep the list and its place in it.
     """
 
     reference = (
@@ -34,6 +36,7 @@ class Recite(Task):
         self.symbols, self.alphabet = symbols, alphabet
         self.inputs = Vectors(symbols * alphabet)
         self.targets = Classes(alphabet)
+        self.target_symbols = list(map(str, range(alphabet)))
 
     def sample(self, generator: Generator, batch_size: int, length: int) -> Batch:
         answer = torch.randint(self.alphabet, (batch_size, self.symbols), generator=generator)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Literal
 
 import torch
@@ -14,12 +15,14 @@ _X, _BEGIN, _END = 4, 6, 7  # 0..3 are the distractors; 5 is Y
 
 
 class TemporalOrder(Task):
-    """Distractors a, b, c, d with an X or a Y at each of two places; at the end, which ones in which order.
+    """Distractors with an X or a Y at each of two places; at the end: which ones came, in which order?
+
+    Example: `E b d X a c a d Y b c B` is answered by XY.
 
     As published: a sequence begins with E and ends with B, which asks for the answer; it has 100 to 110 steps, and the
     places are drawn from 10 .. 20 and 50 .. 60 (experiment 6a, two `symbols`, four classes: XX, XY, YX, YY), or from
-    10 .. 20, 33 .. 43 and 66 .. 76 (experiment 6b, three `symbols`, eight classes). `length` 100 is exactly that, and
-    other lengths have all of these numbers in proportion.
+    10 .. 20, 33 .. 43 and 66 .. 76 (experiment 6b, three `symbols`, eight classes). `length` 100 is exactly that; for
+    other lengths all of these numbers are scaled in proportion. The distractors are a, b, c and d.
     """
 
     reference = "Hochreiter & Schmidhuber 1997, Long short-term memory, experiments 6a and 6b"
@@ -28,12 +31,14 @@ class TemporalOrder(Task):
 
     inputs = Tokens(8)
     readout = "last"
+    input_symbols = tuple("abcdXYEB")
 
     def __init__(self, *, symbols: Literal[2, 3] = 2) -> None:
         if symbols not in _FROM:
             raise ValueError(f"temporal order has two symbols (6a) or three (6b), got symbols={symbols}")
         self.symbols = symbols
         self.targets = Classes(2**symbols)
+        self.target_symbols = ["".join(order) for order in product("XY", repeat=symbols)]
 
     def sample(self, generator: Generator, batch_size: int, length: int) -> Batch:
         steps = length + length // 10  # always padded to the longest possible

@@ -109,6 +109,7 @@ def _search_space(name: str, kind: registry.Kind) -> dict[str, Any]:
 
 def _task(name: str) -> dict[str, Any]:
     from harness.discovery.compose import load_task
+    from harness.training.example import example_of
 
     part = load_task(name)
     plugin, options = part.plugin, part.options
@@ -117,10 +118,15 @@ def _task(name: str) -> dict[str, Any]:
     described["options"] = {key: _option(option, None) for key, option in options.items()}
     if not any(option.required for option in options.values()):
         task = _made(name, plugin)
+        try:
+            described["example"] = _made(name, lambda: example_of(task))._asdict()
+        except PluginError as error:  # what is declared is shown all the same
+            described["example failed"] = str(error)
         described["declares"] = {
             "inputs": str(task.inputs),
             "targets": str(task.targets),
             "answer read": {"each": "at each step", "last": "at the last step"}[task.readout],
+            "accuracy over": task.accuracy_over,
             "needs a causal model": task.needs_causal,
             "solved at": f"{task.solved_at:.0%} accuracy",
             "lengths": f"from {task.min_length}; default {', '.join(map(str, task.default_lengths))}",
@@ -161,13 +167,26 @@ def _text(content: dict[str, Any]) -> str:
     for title, value in rest:
         if not value:
             continue
-        if isinstance(value, dict):
+        if title == "example":
+            lines += ["", *_example_lines(value)]
+        elif isinstance(value, dict):
             lines += [f"\n{title}:", *(f"  {key}: {_inline(inner)}" for key, inner in value.items())]
         else:
             lines += ["", value if title == "about" else f"{title}: {value}".replace("; ", "\n  ")]
     if content.get("options"):
         lines += ["", "Set one with --set NAME=VALUE. The part before the dot is optional if the name is unique."]
     return "\n".join(lines)
+
+
+def _example_lines(value: dict[str, Any]) -> list[str]:
+    """The example of a task, and what its marks mean."""
+    from harness.training.example import Example, example_text
+
+    example = Example(**value)
+    lines = example_text(example).splitlines()
+    marks = "; ^: the accuracy counts it" if any(line.startswith("scored") for line in lines) else ""
+    marks += "; a dot: nothing is asked" if "." in example.answers else ""
+    return [f"example, length {example.length}{marks}:", *(f"  {line}".rstrip() for line in lines)]
 
 
 def _inline(value: Any) -> str:

@@ -53,6 +53,23 @@ def test_a_loose_architecture_is_described_alone_and_composed(folder, describe):
     assert composed["declares"]["output_size"].startswith("5 at hidden_size ")
 
 
+def test_a_task_is_shown_by_an_example(describe, capsys):
+    shown = describe("copy")["example"]
+    assert shown["inputs"].index(">") == 17
+    assert shown["answers"][-10:] == shown["inputs"][:10]
+    assert call(argparse.Namespace(name="modular_arithmetic", search_space=False, json=False)) == 0
+    (example,) = [part for part in capsys.readouterr().out.split("\n\n") if part.startswith("example")]
+    first, inputs, answer = example.splitlines()
+    assert first == "example, length 8:"
+    assert eval("".join(inputs.split()[1:-1])) % 5 == int(answer.split()[1])
+
+
+def test_a_task_that_cannot_be_sampled_is_described_all_the_same(folder, describe):
+    (folder / "hard.py").write_text(TASK)
+    assert "lengths" in describe("./hard.py")["declares"]
+    assert "cannot be made" in describe("./hard.py")["example failed"]
+
+
 def test_the_option_that_every_architecture_has_is_described_with_its_default(describe):
     for name in ("lstm", "deep:gru"):
         assert describe(name)["options"]["hidden_size"] == {"takes": "int", "default": RunSpec.hidden_size}

@@ -53,6 +53,11 @@ def backwards(task: Reverse, row: Answers) -> Answers:
     return answers
 
 
+def in_its_order(task: Reverse, row: Answers) -> Answers:
+    shown = row[: len(row) // 2]
+    return [-1] * len(shown) + {"same": shown, "odds_first": shown[::2] + shown[1::2]}[task.order]
+
+
 def odd(task: Parity, row: Answers) -> Answers:
     answers = [sum(row[: t + 1]) % 2 for t in range(len(row))]
     return answers if task.readout == "each" else answers[-1:]
@@ -114,6 +119,8 @@ CASES: dict[str, tuple[Task, Callable]] = {
     "temporal_order 6b": (TemporalOrder(symbols=3), in_order),
     "reverse": (Reverse(), backwards),
     "reverse bits": (Reverse(alphabet=2), backwards),
+    "duplicate": (Reverse(order="same"), in_its_order),
+    "odds first": (Reverse(order="odds_first"), in_its_order),
     "parity": (Parity(), odd),
     "parity at the end": (Parity(asked="last"), odd),
     "associative_recall": (AssociativeRecall(), looked_up),

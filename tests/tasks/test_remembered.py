@@ -114,7 +114,7 @@ def test_first_token_holds_its_answer():
     task = FirstToken(classes=3)
     batch = draw(task, 7)
     assert torch.equal(task.remembered(batch), batch.inputs[:, :1].expand(-1, 8))
-    assert torch.equal(task.features(batch)["first symbol was 2"][:, 5], (batch.inputs[:, 0] == 2).float())
+    assert torch.equal(task.features(batch)["first symbol was C"][:, 5], (batch.inputs[:, 0] == 2).float())
 
 
 @pytest.mark.parametrize("variant", ["closing", "next", "balanced"])
@@ -190,7 +190,16 @@ def test_reverse_holds_each_symbol_until_it_is_said():
         assert (held[:, item : 10 - item, item] == batch.inputs[:, item, None]).all()
         assert (held[:, :item, item] == -1).all()
         assert (held[:, 10 - item :, item] == -1).all()
-    assert task.features(batch)["symbols on the stack"][0].tolist() == [1, 2, 3, 4, 5, 5, 4, 3, 2, 1]
+    assert task.features(batch)["symbols held"][0].tolist() == [1, 2, 3, 4, 5, 5, 4, 3, 2, 1]
+
+
+def test_another_order_holds_each_symbol_until_its_own_turn():
+    task = Reverse(order="odds_first")
+    held = task.remembered(draw(task, 4))
+    said_at = [4, 6, 5, 7]  # places 1 and 3 come first
+    for item, last in enumerate(said_at):
+        assert (held[:, item : last + 1, item] >= 0).all()
+        assert (held[:, last + 1 :, item] == -1).all()
 
 
 def test_recite_holds_its_list():
