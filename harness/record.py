@@ -69,11 +69,29 @@ class Record:
     weights: bytes = field(default=b"", compare=False, repr=False)  # safetensors of the trained model, where kept
     identity: str = field(default="", compare=False)  # as recorded, by the version that ran it; '' for a run of today
 
+    def accuracy_at(self, length: int) -> float | None:
+        """Test accuracy at a length; None for a run without a result."""
+        scores = self.scores.get(length)
+        return scores.accuracy if scores and self.status == "ok" else None
+
+    def score_at(self, length: int) -> float | None:
+        """What counts in a mean over seeds: the accuracy, and chance for a run that failed."""
+        accuracy = self.accuracy_at(length)
+        return self.chances.get(length) if accuracy is None else accuracy
+
+    def solved_at_length(self, length: int) -> bool:
+        accuracy = self.accuracy_at(length)
+        return accuracy is not None and accuracy >= self.solved_at
+
     @property
     def accuracy(self) -> float | None:
-        """Test accuracy at the length trained at; None for a run without a result."""
-        scores = self.scores.get(self.spec.length)
-        return scores.accuracy if scores and self.status == "ok" else None
+        """Test accuracy at the length trained at; after training on a range, the mean over the lengths tested at.
+
+        None for a run without a result.
+        """
+        found = [self.accuracy_at(length) for length in self.spec.points]
+        known = [accuracy for accuracy in found if accuracy is not None]
+        return sum(known) / len(known) if known and len(known) == len(found) else None
 
     @property
     def score(self) -> float | None:
@@ -82,12 +100,14 @@ class Record:
 
     @property
     def chance(self) -> float | None:
-        """Chance at the length trained at; None where the task could not be made."""
-        return self.chances.get(self.spec.length)
+        """Chance where `accuracy` is measured; None where the task could not be made."""
+        found = [self.chances[length] for length in self.spec.points if length in self.chances]
+        return sum(found) / len(found) if found and len(found) == len(self.spec.points) else None
 
     @property
     def solved(self) -> bool:
-        return self.accuracy is not None and self.accuracy >= self.solved_at
+        """Whether every length that makes the run a point of a curve reaches the task's threshold."""
+        return all(self.solved_at_length(length) for length in self.spec.points)
 
 
 def as_json(record: Record) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def probe_batch(task: Task, spec: RunSpec, device: torch.device) -> Batch:
 
 def refuse_unfit(model: Model, task: Task, spec: RunSpec, batch: Batch) -> None:
     """Raises RefusedError where the pair does not fit, or the model breaks a rule on these sequences."""
-    reason = why_not(model.architecture, task, time_steps(task, max(spec.tested)), spec.tbptt > 0)
+    reason = why_not(model.architecture, task, time_steps(task, spec.longest), spec.tbptt > 0)
     if reason:
         raise RefusedError(f"{spec.label or spec.architecture} cannot be run on {spec.task}: {reason}.")
     refuse_if_unsound(model, task, batch)

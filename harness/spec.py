@@ -24,14 +24,15 @@ _NOT_IN_IDENTITY = ("architecture", "task", "label", "task_label", "asked", "kee
 
 @dataclass(frozen=True)
 class RunSpec:
-    """One training: one architecture, one task, one length, one seed, every setting resolved."""
+    """One training: one architecture, one task, one length or range of lengths, one seed, every setting resolved."""
 
     architecture: str  # as named: 'lstm', 'deep:gru', './cell.py:Cell'
     task: str
-    length: int
+    length: int  # trained at; of a range of lengths, the longest
     seed: int = 0
     architecture_options: dict[str, Any] = field(default_factory=dict)  # 'part.option': value, all of them
     task_options: dict[str, Any] = field(default_factory=dict)
+    length_from: int | None = None  # the shortest of a range, from which each batch draws its length; None: one length
     hidden_size: int = 96
     steps: int = 5000
     batch_size: int = 32
@@ -45,7 +46,7 @@ class RunSpec:
     validate_every: int = 100  # steps
     validation_sequences: int = 500
     test_sequences: int = 2000  # 0: test data is not touched, as in a search
-    test_lengths: tuple[int, ...] = ()  # evaluated beside `length`
+    test_lengths: tuple[int, ...] = ()  # evaluated beside `length`; after training on a range, instead of it
     architecture_code: str = ""  # fingerprints of the plugins' source
     task_code: str = ""
     task_data: str = ""  # digest of what the task reads from outside
@@ -63,9 +64,30 @@ class RunSpec:
         return _digest(content)
 
     @property
+    def trained(self) -> range:
+        """The lengths that batches of training and validation are drawn from."""
+        return range(self.length if self.length_from is None else self.length_from, self.length + 1)
+
+    @property
     def tested(self) -> list[int]:
-        """The lengths that the trained model is tested at, its own among them."""
-        return sorted({self.length, *self.test_lengths})
+        """The lengths that the trained model is tested at: its own among them, unless it trained on a range."""
+        own = () if self.length_from is not None and self.test_lengths else (self.length,)
+        return sorted({*own, *self.test_lengths})
+
+    @property
+    def points(self) -> list[int]:
+        """The lengths at which the run is a point of its architecture's curve: of a range, all that are tested."""
+        return [self.length] if self.length_from is None else self.tested
+
+    @property
+    def longest(self) -> int:
+        """The longest length that the model must take."""
+        return max(self.length, *self.tested)
+
+    @property
+    def length_text(self) -> str:
+        """What the length is called in texts: '20', or '3..40' for a range."""
+        return str(self.length) if self.length_from is None else f"{self.length_from}..{self.length}"
 
     def value_of(self, name: str) -> Any:
         """The value of a setting (`lr`), or of an option of the architecture (`lstm.forget_bias`)."""
@@ -98,7 +120,8 @@ class SweepSpec:
 
     architectures: tuple[str, ...]
     tasks: tuple[str, ...]
-    lengths: tuple[int, ...] = ()  # empty: each task's own
+    lengths: tuple[int, ...] = ()  # trained at, each by itself; empty: each task's own
+    length_range: tuple[int, int] | None = None  # instead of lengths: the shortest and the longest of each run
     seeds: int = 1
     first_seed: int = 0  # seeds first_seed .. first_seed + seeds - 1
     params: int | None = None  # parameters of every model: hidden_size is solved for each architecture and task

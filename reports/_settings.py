@@ -12,7 +12,7 @@ from harness.spec import RunSpec
 
 from ._tables import Cell, Table
 
-_ELSEWHERE = ("architecture", "task", "length", "seed", "label", "task_label", "asked")
+_ELSEWHERE = ("architecture", "task", "length", "length_from", "seed", "label", "task_label", "asked", "keep_weights")
 _OPTIONS = ("architecture_options", "task_options")
 _PLAIN = tuple(field.name for field in fields(RunSpec) if field.name not in (*_ELSEWHERE, *_OPTIONS))
 

@@ -79,8 +79,9 @@ def _metrics(record: Record) -> Iterator[tuple[int | str, str, float]]:
             yield from ((length, name, value) for name, value in scores if value is not None)
         if length in record.chances:
             yield length, "chance", record.chances[length]
-        if length == record.spec.length and record.score is not None and record.status != "interrupted":
-            yield length, "score", record.score
+        score = record.score_at(length) if length in record.spec.points else None
+        if score is not None and record.status != "interrupted":
+            yield length, "score", score
     values = {name: getattr(record, name) for name in _OF_A_RUN} | {"solved": int(record.solved)}
     values["parameters"] = sum(record.parameters.values()) or None
     yield from (("", k, v) for k, v in values.items() if v is not None and not (k in _MEASURED and not v))

@@ -37,23 +37,29 @@ def show(results: Results, folder: Path) -> list[Path]:
             by_task[record.spec.task_label].append(record)
     summaries = {task.label: task for task in summarise(results).tasks}
     for task, records in by_task.items():
-        console.print(Text(f"{task}: test accuracy by length, {_seeds(records)}", style="bold"))
+        console.print(Text(f"{task}: test accuracy by length{_trained_on(records)}, {_seeds(records)}", style="bold"))
         console.print(Text(verdict.headline(summaries[task])))
         console.print(Text(verdict.certainty(summaries[task])))
         console.print(_table(records))
         console.print(_notes(records, coloured=console.color_system is not None))
         if chart := _chart(records, console):
             console.print(chart)
-        if all(record.solved_at >= 1 for record in records) and any(_bits(record) for record in records):
+        if all(record.solved_at >= 1 for record in records) and any(map(_has_bits, records)):
             console.print(Text(f"{task}: bits for one answer, in a text per character", style="bold"))
             console.print(_bits_table(records))
-        if any(record.spec.test_lengths for record in records):
+        if any(record.spec.test_lengths and record.spec.length_from is None for record in records):
             console.print(Text(f"{task}: length generalisation, {_seeds(records)}", style="bold"))
             console.print(_generalisation(records))
             console.print(Text("* at the length trained at; elsewhere at lengths not trained at", style="dim"))
     if results.speeds:
         console.print(_speeds(_speed.table(results.speeds)))
     return []
+
+
+def _trained_on(records: Sequence[Record]) -> str:
+    """The range of lengths that the runs trained on, where there is one."""
+    ranges = dict.fromkeys(record.spec.length_text for record in records if record.spec.length_from is not None)
+    return f", trained on {' and '.join(ranges)}" if ranges else ""
 
 
 def _speeds(found: Found) -> Group:
@@ -80,30 +86,40 @@ def _seeds(records: Sequence[Record]) -> str:
 
 
 def _table(records: Sequence[Record]) -> Table:
-    """At the length trained at: a row for each architecture and variant, chance below."""
-    lengths = sorted({record.spec.length for record in records})
+    """At the length trained at, or tested at after a range: a row for each architecture and variant, chance below."""
+    lengths = _points(records)
     seeds = len({record.spec.seed for record in records})
     table = _columns(["length"], lengths)
     for label in _labels(records):
-        row = [[r for r in records if (r.spec.label, r.spec.length) == (label, length)] for length in lengths]
+        row = [[r for r in records if r.spec.label == label and length in r.spec.points] for length in lengths]
         table.add_row(Text(label), *(_cell(*cell, seeds) for cell in zip(row, lengths, strict=True)))
     return _with_chance(table, ["chance"], records, lengths)
 
 
 def _bits_table(records: Sequence[Record]) -> Table:
     """For what is never solved wholly, as a text: the mean over seeds, of each length trained at."""
-    lengths = sorted({record.spec.length for record in records})
+    lengths = _points(records)
     table = _columns(["length"], lengths)
     for label in _labels(records):
         mine = [record for record in records if record.spec.label == label]
-        found = [[bits for r in mine if r.spec.length == n and (bits := _bits(r)) is not None] for n in lengths]
+        found = [[bits for r in mine if (bits := _bits_at(r, n)) is not None] for n in lengths]
         table.add_row(Text(label), *(f"{fmean(values):.3f}" if values else "-" for values in found))
     return table
 
 
-def _bits(record: Record) -> float | None:
-    """At the length trained at; None for a run without a result, and where answers are vectors."""
-    return record.scores[record.spec.length].bits if record.status == "ok" and record.scores else None
+def _bits_at(record: Record, length: int) -> float | None:
+    """None for a run without a result there, and where answers are vectors."""
+    scores = record.scores.get(length) if length in record.spec.points else None
+    return scores.bits if record.status == "ok" and scores else None
+
+
+def _has_bits(record: Record) -> bool:
+    return any(_bits_at(record, length) for length in record.spec.points)
+
+
+def _points(records: Sequence[Record]) -> list[int]:
+    """The lengths that the curves of these runs have a point at."""
+    return sorted({length for record in records for length in record.spec.points})
 
 
 def _generalisation(records: Sequence[Record]) -> Table:
@@ -111,7 +127,7 @@ def _generalisation(records: Sequence[Record]) -> Table:
     lengths = sorted({length for record in records for length in _tested(record)})
     seeds = len({record.spec.seed for record in records})
     groups: dict[tuple[str, int], list[Record]] = defaultdict(list)
-    for record in records:
+    for record in (record for record in records if record.spec.length_from is None):
         groups[record.spec.label, record.spec.length].append(record)
     table = _columns(["", "trained at"], lengths)
     labels = _labels(records)
@@ -170,7 +186,7 @@ def _chance(records: Sequence[Record], length: int) -> float | None:
 
 
 def _tested(record: Record) -> set[int]:
-    return {record.spec.length, *record.spec.test_lengths}
+    return set(record.spec.tested)
 
 
 def _labels(records: Sequence[Record]) -> list[str]:
@@ -203,7 +219,7 @@ def _failures(records: Sequence[Record]) -> Iterator[Text]:
 
 def _chart(records: Sequence[Record], console: Console) -> Group | None:
     """Accuracy against length, lengths equally spaced where they grow geometrically; None with a single length."""
-    lengths = sorted({record.spec.length for record in records if record.accuracy is not None})
+    lengths = _points([record for record in records if record.accuracy is not None])
     if len(lengths) < 2:
         return None
     position = {length: math.log(length) for length in lengths}
@@ -241,5 +257,5 @@ def _looks(labels: Sequence[str]) -> list[tuple[str, str, str]]:
 def _point(records: Sequence[Record], label: str, length: int) -> float | None:
     if label == "chance":
         return _chance(records, length)
-    values = _values([r for r in records if (r.spec.label, r.spec.length) == (label, length)], length)
+    values = _values([r for r in records if r.spec.label == label and length in r.spec.points], length)
     return fmean(values) if values else None

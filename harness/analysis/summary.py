@@ -202,7 +202,7 @@ def _task(label: str, records: Sequence[Record], missing: int) -> TaskSummary:
         by_label[record.spec.label].append(record)
     solved_at = max((r.solved_at for r in records if r.status == "ok"), default=records[0].solved_at)
     chances = {n: chance for record in records for n, chance in record.chances.items() if math.isfinite(chance)}
-    lengths = tuple(sorted({record.spec.length for record in records}))
+    lengths = tuple(sorted({length for record in records for length in record.spec.points}))
     curves = [_curve(name, members, lengths, chances, solved_at) for name, members in by_label.items()]
     ordered = sorted(curves, key=lambda c: (c.horizon or 0, -1.0 if c.score is None else c.score), reverse=True)
     return TaskSummary(label, lengths, chances, solved_at, tuple(ordered), _pairs(ordered), missing)
@@ -214,7 +214,8 @@ def _curve(
     refused = records[0].reason if all(record.status == "skipped" for record in records) else ""
     by_length: dict[int, list[Record]] = defaultdict(list)
     for record in records:
-        by_length[record.spec.length].append(record)
+        for length in record.spec.points:
+            by_length[length].append(record)
     cells = {n: _cell(by_length[n], n, chances[n]) for n in sorted(by_length) if n in chances and not refused}
     described = next((record for record in records if record.parameters), None)
     return Curve(
@@ -225,24 +226,35 @@ def _curve(
         refused,
         parameters=sum(described.parameters.values()) if described else None,
         state_size=described.state_size if described else None,
-        elsewhere={n: tested for n in sorted(by_length) if len(tested := _tested(by_length[n])) > 1},
+        elsewhere=_elsewhere(records),
     )
 
 
 def _cell(records: Sequence[Record], length: int, chance: float) -> Cell:
-    finished = {record.spec.seed: record.accuracy for record in records if record.accuracy is not None}
+    found = {record.spec.seed: record.accuracy_at(length) for record in records}
+    finished = {seed: accuracy for seed, accuracy in found.items() if accuracy is not None}
     well = [record for record in records if record.status == "ok"]
     return Cell(
         length,
         chance,
         scores={record.spec.seed: finished.get(record.spec.seed, chance) for record in records},
         finished=finished,
-        solved=sum(record.solved for record in records),
+        solved=sum(record.solved_at_length(length) for record in records),
         steps=stats.steps_to_solve([r.steps_to_solve if r.status == "ok" else None for r in records]),
         budget=max(record.spec.steps for record in records),
         seconds=fmean(record.seconds for record in well) if well else None,
         tokens_per_second=fmean(record.tokens_per_second for record in well) if well else None,
     )
+
+
+def _elsewhere(records: Iterable[Record]) -> dict[int, dict[int, float]]:
+    """By length trained at, the accuracy at every length tested at, of runs that were tested at several."""
+    by_length: dict[int, list[Record]] = defaultdict(list)
+    for record in records:
+        if record.spec.length_from is None:  # after a range the lengths tested at are the curve itself
+            by_length[record.spec.length].append(record)
+    tested = {length: _tested(by_length[length]) for length in sorted(by_length)}
+    return {length: accuracies for length, accuracies in tested.items() if len(accuracies) > 1}
 
 
 def _tested(records: Iterable[Record]) -> dict[int, float]:

@@ -31,7 +31,7 @@ class Work:
         self.training_step = TrainingStep(build_model(spec, self.task).to(device), self.spec, device)
         self.model = self.training_step.model
         sizes = [spec.batch_size]
-        self.batch = to_device(next(batches(self.task, spec.seed, "train", spec.length, sizes)), device)
+        self.batch = to_device(next(batches(self.task, spec.seed, "train", spec.trained, sizes)), device)
 
     def call(self, kind: str) -> Callable[[], None]:
         """A pass, by its name; it returns when the device has done it."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from harness.cli._parse import assignment, completes, count, many, positive, whole
+from harness.cli._parse import assignment, completes, count, length_or_range, many, positive, spaced_lengths, whole
 from harness.spec import EXECUTIONS, KEEP_WEIGHTS, OPTIMIZERS, PRECISIONS, Match, RunSpec
 
 
@@ -21,8 +21,22 @@ def add_grid(parser: Any) -> None:
         "--dry-run", action="store_true", help="show planned, finished and refused runs, and the time left"
     )
     parser.add_argument("--config", metavar="FILE", help="TOML file of these flags; typed flags override it")
-    many(parser, "--length", kind=whole(1), metavar="T", help="lengths to train at (default: the task's own)")
-    many(parser, "--test-length", kind=whole(1), metavar="T", help="further lengths to test every trained model at")
+    many(
+        parser,
+        "--length",
+        kind=length_or_range,
+        metavar="T",
+        help="lengths to train at, one run for each; or one range such as 3..40, from which each batch draws its "
+        "length (default: the task's own lengths)",
+    )
+    many(
+        parser,
+        "--test-length",
+        kind=spaced_lengths,
+        metavar="T",
+        help="further lengths to test every trained model at; 40..256:8 stands for eight evenly spaced lengths. Models "
+        "trained on a range are tested at these lengths only",
+    )
     parser.add_argument("--seeds", type=whole(1), default=1, metavar="N", help="number of seeds (default: 1)")
     parser.add_argument("--first-seed", type=whole(0), default=0, metavar="S", help="seeds S .. S+N-1 (default: 0)")
     parser.add_argument(

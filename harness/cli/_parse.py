@@ -13,6 +13,8 @@ from harness.cli import _config
 from harness.discovery import registry
 from harness.errors import UsageError
 
+_MOST_SPACED = 1000  # test lengths that one range may stand for
+
 
 class Help(argparse.RawDescriptionHelpFormatter):
     """Shows each verb and its help on one line."""
@@ -94,6 +96,37 @@ def whole(low: int, high: int | None = None) -> Any:
         return int(number)
 
     return parse
+
+
+def length_or_range(text: str) -> int | tuple[int, int]:
+    """An argument type: a length such as 20, or a range of lengths such as 3..40."""
+    if ".." not in text:
+        return int(whole(1)(text))
+    low, high = _ends(text)
+    return low, high
+
+
+def spaced_lengths(text: str) -> list[int]:
+    """An argument type: a length such as 40, or evenly spaced ones: 40..256:8 are eight, both ends among them."""
+    if ".." not in text:
+        return [int(whole(1)(text))]
+    ends, colon, count = text.partition(":")
+    low, high = _ends(ends)
+    if not colon:
+        raise argparse.ArgumentTypeError(f"needs a number of lengths behind a range: {text}:8 are eight of them")
+    number = int(whole(2, min(high - low + 1, _MOST_SPACED))(count))
+    return [round(low + index * (high - low) / (number - 1)) for index in range(number)]
+
+
+def _ends(text: str) -> tuple[int, int]:
+    """The two numbers of LOW..HIGH."""
+    low, _, high = text.partition("..")
+    if not low or not high or ":" in high:
+        raise argparse.ArgumentTypeError(f"takes a range as SHORTEST..LONGEST, got {text!r}")
+    first, last = int(whole(1)(low)), int(whole(1)(high))
+    if first >= last:
+        raise argparse.ArgumentTypeError(f"takes a range as SHORTEST..LONGEST, the shortest first, got {text}")
+    return first, last
 
 
 def count(text: str) -> int:

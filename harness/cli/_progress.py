@@ -92,7 +92,7 @@ class Bars:
     def started(self, key: str) -> None:
         self.pace.started()
         spec = self.runs[key]
-        short = f"{spec.label}, {spec.task_label} {spec.length}, seed {spec.seed}"
+        short = f"{spec.label}, {spec.task_label} {spec.length_text}, seed {spec.seed}"
         self.tasks[key] = self.bars.add_task(short, total=self.runs[key].steps, look="")
 
     def progressed(self, key: str, progress: Look) -> None:
@@ -171,7 +171,7 @@ def _columns(width: int) -> list[ProgressColumn]:
 
 
 def name(spec: RunSpec) -> str:
-    return f"{spec.label} on {spec.task_label}, length {spec.length}, seed {spec.seed}"
+    return f"{spec.label} on {spec.task_label}, length {spec.length_text}, seed {spec.seed}"
 
 
 def look(progress: Look) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import fields
 
 from harness.discovery import registry
+from harness.errors import UsageError
 from harness.names import split_parts
 from harness.spec import RunSpec, SweepSpec
 
@@ -27,11 +28,13 @@ def sweep_of(arguments: argparse.Namespace) -> SweepSpec:
     names = [field.name for field in fields(RunSpec) if field.name in vars(arguments) and field.name not in _SEVERAL]
     settings = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
     if arguments.test_length:
-        settings["test_lengths"] = tuple(sorted(set(arguments.test_length)))
+        settings["test_lengths"] = tuple(sorted({length for group in arguments.test_length for length in group}))
+    lengths, length_range = _trained(arguments.length or [])
     return SweepSpec(
         architectures=tuple(dict.fromkeys(arguments.arch)),
         tasks=tuple(dict.fromkeys(arguments.task)),
-        lengths=tuple(sorted(set(arguments.length or ()))),
+        lengths=lengths,
+        length_range=length_range,
         seeds=arguments.seeds,
         first_seed=arguments.first_seed,
         params=arguments.params,
@@ -39,6 +42,17 @@ def sweep_of(arguments: argparse.Namespace) -> SweepSpec:
         settings=settings,
         options=_joined(arguments.options),
     )
+
+
+def _trained(typed: list[int | tuple[int, int]]) -> tuple[tuple[int, ...], tuple[int, int] | None]:
+    """The lengths, each for runs of its own, or the range of lengths for all runs."""
+    ranges = [one for one in typed if isinstance(one, tuple)]
+    if not ranges:
+        return tuple(sorted({one for one in typed if isinstance(one, int)})), None
+    if len(typed) > 1:
+        low, high = ranges[0]
+        raise UsageError(f"--length {low}..{high} is one range for every run: leave out the other lengths.")
+    return (), ranges[0]
 
 
 def _joined(assignments: list[tuple[str, tuple[str, ...]]]) -> dict[str, tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from harness.cli._flags import add_store
@@ -77,8 +78,9 @@ def _list(store: Store) -> int:
     if not found:
         raise NoRecordsError(f"{store.uri} holds no language model yet: harness run --arch lstm --task charlm")
     for identity, record in found.items():
-        spec, bits = record.spec, record.scores[record.spec.length].bits
-        print(f"{identity}  {spec.label} on {spec.task_label}, length {spec.length}, seed {spec.seed}: {bits:.3f} bits")
+        spec, bits = record.spec, fmean(record.scores[length].bits or 0.0 for length in record.spec.points)
+        where = f"{spec.label} on {spec.task_label}, length {spec.length_text}, seed {spec.seed}"
+        print(f"{identity}  {where}: {bits:.3f} bits")
     return 0
 
 

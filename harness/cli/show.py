@@ -51,7 +51,7 @@ def command_of(spec: RunSpec) -> str:
     from harness.cli._flags import add_training
     from harness.cli._parse import Parser
 
-    words = ["harness", "run", "--arch", spec.architecture, "--task", spec.task, "--length", str(spec.length)]
+    words = ["harness", "run", "--arch", spec.architecture, "--task", spec.task, "--length", spec.length_text]
     words += ["--seeds", "1", "--first-seed", str(spec.seed)]
     if spec.test_lengths:
         words += ["--test-length", ",".join(map(str, spec.test_lengths))]
@@ -71,7 +71,11 @@ def command_of(spec: RunSpec) -> str:
 
 def _text(run_id: str, record: Record, weights: str | None) -> str:
     spec = record.spec
-    lines = [f"run {record.identity}", f"{spec.label} on {spec.task_label}, length {spec.length}, seed {spec.seed}", ""]
+    lines = [
+        f"run {record.identity}",
+        f"{spec.label} on {spec.task_label}, length {spec.length_text}, seed {spec.seed}",
+        "",
+    ]
     lines += [f"status: {record.status}" + (f": {record.reason}" if record.reason else "")]
     lines += _measured(record)
     sections = {
@@ -93,7 +97,7 @@ def _text(run_id: str, record: Record, weights: str | None) -> str:
 def _measured(record: Record) -> list[str]:
     lines = []
     for length, scores in record.scores.items():
-        trained = " (trained at)" if length == record.spec.length and record.spec.test_lengths else ""
+        trained = " (trained at)" if length in record.spec.trained and record.spec.test_lengths else ""
         chance = f"chance {record.chances[length]:.2%}" if length in record.chances else "chance unknown"
         lines.append(
             f"length {length}{trained}: accuracy {scores.accuracy:.2%} ({chance}), loss {scores.loss:.4g}, "

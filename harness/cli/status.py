@@ -102,7 +102,7 @@ def _notes(now: Standing) -> list[tuple[str, str]]:
     failures = now.failures()
     for record in failures[:_MOST_FAILURES]:
         spec = record.spec
-        run = f"{record.identity[:8]} {spec.label} on {spec.task_label}, length {spec.length}, seed {spec.seed}"
+        run = f"{record.identity[:8]} {spec.label} on {spec.task_label}, length {spec.length_text}, seed {spec.seed}"
         notes.append((f"{run}: {record.status}: {record.reason}", "red"))
     if len(failures) > _MOST_FAILURES:
         notes.append((f"and {len(failures) - _MOST_FAILURES} more: harness status --json", "red"))

@@ -31,6 +31,8 @@ from harness.training.sizing import match, match_state
 
 LONGEST = 100_000
 """Greatest length that is accepted: beyond it one training step takes minutes and gigabytes."""
+_Trained = tuple[int | None, int]
+"""The shortest and the longest length of a run; the shortest is None where there is one length."""
 
 
 def plan(sweep: SweepSpec) -> list[RunSpec]:
@@ -50,7 +52,7 @@ def plan(sweep: SweepSpec) -> list[RunSpec]:
         for variant in variants:
             _refuse_options(variant, task.inputs.size)
         tuned = [_tuned(sweep, variant, task_variant) for variant in variants]
-        sized = _sized(sweep, tuned, task, max(lengths))
+        sized = _sized(sweep, tuned, task, max(longest for _, longest in lengths))
         seeds = range(sweep.first_seed, sweep.first_seed + sweep.seeds)
         for seed, length, variant in itertools.product(seeds, lengths, sized):
             runs.append(_run(sweep, variant, task_variant, task.data, seed, length))
@@ -99,7 +101,7 @@ def _builder(variant: ArchitectureVariant, task: Task, longest: int) -> Callable
 
 
 def _run(
-    sweep: SweepSpec, variant: ArchitectureVariant, task: TaskVariant, data: str, seed: int, length: int
+    sweep: SweepSpec, variant: ArchitectureVariant, task: TaskVariant, data: str, seed: int, length: _Trained
 ) -> RunSpec:
     tuned = sweep.tuned.get(f"{variant.name} on {task.label}", {})
     asked = {key: value for key, value in tuned.items() if key != "search"}
@@ -107,7 +109,8 @@ def _run(
     return RunSpec(
         architecture=variant.name,
         task=task.name,
-        length=length,
+        length=length[1],
+        length_from=length[0],
         seed=seed,
         architecture_options=variant.options,
         task_options=task.options,
@@ -146,10 +149,13 @@ def _refuse_options(variant: ArchitectureVariant, input_size: int) -> None:
         return  # its cause is not the options: the run itself reports it
 
 
-def _lengths(sweep: SweepSpec, task: Task, label: str) -> tuple[int, ...]:
-    """The lengths to train at; every length, those tested at too, must be one the task can make."""
-    lengths = sweep.lengths or task.default_lengths
-    for length in (every := (*lengths, *sweep.settings.get("test_lengths", ()))):
+def _lengths(sweep: SweepSpec, task: Task, label: str) -> list[_Trained]:
+    """What to train at; every length, those tested at too, must be one the task can make."""
+    lengths = sweep.length_range or sweep.lengths or task.default_lengths
+    every = (*lengths, *sweep.settings.get("test_lengths", ()))
+    for length in every:
+        _refuse_length(task, length, label)
+    for length in range(sweep.length_range[0], sweep.length_range[1]) if sweep.length_range else ():
         _refuse_length(task, length, label)
     try:
         time_steps(task, min(lengths))
@@ -159,7 +165,9 @@ def _lengths(sweep: SweepSpec, task: Task, label: str) -> tuple[int, ...]:
         raise
     except (Exception, SystemExit) as error:
         raise PluginError(f"task {label} cannot be sampled, or told its chance: {registry.told(error)}") from error
-    return tuple(dict.fromkeys(lengths))
+    if sweep.length_range:
+        return [sweep.length_range]
+    return [(None, length) for length in dict.fromkeys(lengths)]
 
 
 def _refuse_length(task: Task, length: int, label: str) -> None:

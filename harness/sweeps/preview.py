@@ -47,11 +47,11 @@ def _preview(task: str, label: str, specs: list[RunSpec], done: set[str], device
         with computing(device):
             pace = _seconds_per_time_step(shortest, device)
             made = build_task(shortest.task, shortest.task_options)
-            fed = {length: time_steps(made, length) for length in {spec.length for spec in left}}
+            fed = {length: time_steps(made, length) for length in set(map(_mean_length, left))}
             fed = {length: min(steps, shortest.tbptt or steps) for length, steps in fed.items()}
     except (Exception, SystemExit) as error:
         return Preview(task, label, len(specs), len(specs) - len(left), ": ".join(outcome(error)), 0.0)
-    seconds = _EVALUATION * pace * sum(spec.steps * fed[spec.length] for spec in left)
+    seconds = _EVALUATION * pace * sum(spec.steps * fed[_mean_length(spec)] for spec in left)
     return Preview(task, label, len(specs), len(specs) - len(left), "", seconds)
 
 
@@ -69,6 +69,10 @@ def _seconds_per_time_step(spec: RunSpec, device: torch.device) -> float:
             begun = _now(device)
         step(batch)
     return (_now(device) - begun) / _STEPS / time_steps(task, spec.length)
+
+
+def _mean_length(spec: RunSpec) -> int:
+    return (spec.trained[0] + spec.length) // 2
 
 
 def _now(device: torch.device) -> float:

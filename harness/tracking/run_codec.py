@@ -45,6 +45,8 @@ def metrics_of(record: Record, now: int) -> list[Metric]:
     for length, scores in record.scores.items():
         values |= {f"{name}{suffixes[length]}": getattr(scores, name) for name in SCORES}
     values |= {f"chance{suffixes[length]}": chance for length, chance in record.chances.items()}
+    if record.spec.length_from is not None:
+        values |= {"accuracy": record.accuracy, "chance": record.chance}  # means over the lengths tested at
     metrics = [Metric(name, value, now, 0) for name, value in values.items() if value is not None]
     return metrics + [Metric(name, getattr(p, name), now, p.step) for p in record.curve for name in LEARNING]
 
@@ -111,5 +113,6 @@ def _chances(spec: RunSpec, metrics: dict[str, float]) -> dict[int, float]:
 
 
 def _suffixes(spec: RunSpec) -> dict[int, str]:
-    """By test length, what the names of its metrics end with: nothing at the length trained at."""
-    return {length: "" if length == spec.length else f"_at_{length}" for length in (spec.length, *spec.test_lengths)}
+    """By test length, what the names of its metrics end with: nothing at the one length trained at."""
+    own = spec.length if spec.length_from is None else None
+    return {length: "" if length == own else f"_at_{length}" for length in spec.tested}

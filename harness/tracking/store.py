@@ -133,7 +133,7 @@ class Store:
             "mlflow.runColor": colour(spec.label),
             **more,
         }
-        name = tags.pop("mlflow.runName", f"{spec.label} T={spec.length} seed={spec.seed}")
+        name = tags.pop("mlflow.runName", f"{spec.label} T={spec.length_text} seed={spec.seed}")
         return self.create(spec.task_label, name, tags)
 
     @_told

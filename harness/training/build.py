@@ -40,7 +40,7 @@ def refuse_other_data(spec: RunSpec, task: Task) -> None:
 def build_model(spec: RunSpec, task: Task) -> Model:
     """The model of a spec, initialised from the spec's seed."""
     seed_all(derive_seed(spec.seed, "init"))
-    longest = time_steps(task, max(spec.tested))
+    longest = time_steps(task, spec.longest)
     size = task.inputs.size
     architecture = build_architecture(spec.architecture, size, spec.hidden_size, spec.architecture_options, longest)
     return Model(architecture, task)

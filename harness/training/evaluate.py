@@ -14,6 +14,7 @@ from harness.training.model import Model, Sums
 from harness.training.precision import arithmetic
 
 _TOKENS_AT_ONCE = 50_000  # bounds the memory of an evaluation batch
+_LENGTHS_DRAWN = 20  # of a range, for one evaluation
 
 
 def evaluate(
@@ -21,18 +22,23 @@ def evaluate(
     task: Task,
     seed: int,
     split: Split,
-    length: int,
+    length: int | range,
     sequences: int,
     device: torch.device,
     precision: str = "32",
 ) -> Scores:
-    """Scores over exactly `sequences` sequences of a split; leaves the model in the mode it was in."""
-    size = max(1, min(sequences, 250, _TOKENS_AT_ONCE // length))
+    """Scores over exactly `sequences` sequences of a split; leaves the model in the mode it was in.
+
+    Of a range of lengths each batch has one, drawn uniformly. Batches are small then, so that many lengths are drawn.
+    """
+    lengths = range(length, length + 1) if isinstance(length, int) else length
+    at_once = 250 if len(lengths) == 1 else max(1, sequences // _LENGTHS_DRAWN)
+    size = max(1, min(sequences, at_once, _TOKENS_AT_ONCE // lengths[-1]))
     whole, rest = divmod(sequences, size)
     was_training = model.training
     model.eval()
     with torch.no_grad(), arithmetic(device, precision):
-        stream = batches(task, seed, split, length, [size] * whole + [rest] * (rest > 0))
+        stream = batches(task, seed, split, lengths, [size] * whole + [rest] * (rest > 0))
         totals = [model.sums(to_device(batch, device)) for batch in stream]
     model.train(was_training)
     return _scores(totals, task)

@@ -20,6 +20,8 @@ def refuse_execution(spec: RunSpec, device: torch.device) -> None:
     """Raises RefusedError where a device or a way of training has nothing that could be compiled or recorded."""
     if spec.execution == "cuda-graphs" and device.type != "cuda":
         raise RefusedError(f"--execution cuda-graphs needs a CUDA GPU, and this is {device.type}: eager, or compile.")
+    if spec.execution != "eager" and spec.length_from is not None:
+        raise RefusedError(f"--execution {spec.execution} needs batches of one shape, and a range of lengths has many.")
     if spec.execution != "eager" and spec.tbptt:
         raise RefusedError(
             f"--execution {spec.execution} needs batches of one shape, and --tbptt cuts them: leave one out."

@@ -79,7 +79,7 @@ def train(
 
 def _stream(task: Task, spec: RunSpec) -> Iterator[Batch] | Iterator[Piece]:
     """What each optimizer step takes, made as it is needed: a whole batch, or a piece of one where a spec cuts them."""
-    whole = batches(task, spec.seed, "train", spec.length, repeat(spec.batch_size, spec.steps))
+    whole = batches(task, spec.seed, "train", spec.trained, repeat(spec.batch_size, spec.steps))
     if spec.tbptt:
         return islice(pieces(whole, spec.tbptt), spec.steps)
     return whole
@@ -163,7 +163,7 @@ class _Monitor(pl.Callback):
             self.task,
             spec.seed,
             "validation",
-            spec.length,
+            spec.trained,
             spec.validation_sequences,
             self.step.device,
             spec.precision,
