@@ -12,7 +12,7 @@ from harness.task import Batch, Classes, Task, Tokens
 class MQAR(Task):
     """Which value came with this key? `pairs` keys and values, then every key again, with blanks in between.
 
-    Example with two pairs and `length` 12: the input `k3 v7 k1 v2 _ k1 _ _ _ _ k3 _` asks for v2 at the second k1 and
+    Example with two pairs and `length` 12: the input `k3 v7 k1 v2 k1 _ _ _ _ _ k3 _` asks for v2 at the second k1 and
     for v7 at the second k3. Nothing is asked at the other steps.
 
     As published: `length` is the number of steps; the first 2 x `pairs` are the pairs, the rest is cut into slots of

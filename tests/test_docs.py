@@ -23,6 +23,7 @@ PAGES = {page.name: page.read_text() for page in (ROOT / "docs").glob("*.md")}
 SAVED = {  # the Python blocks of a page, in order
     "new-architecture.md": ["my_cell.py", "forgetful.py"],
     "task.md": ["my_task.py"],
+    "kinds-of-tasks.md": [],
     "kinds.md": ["two.py"],
     "extending.md": ["normed.py", "accuracy.py"],
 }
@@ -48,7 +49,14 @@ def research(folder, empty_store, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "page", [pytest.param("new-architecture.md", marks=pytest.mark.slow), "task.md", "kinds.md", "extending.md"]
+    "page",
+    [
+        pytest.param("new-architecture.md", marks=pytest.mark.slow),
+        "task.md",
+        "kinds-of-tasks.md",
+        "kinds.md",
+        "extending.md",
+    ],
 )
 def test_what_a_page_says_works_from_top_to_bottom(page, research, capsys):
     new = [line for line in typed(page) if line.startswith("harness new")]

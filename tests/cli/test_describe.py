@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.describe import call
+from harness.cli.main import main
 from harness.discovery import compose, registry
 from harness.errors import PluginError, UsageError
 from harness.spec import RunSpec
@@ -57,7 +58,7 @@ def test_a_task_is_shown_by_an_example(describe, capsys):
     shown = describe("copy")["example"]
     assert shown["inputs"].index(">") == 17
     assert shown["answers"][-10:] == shown["inputs"][:10]
-    assert call(argparse.Namespace(name="modular_arithmetic", search_space=False, json=False)) == 0
+    assert main(["describe", "modular_arithmetic"]) == 0
     (example,) = [part for part in capsys.readouterr().out.split("\n\n") if part.startswith("example")]
     first, inputs, answer = example.splitlines()
     assert first == "example, length 8:"
