@@ -1,4 +1,4 @@
-"""MyCell keeps the contract of architectures: shapes, causality, state, padding, gradients, and that it learns."""
+"""MyCell keeps the contract of architectures: shapes, causality, state, padding, gradients, learning."""
 
 from __future__ import annotations
 

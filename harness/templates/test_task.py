@@ -1,4 +1,4 @@
-"""MyTask keeps the contract of tasks: seeds, shapes, masks, splits, chance, and that the right answers score 1."""
+"""MyTask keeps the contract of tasks: seeds, shapes, masks, splits, chance, and a perfect oracle that scores 1."""
 
 from __future__ import annotations
 
