@@ -84,7 +84,7 @@ class Watch(Quiet):
 
     def ended(self, key: str, record: Record) -> None:
         assert record.status == "ok", record.reason
-        for pid in (worker.process.pid or 0 for worker in self.engine.workers.values()):
+        for pid in (worker.process.process.pid or 0 for worker in self.engine.workers.values()):
             computed, waited, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
             self.computed[pid], self.waited[pid] = int(computed) / 1e9, int(waited) / 1e9
         busy = sum(self.computed.values()) + sum(self.waited.values())

@@ -33,7 +33,7 @@ from harness.tuning.tune import Tuning, studies_of, tune
 class Answering:
     """An engine whose runs end at once, after eight validations."""
 
-    room = 1
+    capacity = 1
 
     def __init__(self) -> None:
         self.waiting: deque[tuple[str, RunSpec]] = deque()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +22,29 @@ from harness.spec import RunSpec
 
 if TYPE_CHECKING:
     from harness.tracking.store import Store
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads it
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Runs the whole suite in one process for each core, a file in one of them; less is run in this process alone.
+
+    Only where pytest-xdist is installed, and no number of processes was typed.
+    """
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if whole and config.pluginmanager.hasplugin("xdist") and config.option.numprocesses is None:
+        config.option.numprocesses = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+        config.option.dist = "loadfile"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def stores_without_fsync() -> None:
+    """SQLite does not wait for the disk in this process: a store of a test need not survive a loss of power."""
+    from sqlalchemy import Engine, event
+
+    @event.listens_for(Engine, "connect")
+    def skip_fsync(connection: Any, record: Any) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous=OFF")
 
 
 @pytest.fixture(autouse=True, scope="session")

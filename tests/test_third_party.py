@@ -119,8 +119,10 @@ def test_a_strangers_task_is_described_with_its_chance(answers):
     assert "33.33% at 10" in out
 
 
-def test_a_strangers_architectures_run_on_a_strangers_task_from_command_to_record_to_report(harness, tmp_path):
-    store = tmp_path / "mlflow.db"
+def test_a_strangers_architectures_run_on_a_strangers_task_from_command_to_record_to_report(
+    harness, tmp_path, empty_store
+):
+    store = Path(shutil.copy(empty_store, tmp_path / "mlflow.db"))
     done = harness(
         *("run", "--arch", "leaky,deep:leaky,light", "--task", "echo", "--length", "5", "--steps", "5"),
         *("--set", "leaky.leak=0.25", "--json", "--tracking-uri", f"sqlite:///{store}"),

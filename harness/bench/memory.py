@@ -1,4 +1,4 @@
-"""Memory: the peak of a call, of a GPU from its allocator, of a process from the system; and a limit to it."""
+"""Memory: the peak of a call, of a GPU from its allocator, of a process from the system."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-
-from harness.training.device import memory_share
 
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
@@ -34,16 +32,6 @@ def peak(call: Callable[[], None], device: torch.device) -> int | None:
         call()
         return max(0, _kilobytes("VmHWM") - before) * 1024
     return None
-
-
-def limit_memory(device: torch.device) -> None:
-    """Lets this process hold nine tenths of the memory there is, so that an error ends the cell and not the machine."""
-    share = memory_share(device, 1)
-    with contextlib.suppress(ImportError, ValueError, OSError):
-        import resource
-
-        if share:
-            resource.setrlimit(resource.RLIMIT_DATA, (share, share))
 
 
 def _kilobytes(name: str) -> int:

@@ -5,29 +5,25 @@ What fails here, or ends its process, is a row with a reason, and nothing else i
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
 import os
 import time
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from multiprocessing.connection import Connection
-from typing import Any
 
 import torch
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from harness.bench.memory import limit_memory, peak
+from harness.bench.memory import peak
 from harness.bench.request import PASSES, Request
 from harness.bench.workload import Work
-from harness.engines.local import warm_up
 from harness.errors import HarnessError
-from harness.process.parent_death import end_with_parent
+from harness.process.guarded import GuardedProcess
 from harness.run import outcome, probe_batch, refuse_unfit
 from harness.spec import RunSpec
-from harness.training.device import computing, pick
+from harness.training.device import computing, memory_share, pick
 from harness.training.model import count_parameters, state_size
 
 _KERNELS = {
@@ -58,45 +54,30 @@ class Look:
 
 def looks(request: Request, limit: float) -> Iterator[Look]:
     """Looks at each training in turn, at most `limit` seconds at each."""
-    warm_up()
-    context = multiprocessing.get_context("forkserver")
+    memory = memory_share(pick(request.device), 1)
     for spec in request.specs:
-        ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=_serve, args=(theirs, spec.to_json(), request.to_json()), daemon=True)
-        process.start()
-        theirs.close()
+        target = "harness.bench.preflight:serve"
+        process = GuardedProcess.start(target, spec.to_json(), request.to_json(), memory=memory, name="bench")
         try:
-            yield _heard(ours, spec, limit) or _gone(process, spec)
+            yield _result(process, spec, limit)
         finally:
-            process.kill()
-            process.join()
+            process.end()
 
 
-def _heard(pipe: Connection, spec: RunSpec, limit: float) -> Look | None:
-    if not pipe.poll(limit):
+def _result(process: GuardedProcess, spec: RunSpec, limit: float) -> Look:
+    found = process.receive(limit)
+    if found is not None:
+        return Look(**found)
+    if process.process.is_alive():
         return Look(spec.label, spec.length, f"it took longer than {limit:g} s (--timeout)", "timeout")
-    with contextlib.suppress(EOFError, OSError):
-        return Look(**pipe.recv())
-    return None
+    reason = process.exit_reason()
+    return Look(spec.label, spec.length, reason.text, "out_of_memory" if reason.out_of_memory else "error")
 
 
-def _gone(process: Any, spec: RunSpec) -> Look:
-    process.join()
-    ended = f"exit code {process.exitcode}" if process.exitcode >= 0 else f"signal {-process.exitcode}"
-    memory = " (out of memory?)" if process.exitcode == -9 else ""
-    return Look(spec.label, spec.length, f"its process ended with {ended}{memory}", "error")
-
-
-def _serve(pipe: Connection, spec: str, request: str) -> None:
-    end_with_parent()
-    silence = os.open(os.devnull, os.O_WRONLY)  # what a plugin or the profiler prints is no result
-    for stream in (1, 2):
-        os.dup2(silence, stream)
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
-        score.write("1000")
-    asked = Request.from_json(request)
-    limit_memory(pick(asked.device))
-    pipe.send(asdict(look(RunSpec.from_json(spec), asked)))
+def serve(pipe: Connection, spec: str, request: str) -> None:
+    """In the guarded process: sends what was found."""
+    pipe.send(asdict(look(RunSpec.from_json(spec), Request.from_json(request))))
+    os._exit(0)  # without waiting for threads of a plugin
 
 
 def look(spec: RunSpec, request: Request) -> Look:

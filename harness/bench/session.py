@@ -18,7 +18,7 @@ from harness.bench.measurement import Measured
 from harness.bench.preflight import looks, together
 from harness.bench.request import Request
 from harness.errors import HarnessError
-from harness.process.parent_death import DRIVER
+from harness.process.parent_death import DRIVER_PID
 from harness.training import device as devices
 
 _REQUEST = "HARNESS_BENCH_REQUEST"
@@ -102,7 +102,7 @@ def uses_cpu_time(request: Request) -> bool:
 def _environment_of(ours: Mapping[str, str], request: Request, asked: Path) -> dict[str, str]:
     kept = {name: value for name, value in ours.items() if not name.startswith(_OTHERS)}
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(request.threads))
-    driver = {DRIVER: str(os.getpid())}  # that it ends with
+    driver = {DRIVER_PID: str(os.getpid())}  # that it ends with
     return {**kept, **threads, **driver, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", _REQUEST: str(asked)}
 
 

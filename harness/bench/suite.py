@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 import torch
 
-from harness.bench.memory import limit_memory
 from harness.bench.request import LOOP, PRODUCT, Cell, Request
 from harness.bench.workload import Work, loop, product
-from harness.training.device import computing, pick
+from harness.process.guarded import limit_memory
+from harness.training.device import computing, memory_share, pick
 
 REQUEST = "HARNESS_BENCH_REQUEST"
 """The environment variable that names the file with the request."""
@@ -49,7 +49,7 @@ class _Calls:
 @pytest.fixture(scope="session")
 def calls() -> Iterator[_Calls]:
     device = pick(_asked.device)
-    limit_memory(device)
+    limit_memory(memory_share(device, 1))
     with computing(device):
         torch.set_num_threads(_asked.threads)
         yield _Calls(device)

@@ -43,9 +43,9 @@ def begin(arguments: argparse.Namespace) -> None:
     if not arguments.quiet:
         print("loading torch, Lightning and MLflow ...", file=sys.stderr, flush=True)
     if arguments.engine == "local":
-        from harness.engines.local import warm_up
+        from harness.process.fork_server import start_fork_server
 
-        warm_up()  # the workers import torch while we do
+        start_fork_server()  # it imports torch while we do
 
 
 def carry_out(arguments: argparse.Namespace, asked: Callable[[], Work]) -> int:
@@ -77,7 +77,7 @@ def _execute(arguments: argparse.Namespace, uri: str, asked: Callable[[], Work])
     runs = plan(work.sweep)
     engine = engine_of(arguments)
     store = Store(uri)
-    interrupt.as_exception()
+    interrupt.raise_as_exception()
     with Quiet() if arguments.quiet else display() as shown:
         outcome = execute(
             work.sweep, runs, engine, store, shown, arguments.reuse, rules(arguments), work.command, work.only,

@@ -115,13 +115,13 @@ def _measure(arguments: argparse.Namespace, tell: Callable[[str], None]) -> tupl
         if not arguments.across_machines:
             comparison.refuse_other_machine(before, environment(request))
     store = Store(resolve_uri(arguments.tracking_uri))
-    interrupt.as_exception()
+    interrupt.raise_as_exception()
     try:
         measured = measure(request, tell, arguments.timeout)
     except KeyboardInterrupt:
         print(f"\n{_INTERRUPTED}", file=sys.stderr)
         return before, None
-    with interrupt.held_back():
+    with interrupt.defer_interrupts():
         if arguments.save:
             measured.save(place(arguments.save, arguments.dir))
         keep(store, measured, arguments.save or "")

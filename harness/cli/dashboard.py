@@ -36,7 +36,7 @@ def call(arguments: argparse.Namespace) -> int:
     store = existing(arguments.tracking_uri)
     print("starting MLflow's page, about 15 seconds ...", file=sys.stderr, flush=True)
     experiment = store.newest_experiment(arguments.task)
-    interrupt.as_exception()
+    interrupt.raise_as_exception()
     with dashboard.serving(store.uri, arguments.port) as (server, process):
         address = dashboard.address(server, experiment)
         print(address, flush=True)

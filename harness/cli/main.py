@@ -65,7 +65,7 @@ exit codes: 0 all well; 1 a run failed, its record and all others are kept;
 
 def command() -> int:
     """`harness` as it is typed."""
-    gc_tuning.put_off()
+    gc_tuning.defer_collection()
     try:
         return main()
     finally:
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help(sys.stderr)
         return 2
     parsed.typed = shlex.join(["harness", *(sys.argv[1:] if arguments is None else arguments)])
-    with interrupt.at_once():
+    with interrupt.exit_at_once():
         return _call(parsed)
 
 

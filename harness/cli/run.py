@@ -78,7 +78,7 @@ def _dry_run(arguments: argparse.Namespace) -> int:
     done = set(finished(Store(uri), planned, arguments.reuse).done) if exists(uri) else set()
     device = devices.pick(arguments.device)
     with cluster(arguments):
-        jobs = engine_of(arguments).room
+        jobs = engine_of(arguments).capacity
     show(preview(runs, done, device), jobs)
     return 0
 

@@ -60,7 +60,7 @@ def _watch(store: Store, name: str | None) -> int:
 
     from harness.tracking.sweep_status import standing
 
-    interrupt.as_exception()
+    interrupt.raise_as_exception()
     now = standing(store, name)
     with Live(_shown(now), auto_refresh=False) as live:
         while now.running or store.drivers():

@@ -138,7 +138,7 @@ def _execute(arguments: argparse.Namespace, typed: dict[str, str]) -> tuple[Tuni
     store = Store(uri)
     studies = studies_of(tuning, store.driver)
     engine = engine_of(arguments)
-    interrupt.as_exception()
+    interrupt.raise_as_exception()
     shown = Quiet() if arguments.quiet else display(studies)
     return tuning, tune(tuning, studies, engine, store, shown, Rules(max_failures=arguments.max_failures))
 

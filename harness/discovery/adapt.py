@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from harness.architecture import Architecture, State
 from harness.errors import RefusedError
-from harness.process.rng import kept
+from harness.process.rng import preserve_rng
 
 
 def as_architecture(module: nn.Module, input_size: int, hidden_size: int) -> Architecture:
@@ -48,7 +48,7 @@ class PlainModule(Architecture):
         device = next((p.device for p in self.module.parameters()), torch.device("cpu"))
         was_training = [(part, part.training) for part in self.module.modules()]
         self.module.eval()
-        with torch.no_grad(), kept():
+        with torch.no_grad(), preserve_rng():
             out, _ = self.forward(torch.zeros(2, 3, self.input_size, device=device))
         for part, training in was_training:
             part.training = training

@@ -20,6 +20,7 @@ from harness.errors import PluginError, UsageError, did_you_mean, one_line
 from harness.names import is_file, short_name
 
 Kind = Literal["architecture", "task", "report"]
+_BUILT_IN = ("harness.plugins.", "harness.tasks.", "harness.reports.")
 _LOOSE = "harness_loose_"  # what the modules of loose files are called, before their stem
 
 
@@ -33,6 +34,11 @@ class Plugin:
     attribute: str  # '' for a loose file in which the plugin is the only one
     origin: str  # distribution and version, or the file's path
     path: Path | None = None  # for a loose file
+
+    @property
+    def built_in(self) -> bool:
+        """Whether it is brought by this package itself."""
+        return self.path is None and self.module.startswith(_BUILT_IN)
 
     def load(self) -> Any:
         """The class or function itself; raises PluginError with the cause if it cannot be imported."""

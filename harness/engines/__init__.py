@@ -24,7 +24,7 @@ class Engine(Protocol):
     """Executes runs: submit any number, collect until all are back."""
 
     @property
-    def room(self) -> int:
+    def capacity(self) -> int:
         """Runs that it executes at once."""
         ...
 

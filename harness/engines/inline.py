@@ -22,7 +22,7 @@ class Inline:
         self.stopped: set[str] = set()
 
     @property
-    def room(self) -> int:
+    def capacity(self) -> int:
         return 1
 
     def submit(self, key: str, spec: RunSpec) -> None:

@@ -1,13 +1,13 @@
-"""The first import of the fork server and of the bench suite: it ends with the driver, amid its other imports too."""
+"""The first import of the fork server and of the bench suite: they end with the driver, during later imports too."""
 
 import os
 
 from harness.process import gc_tuning
-from harness.process.parent_death import DRIVER, end_with_parent
+from harness.process.parent_death import DRIVER_PID, end_with_parent
 
-_driver = os.environ.pop(DRIVER, None)
+_driver = os.environ.pop(DRIVER_PID, None)
 end_with_parent()
 if _driver is not None and os.getppid() != int(_driver):
     os._exit(1)  # the driver died before this process could ask to be ended with it
 
-gc_tuning.put_off()
+gc_tuning.defer_collection()

@@ -20,13 +20,14 @@ from ray import exceptions
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from harness.engines import Listener
-from harness.engines.plugin_files import Parcels, pack
+from harness.engines.isolation import foreign_code
+from harness.engines.plugin_files import PluginFilesByName, pack
 from harness.errors import HarnessError, StoppedError, UsageError, one_line
-from harness.process.interrupt import held_back
+from harness.process.interrupt import defer_interrupts
 from harness.record import Record, Status
 from harness.spec import RunSpec
 
-_SECONDS_BETWEEN_LOOKS = 0.25
+POLL_SECONDS = 0.25
 _SECONDS_TO_END = 3.0
 _ATTEMPTS = 4
 
@@ -38,20 +39,21 @@ class _Job:
     key: str
     attempt: int
     spec: str
-    parcels: Parcels
+    files: PluginFilesByName
     device: str
-    unwanted: str  # a folder that nothing is to be imported from
+    excluded_path: str  # a folder that nothing is to be imported from
 
 
 @dataclass
-class _Flight:
-    """A run that is not back yet."""
+class _RunningTask:
+    """A run whose record has not come back yet."""
 
     key: str
     spec: RunSpec
-    parcels: Parcels
+    files: PluginFilesByName
+    code: str  # which code its process may load: see `harness.engines.isolation.foreign_code`
     attempt: int = 1
-    told: bool = False  # the listener has heard that it started
+    reported: bool = False  # the listener was told that it started
     since: float | None = None  # when this attempt began
 
 
@@ -64,120 +66,129 @@ class Ray:
     def __init__(
         self, device: str = "auto", jobs: int | None = None, gpus: float = 1.0, timeout: float | None = None
     ) -> None:
-        self.device, self.jobs, self.gpus, self.timeout = _device(device, gpus), jobs, gpus, timeout
+        self.device = _device(device, gpus)
+        self.jobs = jobs
+        self.gpus = gpus
+        self.timeout = timeout  # seconds for each run
         share = gpus if self.device == "cuda" else 0
         self.execute = ray.remote(num_cpus=1, num_gpus=share, max_retries=0)(_execute)
-        self.waiting: deque[_Flight] = deque()
-        self.flights: dict[Any, _Flight] = {}  # by the reference of what will come back
+        self.waiting: deque[_RunningTask] = deque()
+        self.tasks: dict[Any, _RunningTask] = {}  # by the reference of what will come back
         self.ended: list[tuple[str, Record]] = []  # not handed back yet
-        self.parcels: dict[tuple[str, str], Parcels] = {}  # by architecture and task
+        self.files: dict[tuple[str, str], PluginFilesByName] = {}  # by architecture and task
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        self.mailbox = ray.remote(num_cpus=0, max_restarts=-1)(_Mailbox).options(scheduling_strategy=here).remote()
+        self.messages = ray.remote(num_cpus=0, max_restarts=-1)(_Messages).options(scheduling_strategy=here).remote()
 
     @property
-    def room(self) -> int:
+    def capacity(self) -> int:
         return min(self.jobs or sys.maxsize, _slots(self.device, self.gpus))
 
     def submit(self, key: str, spec: RunSpec) -> None:
         names = spec.architecture, spec.task
-        if names not in self.parcels:
-            self.parcels[names] = pack(spec)
-        self.waiting.append(_Flight(key, spec, self.parcels[names]))
+        if names not in self.files:
+            self.files[names] = pack(spec)
+        self.waiting.append(_RunningTask(key, spec, self.files[names], foreign_code(spec)))
 
     def collect(self, listener: Listener) -> list[tuple[str, Record]]:
         while not self.ended:
-            self._launch(listener)
-            if not self.flights:
+            self._start_tasks(listener)
+            if not self.tasks:
                 return []
-            landed, _ = ray.wait(list(self.flights), timeout=_SECONDS_BETWEEN_LOOKS)
-            self._hear(listener)
-            with held_back():  # or what has just come would be lost with Ctrl-C
-                self._gather(landed, listener)
-        self._launch(listener)  # before the driver writes: a node should not wait for that
+            finished, _ = ray.wait(list(self.tasks), timeout=POLL_SECONDS)
+            self._receive(listener)
+            with defer_interrupts():  # or what has just come would be lost with Ctrl-C
+                self._collect(finished, listener)
+        self._start_tasks(listener)  # before the driver writes: a node should not wait for that
         ended, self.ended = self.ended, []
         return ended
 
     def stop(self, key: str) -> None:
-        self.mailbox.stop.remote(key)
+        self.messages.stop.remote(key)
 
     def cancel(self) -> None:
-        if self.flights:
-            landed, _ = ray.wait(list(self.flights), num_returns=len(self.flights), timeout=0)
-            self.ended += [pair for reference in landed for pair in self._land(reference)]
+        if self.tasks:
+            finished, _ = ray.wait(list(self.tasks), num_returns=len(self.tasks), timeout=0)
+            self.ended += [pair for reference in finished for pair in self._finish(reference)]
         self.waiting.clear()
-        for reference in self.flights:
+        for reference in self.tasks:
             ray.cancel(reference, force=True)
-        if self.flights:
-            ray.wait(list(self.flights), num_returns=len(self.flights), timeout=_SECONDS_TO_END)
-        self.flights.clear()
+        if self.tasks:
+            ray.wait(list(self.tasks), num_returns=len(self.tasks), timeout=_SECONDS_TO_END)
+        self.tasks.clear()
 
-    def _launch(self, listener: Listener) -> None:
+    def _start_tasks(self, listener: Listener) -> None:
         """Hands out twice as many as the cluster has room for, so that no node waits for us, nor Ray keeps them all."""
         if not self.waiting:
             return
-        room = min(self.jobs or sys.maxsize, 2 * _slots(self.device, self.gpus))
-        while self.waiting and len(self.flights) < room:
-            flight = self.waiting.popleft()
-            if not listener.claim(flight.key):
+        most = min(self.jobs or sys.maxsize, 2 * _slots(self.device, self.gpus))
+        while self.waiting and len(self.tasks) < most:
+            task = self.waiting.popleft()
+            if not listener.claim(task.key):
                 continue
-            flight.since = None
-            job = _Job(flight.key, flight.attempt, flight.spec.to_json(), flight.parcels, self.device, _unwanted())
-            self.flights[self.execute.remote(job, self.mailbox)] = flight
+            task.since = None
+            job = _Job(task.key, task.attempt, task.spec.to_json(), task.files, self.device, _excluded_path())
+            self.tasks[self._execute_in(task.code).remote(job, self.messages)] = task
 
-    def _hear(self, listener: Listener) -> None:
+    def _execute_in(self, code: str) -> Any:
+        """The remote function in processes that load this code only: Ray keeps those of unlike environments apart."""
+        if not code:
+            return self.execute
+        return self.execute.options(runtime_env={"env_vars": {"HARNESS_CODE": code}})
+
+    def _receive(self, listener: Listener) -> None:
         from harness.record import Progress
 
-        news: dict[tuple[str, int], tuple[Any, ...] | None] = {}
-        with contextlib.suppress(exceptions.RayActorError):  # it is started anew
-            news = ray.get(self.mailbox.empty.remote())
-        for flight in self.flights.values():
-            if (flight.key, flight.attempt) not in news:
+        reports: dict[tuple[str, int], tuple[Any, ...] | None] = {}
+        with contextlib.suppress(exceptions.RayActorError):  # Ray starts it anew
+            reports = ray.get(self.messages.take_all.remote())
+        for task in self.tasks.values():
+            if (task.key, task.attempt) not in reports:
                 continue
-            self._begin(flight, listener)
-            if progress := news[flight.key, flight.attempt]:
-                listener.progressed(flight.key, Progress(*progress))
+            self._begin(task, listener)
+            if progress := reports[task.key, task.attempt]:
+                listener.progressed(task.key, Progress(*progress))
 
-    def _begin(self, flight: _Flight, listener: Listener) -> None:
-        flight.since = flight.since or time.monotonic()
-        if not flight.told:
-            flight.told = True
-            listener.started(flight.key)
+    def _begin(self, task: _RunningTask, listener: Listener) -> None:
+        task.since = task.since or time.monotonic()
+        if not task.reported:
+            task.reported = True
+            listener.started(task.key)
 
-    def _gather(self, landed: list[Any], listener: Listener) -> None:
-        for reference in landed:
-            flight = self.flights[reference]
-            if ended := self._land(reference):
+    def _collect(self, finished: list[Any], listener: Listener) -> None:
+        for reference in finished:
+            task = self.tasks[reference]
+            if ended := self._finish(reference):
                 self.ended += ended
-                self._begin(flight, listener)
+                self._begin(task, listener)
         self.ended += self._overdue()
 
-    def _land(self, reference: Any) -> list[tuple[str, Record]]:
+    def _finish(self, reference: Any) -> list[tuple[str, Record]]:
         """The record of a run that ended; none for one that was lost with its node and waits again."""
-        flight = self.flights.pop(reference)
+        task = self.tasks.pop(reference)
         try:
-            record = replace(ray.get(reference), spec=flight.spec)  # a loose file has another path there
+            record = replace(ray.get(reference), spec=task.spec)  # a loose file has another path there
             lost = record.status == "interrupted"  # not by us: its node is being shut down
         except exceptions.RayError as error:
             lost = isinstance(error, _LOST)
-            record = Record(flight.spec, *_verdict(error), traceback=str(error))
-        if lost and flight.attempt < _ATTEMPTS:
-            flight.attempt += 1
-            self.waiting.appendleft(flight)
+            record = Record(task.spec, *_status_of(error), traceback=str(error))
+        if lost and task.attempt < _ATTEMPTS:
+            task.attempt += 1
+            self.waiting.appendleft(task)
             return []
         if lost:
-            record = Record(flight.spec, "error", f"it was lost with its node, {_ATTEMPTS} times", record.traceback)
-        return [(flight.key, record)]
+            record = Record(task.spec, "error", f"it was lost with its node, {_ATTEMPTS} times", record.traceback)
+        return [(task.key, record)]
 
     def _overdue(self) -> list[tuple[str, Record]]:
         if self.timeout is None:
             return []
         now = time.monotonic()
-        late = [r for r, flight in self.flights.items() if flight.since and now - flight.since >= self.timeout]
+        late = [r for r, task in self.tasks.items() if task.since and now - task.since >= self.timeout]
         ended = []
         for reference in late:
             ray.cancel(reference, force=True)
-            flight = self.flights.pop(reference)
-            ended.append((flight.key, Record(flight.spec, "timeout", f"it took longer than {self.timeout:g} s")))
+            task = self.tasks.pop(reference)
+            ended.append((task.key, Record(task.spec, "timeout", f"it took longer than {self.timeout:g} s")))
         return ended
 
 
@@ -189,12 +200,12 @@ _LOST = (  # the last one: ended from outside before the run itself began, as wh
 )
 
 
-def _unwanted() -> str:
+def _excluded_path() -> str:
     """The folder that Ray lets workers import from, before all else, though the driver does not; '' for none."""
     return "" if {"", os.getcwd()} & set(sys.path) else os.getcwd()
 
 
-def _verdict(error: BaseException) -> tuple[Status, str]:
+def _status_of(error: BaseException) -> tuple[Status, str]:
     """The status and the one-line reason of a task that brought no record."""
     cause = getattr(error, "cause", None) or error
     if isinstance(error, exceptions.OutOfMemoryError):
@@ -233,48 +244,50 @@ def _nodes() -> list[dict[str, float]]:
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
-class _Mailbox:
-    """Holds what runs tell until the driver asks (the latest progress, None where one has only started), and whom to
-    stop."""
+class _Messages:
+    """An actor that holds what runs report until the driver asks for it, and which runs are to stop.
+
+    Of each run it holds the latest progress, or None where it has only started.
+    """
 
     def __init__(self) -> None:
         self.stopped: set[str] = set()
-        self.news: dict[tuple[str, int], tuple[Any, ...] | None] = {}
+        self.reports: dict[tuple[str, int], tuple[Any, ...] | None] = {}
 
-    def tell(self, key: str, attempt: int, progress: tuple[Any, ...] | None) -> bool:
+    def report(self, key: str, attempt: int, progress: tuple[Any, ...] | None) -> bool:
         """Whether the run is to stop."""
-        self.news[key, attempt] = progress
+        self.reports[key, attempt] = progress
         return key in self.stopped
 
     def stop(self, key: str) -> None:
         self.stopped.add(key)
 
-    def empty(self) -> dict[tuple[str, int], tuple[Any, ...] | None]:
-        news, self.news = self.news, {}
-        return news
+    def take_all(self) -> dict[tuple[str, int], tuple[Any, ...] | None]:
+        reports, self.reports = self.reports, {}
+        return reports
 
 
-def _execute(job: _Job, mailbox: Any) -> Record:
+def _execute(job: _Job, messages: Any) -> Record:
     """On a node: one run, from spec to record."""
     import signal
 
-    if job.unwanted in sys.path:  # a copy.py that lies there would be taken for the standard library's
-        sys.path.remove(job.unwanted)
+    if job.excluded_path in sys.path:  # a copy.py that lies there would be taken for the standard library's
+        sys.path.remove(job.excluded_path)
 
     from harness.discovery.compose import refuse_other_code
     from harness.engines.plugin_files import unpack
     from harness.run import run
     from harness.training import device as devices
 
-    mailbox.tell.remote(job.key, job.attempt, None)
+    messages.report.remote(job.key, job.attempt, None)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a node that is shut down: 'interrupted', no error
-    spec = unpack(RunSpec.from_json(job.spec), job.parcels)
+    spec = unpack(RunSpec.from_json(job.spec), job.files)
     refuse_other_code(spec)
 
     def on_progress(progress: Any) -> None:
-        told = mailbox.tell.remote(job.key, job.attempt, astuple(progress))
-        with contextlib.suppress(exceptions.RayError):  # it is away: no reason to stop
-            if ray.get(told, timeout=_SECONDS_BETWEEN_LOOKS):
+        answer = messages.report.remote(job.key, job.attempt, astuple(progress))
+        with contextlib.suppress(exceptions.RayError):  # the actor is away: the run goes on
+            if ray.get(answer, timeout=POLL_SECONDS):
                 raise StoppedError
 
     return run(spec, devices.pick(job.device), on_progress)

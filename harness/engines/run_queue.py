@@ -1,53 +1,71 @@
-"""The runs that wait for a worker, and whose turn it is."""
+"""The runs that wait for a worker, and which is next."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import islice, takewhile
 
 from harness.spec import RunSpec
 
-_LOOK_AHEAD = 100  # runs; a look takes some twenty microseconds
+_LOOK_AHEAD = 100  # runs that are compared to choose the next: this takes some twenty microseconds
 
 
-class Turns:
-    """In the order in which they came, but of the next ones of a seed the longest first: so workers end together.
+@dataclass(frozen=True)
+class WaitingRun:
+    """A run and the code that its process may load (see `harness.engines.isolation.foreign_code`)."""
 
-    How long a run takes is told by the last one that differed from it in its seed alone; what nothing is known of comes
-    before the rest.
+    key: str
+    spec: RunSpec
+    code: str = ""
+
+
+class RunQueue:
+    """In the order of submission, but among the next runs of one seed the longest first, so that workers end together.
+
+    The expected duration of a run is that of the last one which differed from it in its seed alone; a run without one
+    comes before the others.
     """
 
     def __init__(self) -> None:
-        self.waiting: deque[tuple[str, RunSpec]] = deque()
+        self.waiting: deque[WaitingRun] = deque()
         self.seconds: dict[tuple[str, str, int], float] = {}
 
     def __len__(self) -> int:
         return len(self.waiting)
 
-    def add(self, key: str, spec: RunSpec) -> None:
-        self.waiting.append((key, spec))
+    def add(self, run: WaitingRun) -> None:
+        self.waiting.append(run)
 
-    def add_first(self, runs: Iterable[tuple[str, RunSpec]]) -> None:
+    def put_back(self, runs: Iterable[WaitingRun]) -> None:
+        """Runs that were taken and did not begin; they come first."""
         self.waiting.extendleft(reversed(list(runs)))
 
     def clear(self) -> None:
         self.waiting.clear()
 
-    def took(self, spec: RunSpec, seconds: float) -> None:
+    def record_duration(self, spec: RunSpec, seconds: float) -> None:
         self.seconds[_kind(spec)] = seconds
 
-    def next(self) -> str:
-        """The key of the run whose turn it is; it waits no more."""
-        seed = self.waiting[0][1].seed
-        specs = (spec for _, spec in islice(self.waiting, _LOOK_AHEAD))
-        alike = takewhile(lambda spec: spec.seed == seed, specs)
-        expected = [self.seconds.get(_kind(spec), math.inf) for spec in alike]
-        index = expected.index(max(expected))
-        key, _ = self.waiting[index]
+    def take(self, code: str | None = None) -> WaitingRun | None:
+        """Removes and returns the next run: of this code only, where one is given; None if there is none."""
+        if not self.waiting:
+            return None
+        seed = self.waiting[0].spec.seed
+        next_runs = takewhile(lambda run: run.spec.seed == seed, islice(self.waiting, _LOOK_AHEAD))
+        seconds = {
+            index: self.seconds.get(_kind(run.spec), math.inf)
+            for index, run in enumerate(next_runs)
+            if code is None or run.code == code
+        }
+        if not seconds:
+            return None
+        index = max(seconds, key=lambda index: seconds[index])
+        run = self.waiting[index]
         del self.waiting[index]
-        return key
+        return run
 
 
 def _kind(spec: RunSpec) -> tuple[str, str, int]:

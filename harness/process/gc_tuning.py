@@ -1,18 +1,18 @@
-"""Python's search for garbage: put off while libraries are imported, as usual where models are trained."""
+"""Python's garbage collector: deferred while libraries are imported, at its defaults while models are trained."""
 
 from __future__ import annotations
 
 import gc
 
-_USUAL = gc.get_threshold()
-_PUT_OFF = 100_000  # objects made between two searches
+_DEFAULT_THRESHOLDS = gc.get_threshold()
+_DEFERRED_THRESHOLD = 100_000  # new objects between two collections
 
 
-def put_off() -> None:
-    """Imports make a million objects, none of them garbage: looking through them takes a fifth of their time."""
-    gc.set_threshold(_PUT_OFF)
+def defer_collection() -> None:
+    """Collects rarely: imports create a million objects, none of them garbage, and searching them doubles the time."""
+    gc.set_threshold(_DEFERRED_THRESHOLD)
 
 
-def as_usual() -> None:
-    """A ring of objects may hold the tensors of a training step: it is to be found soon."""
-    gc.set_threshold(*_USUAL)
+def restore_collection() -> None:
+    """Collects as usual: a reference cycle may hold the tensors of a training step."""
+    gc.set_threshold(*_DEFAULT_THRESHOLDS)

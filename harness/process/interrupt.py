@@ -1,4 +1,4 @@
-"""What Ctrl-C does, and SIGTERM, a scheduler's way of pressing it: ends the process or the work, or waits a moment."""
+"""What Ctrl-C and SIGTERM (as a scheduler sends) do: end the process, raise an exception, or wait a moment."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ EXIT_CODE = 130
 
 
 @contextmanager
-def at_once() -> Iterator[None]:
-    """Ends the process on the spot: for imports, which several libraries leave broken, or swallow the exception."""
+def exit_at_once() -> Iterator[None]:
+    """Ends the process on the spot: several libraries swallow an exception during their import, or are left broken."""
     with _handled(_leave):
         yield
 
 
-def as_exception() -> None:
-    """From now on, and until the context that this is called in is left, raises KeyboardInterrupt."""
+def raise_as_exception() -> None:
+    """Raises KeyboardInterrupt from now on, until the enclosing context of this module is left."""
     for number in _SIGNALS:
         signal.signal(number, signal.default_int_handler)
 
 
 @contextmanager
-def held_back() -> Iterator[list[int]]:
-    """Raises KeyboardInterrupt, but only at the end of the block; a second press is not held back.
+def defer_interrupts() -> Iterator[list[int]]:
+    """Raises KeyboardInterrupt, but only at the end of the block; a second signal raises it at once.
 
-    Yields what was pressed so far: whoever waits within the block should look.
+    Yields the signals received so far: a block that waits should check them.
     """
     pressed: list[int] = []
 
@@ -47,7 +47,7 @@ def held_back() -> Iterator[list[int]]:
 
 @contextmanager
 def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Another handler for a while, where there is one at all: not in a thread, and not for a signal that is ignored."""
+    """Installs a handler for a while; not in a thread, which cannot, and not for a signal that is ignored."""
     before = {}
     if threading.current_thread() is threading.main_thread():
         before = {number: signal.getsignal(number) for number in _SIGNALS}

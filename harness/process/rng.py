@@ -1,4 +1,4 @@
-"""The global random generators of torch, Python and numpy: seeded together, and put back as they were.
+"""The global random generators of torch, Python and numpy: seeded together, and restored.
 
 The core draws from torch's only; plugins may use any of them in their constructors, or while they compute.
 """
@@ -23,8 +23,8 @@ def seed_all(seed: int) -> None:
 
 
 @contextmanager
-def kept(devices: Sequence[int] = ()) -> Iterator[None]:
-    """Leaves them as they were; `devices`: the CUDA devices whose generators are among them."""
+def preserve_rng(devices: Sequence[int] = ()) -> Iterator[None]:
+    """Restores their state on leaving; `devices`: the CUDA devices whose generators are restored too."""
     numpy = _numpy()
     python_state, numpy_state = random.getstate(), numpy.random.get_state() if numpy else None
     try:

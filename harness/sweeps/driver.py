@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 from harness.engines import Engine
 from harness.errors import StoreError
-from harness.process.interrupt import held_back
+from harness.process.interrupt import defer_interrupts
 from harness.record import FAILED, WORTH_A_RETRY, Progress, Record
 from harness.spec import RunSpec
 from harness.tracking.connect import sqlite_path
@@ -74,7 +74,7 @@ class Driver:
             engine.submit(key, self.planned[key])
         try:
             while ended := engine.collect(self):
-                with held_back() as self.pressed:
+                with defer_interrupts() as self.pressed:
                     for key, record in ended:
                         self._end(key, record, engine)
                 if any(record.status == "interrupted" for _, record in ended):
@@ -94,7 +94,7 @@ class Driver:
         """Whether this run is ours to execute; it has a RUNNING cell from now on."""
         if key in self.running:
             return True
-        with held_back() as self.pressed:
+        with defer_interrupts() as self.pressed:
             run_id = self.patiently(lambda: self._begin(key))
             if run_id is None:
                 self.elsewhere.add(key)

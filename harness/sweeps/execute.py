@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness.engines import Engine
-from harness.process.interrupt import held_back
+from harness.process.interrupt import defer_interrupts
 from harness.record import FINAL, Record
 from harness.spec import Planned, RunSpec, SweepSpec
 from harness.sweeps.driver import Display, Driver, Rules
@@ -78,7 +78,7 @@ def execute(
         missing = planned.keys() - found.done if only is None else only
         interrupted = _work(driver, engine, missing, found, reuse)
         cells = found.done | driver.cells
-        with held_back():
+        with defer_interrupts():
             driver.patiently(lambda: write_curves(store, [record for _, record in cells.values()], name))
     if curves:
         cells = {key: (run_id, replace(r, curve=store.learning_curve(run_id))) for key, (run_id, r) in cells.items()}

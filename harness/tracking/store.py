@@ -239,7 +239,7 @@ class Store:
         """Those that are at work, on any sweep."""
         running = self.search("", "tags.`harness.kind` = 'sweep' and attributes.status = 'RUNNING'")
         beats = {run.data.tags["harness.driver"]: float(run.data.tags["harness.beat"]) for run in running}
-        return {driver for driver, beat in beats.items() if heartbeat.is_alive(driver, beat)}
+        return {driver for driver, beat in beats.items() if not heartbeat.is_stale(driver, beat)}
 
     @_told
     def learning_curve(self, run_id: str) -> list[CurvePoint]:

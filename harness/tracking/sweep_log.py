@@ -48,7 +48,7 @@ class Journal:
 
     def beat(self) -> None:
         """Tells drivers on other machines, now and then, that this one is alive."""
-        if time.time() - self.last_beat >= heartbeat.SECONDS_BETWEEN_BEATS:
+        if time.time() - self.last_beat >= heartbeat.HEARTBEAT_SECONDS:
             self.last_beat = time.time()
             with failures_told(self.store.uri):
                 self.store.client.set_tag(self.run_id, "harness.beat", str(self.last_beat))
@@ -69,7 +69,7 @@ def written(store: Store, name: str, sweep: SweepSpec, command: str, planned: Se
     for key, text in long.items():
         store.log(run_id, [], [], [RunTag(f"harness.{key}.{i:03}", part) for i, part in enumerate(_parts(text))])
     try:
-        with heartbeat.at_work(store.driver):
+        with heartbeat.driving(store.driver):
             yield Journal(store, run_id)
     finally:
         with suppress(StoreError), failures_told(store.uri):  # else the next driver closes it

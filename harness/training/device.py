@@ -15,7 +15,7 @@ import torch
 
 from harness.errors import UsageError
 from harness.process import cgroup, gc_tuning
-from harness.process.rng import kept
+from harness.process.rng import preserve_rng
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of mallopt, as malloc.h has them
 _CUBLAS = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # one of the two values with which cuBLAS is deterministic
@@ -65,7 +65,7 @@ def computing(device: torch.device) -> Iterator[None]:
     are denormal numbers, on which CPUs are up to ten times slower; flushing agrees to six digits. On the CPU autograd
     runs in the thread that calls backward, so that this one thread is every thread that computes.
     """
-    gc_tuning.as_usual()
+    gc_tuning.restore_collection()
     threads = torch.get_num_threads()
     if device.type == "cpu":
         _keep_freed_memory()
@@ -73,7 +73,7 @@ def computing(device: torch.device) -> Iterator[None]:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     try:
-        with _deterministic(device), kept([torch.cuda.current_device()] if device.type == "cuda" else []):
+        with _deterministic(device), preserve_rng([torch.cuda.current_device()] if device.type == "cuda" else []):
             yield
     finally:
         torch.set_flush_denormal(was_flushing)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from harness.discovery.adapt import time_first_hint, wrong_shape_message
 from harness.errors import RefusedError
-from harness.process.rng import kept, seed_all
+from harness.process.rng import preserve_rng, seed_all
 from harness.task import Batch, Task, Tokens
 from harness.training.model import Model
 
@@ -34,7 +34,7 @@ class _as_it_was:  # noqa: N801
     def __enter__(self) -> None:
         self.training = [module.training for module in self.model.modules()]
         self.buffers = [buffer.clone() for buffer in self.model.buffers()]
-        self.rng = kept(_cuda_devices(self.model))
+        self.rng = preserve_rng(_cuda_devices(self.model))
         self.rng.__enter__()
 
     def __exit__(self, *error: object) -> None:

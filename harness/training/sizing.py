@@ -12,7 +12,7 @@ from torch import nn
 from harness.discovery import time_limit
 from harness.discovery.registry import told
 from harness.errors import HarnessError, PluginError, UsageError
-from harness.process.rng import kept
+from harness.process.rng import preserve_rng
 from harness.training.model import Model, count_parameters, state_size
 
 _LARGEST = 2**20
@@ -77,7 +77,7 @@ def count_state(model: Model) -> int:
 
 def _measured(measure: Callable[[], int]) -> int:
     """Without memory for the weights where that works; some constructors ask for values and need the CPU."""
-    with kept():
+    with preserve_rng():
         try:
             with torch.device("meta"):
                 return measure()

@@ -159,12 +159,12 @@ class Study:
             began = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
             if not driver and time.time() - began < _SECONDS_WITHOUT_A_NAME:
                 continue
-            if not driver or not heartbeat.is_alive(driver, beats.get(f"driver {driver}", began)):
+            if not driver or heartbeat.is_stale(driver, beats.get(f"driver {driver}", began)):
                 self.lose(trial)
 
     def beat(self) -> None:
         """Tells drivers on other machines, now and then, that this one is alive."""
-        if time.time() - self.last_beat >= heartbeat.SECONDS_BETWEEN_BEATS:
+        if time.time() - self.last_beat >= heartbeat.HEARTBEAT_SECONDS:
             self.last_beat = time.time()
             self.kept.set_user_attr(f"driver {self.driver}", self.last_beat)
 

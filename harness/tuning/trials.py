@@ -71,7 +71,7 @@ class StudyDriver(Driver):
         beats = study.kept.user_attrs
         for run in self.store.search(study.defaults[0].task_label, running):
             driver = run.data.tags.get("harness.driver", "")
-            if not (driver and heartbeat.is_alive(driver, beats.get(f"driver {driver}", 0.0))):
+            if not (driver and not heartbeat.is_stale(driver, beats.get(f"driver {driver}", 0.0))):
                 self.store.bury([run.info.run_id])
 
 
@@ -134,7 +134,7 @@ class Trials(StudyDriver):
     def _ask(self, engine: Engine) -> list[str]:
         """Keys of the runs of as many new trials as the engine has room for."""
         keys: list[str] = []
-        while len(self.flights) < engine.room and (flight := self._next()):
+        while len(self.flights) < engine.capacity and (flight := self._next()):
             keys += flight.specs
             self.flights |= dict.fromkeys(flight.specs, flight)
         return keys

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from harness.engines import Engine
 from harness.errors import StoreError, UsageError, one_line
-from harness.process.interrupt import held_back
+from harness.process.interrupt import defer_interrupts
 from harness.search_record import Found
 from harness.space import Space
 from harness.spec import RunSpec, SweepSpec
@@ -93,7 +93,7 @@ def tune(
             confirmation = Confirmation(store, display, studies, rules, tuning.top, tuning.fresh_seeds)
             display.planned(confirmation.planned, 0)
             interrupted = confirmation.confirm(engine)
-        with held_back():
+        with defer_interrupts():
             kept, files = _written(tuning, studies, store)
     return Tuned(studies, kept, files, driver.stopped, interrupted)
 

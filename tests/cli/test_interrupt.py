@@ -4,7 +4,6 @@ import contextlib
 import json
 import multiprocessing
 import os
-import shutil
 import signal
 import sqlite3
 import time
@@ -13,7 +12,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from harness.process.interrupt import held_back
+from harness.process.interrupt import defer_interrupts
 
 TINY = "--steps 3 --batch 4 --validation-sequences 8 --test-sequences 8"
 
@@ -167,6 +166,12 @@ def points(folder):
     return found
 
 
+def restore(original, copy):
+    """Gives a database the content of another through SQLite, so that open connections notice."""
+    with contextlib.closing(sqlite3.connect(original)) as source, contextlib.closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+
+
 def fail():
     raise MlflowException("database or disk is full")
 
@@ -189,18 +194,14 @@ def test_whatever_happens_at_any_write_the_same_command_does_the_rest(
     codes = []
     acted = True
     while acted:
-        for file in here.glob("mlflow.db*"):
-            file.unlink()
-        store = f"store{len(codes)}.db"  # connections are kept by address
-        shutil.copy(empty_store, store)
+        restore(empty_store, here / "mlflow.db")
         at.calls, at.turn = 0, len(codes) + 1
-        said = harness(f"{line} --tracking-uri sqlite:///{store}")
+        said = harness(line)
         codes.append(said.code)
         acted, at.turn = at.calls >= at.turn, -1
         assert "Traceback" not in said.err
-        again = harness(f"{line} --tracking-uri sqlite:///{store}")
+        again = harness(line)
         assert again.code == 0, again.err
-        os.replace(store, "mlflow.db")
         assert points(here) == [("chance", 2, 1), ("chance", 3, 1), ("rnn seed=0", 2, 1), ("rnn seed=0", 3, 1)]
     assert len(codes) > 12
     assert set(codes[:-1]) == allowed
@@ -226,7 +227,7 @@ def pressed(times):
     """What was done of a block in which Ctrl-C is pressed a number of times."""
     done = []
     with contextlib.suppress(KeyboardInterrupt):
-        with held_back():
+        with defer_interrupts():
             for _ in range(times):
                 signal.raise_signal(signal.SIGINT)
             done.append("all of it")

@@ -150,7 +150,7 @@ def test_no_process_is_left_behind(small, cells):
 
     class Notes(Listener):
         def started(self, key):
-            groups.update(worker.process.pid for worker in engine.workers.values())
+            groups.update(worker.process.process.pid for worker in engine.workers.values())
 
     engine.submit("forks", small(architecture=f"{cells}:Forks"))
     while engine.collect(Notes()):

@@ -235,7 +235,7 @@ def test_what_has_ended_unheard_is_kept_when_work_is_broken_off(ray, small, cell
         engine.submit(str(seed), small(seed=seed))
     engine.submit("hangs", small(architecture=f"{cells}:Hangs"))
     before = dict(engine.collect(listener))
-    assert ray_itself.wait(list(engine.flights), timeout=20)[0]  # the other one ends, unheard
+    assert ray_itself.wait(list(engine.tasks), timeout=20)[0]  # the other one ends, unheard
     engine.cancel()
     after = dict(engine.collect(listener))
     assert sorted([*before, *after]) == ["0", "1"]

@@ -65,10 +65,10 @@ def test_a_node_that_is_lost_costs_no_record_and_changes_none(nodes, empty_store
     class Counting(Ray):
         lost = 0
 
-        def _land(self, reference):
-            landed = super()._land(reference)
-            self.lost += not landed
-            return landed
+        def _finish(self, reference):
+            finished = super()._finish(reference)
+            self.lost += not finished
+            return finished
 
     cluster, workers = nodes
     engine = Counting("cpu")

@@ -6,7 +6,7 @@ import numpy
 import pytest
 import torch
 
-from harness.process.rng import kept, seed_all
+from harness.process.rng import preserve_rng, seed_all
 
 
 def draw():
@@ -18,7 +18,7 @@ def fails(numbers):
 
 
 def test_one_seed_seeds_them_all():
-    with kept():
+    with preserve_rng():
         seed_all(2**62)
         first = draw()
         seed_all(2**62)
@@ -31,6 +31,6 @@ def test_they_are_put_back_after_an_error_too():
     seed_all(1)
     expected = draw()
     seed_all(1)
-    with pytest.raises(RuntimeError), kept():
+    with pytest.raises(RuntimeError), preserve_rng():
         fails(draw())
     assert draw() == expected

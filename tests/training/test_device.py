@@ -168,9 +168,9 @@ def test_memory_that_a_step_frees_is_not_asked_for_again():
 
 
 def test_rings_of_garbage_are_found_as_usual_where_models_are_trained():
-    gc_tuning.as_usual()
+    gc_tuning.restore_collection()
     usual = gc.get_threshold()
-    gc_tuning.put_off()
+    gc_tuning.defer_collection()
     assert gc.get_threshold() > usual
     with device.computing(torch.device("cpu")):
         assert gc.get_threshold() == usual

@@ -43,7 +43,7 @@ def by_rate(spec):
 class Scripted:
     """An engine whose runs end as a rule says, one after another, each told of validation by validation."""
 
-    room = 1
+    capacity = 1
 
     def __init__(self, rule):
         self.rule, self.waiting, self.stopped, self.ran = rule, deque(), set(), []

@@ -1,0 +1,186 @@
+"""A guarded child process: it may hang, crash, grow or leave children, and harms no other process.
+
+The child is forked from the fork server, leads a process group of its own, writes its output to a log, may hold a
+limited amount of memory, is the first that the system kills when memory runs out, and ends with its parent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import importlib
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, NamedTuple
+
+from harness.process.fork_server import start_fork_server
+from harness.process.parent_death import adopt_orphans, end_with_parent
+
+_LOG_LENGTH = 4000  # characters of the output that are kept
+_log = ""  # in a guarded process: the path of its log
+
+
+class ExitReason(NamedTuple):
+    """How a process ended."""
+
+    out_of_memory: bool
+    text: str  # a clause, such as 'its process ended with exit code 3'
+
+
+@dataclass
+class GuardedProcess:
+    """A child process, the pipe to it, and the file with its output."""
+
+    process: BaseProcess
+    pipe: Connection
+    log: Path
+
+    @classmethod
+    def start(cls, target: str, *arguments: Any, memory: int | None = None, name: str = "worker") -> GuardedProcess:
+        """Starts `module:function` with its end of the pipe and these arguments; `memory`: bytes of data it may hold.
+
+        The target is named, not given, so that the parent need not import what the child does.
+        """
+        start_fork_server()  # it may have died
+        ours, theirs = multiprocessing.Pipe()
+        descriptor, log = tempfile.mkstemp(prefix=f"harness-{name}-", suffix=".log")
+        os.close(descriptor)
+        # daemon: multiprocessing would wait for it otherwise when the parent ends
+        process = multiprocessing.get_context("forkserver").Process(
+            target=_serve, args=(target, theirs, log, memory, arguments), daemon=True
+        )
+        process.start()
+        theirs.close()
+        return cls(process, ours, Path(log))
+
+    def messages(self) -> Iterator[Any]:
+        """The messages that have come; none of one that was cut off by the end of the process."""
+        with contextlib.suppress(EOFError, OSError, UnpicklingError):
+            while self.pipe.poll():
+                yield self.pipe.recv()
+
+    def receive(self, limit: float) -> Any:
+        """The next message; None if none comes within `limit` seconds, or the process has ended."""
+        with contextlib.suppress(EOFError, OSError, UnpicklingError):
+            if self.pipe.poll(limit):
+                return self.pipe.recv()
+        return None
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Signals the process and its process group."""
+        pid = self.process.pid
+        if pid is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, number)
+
+    def end(self) -> None:
+        """Kills it with everything that it started, and removes its log."""
+        descendants = _descendants(self.process.pid)
+        self.send_signal(signal.SIGKILL)
+        for pid in descendants:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.kill()  # it may not have become the leader of its group yet
+        self.process.join()
+        self.pipe.close()
+        self.log.unlink(missing_ok=True)
+
+    def exit_reason(self) -> ExitReason:
+        """How the process ended, which it must have done or be about to do."""
+        self.process.join()
+        return exit_reason(self.process.exitcode or 0)
+
+    def output(self) -> str:
+        """The last lines that it printed."""
+        with contextlib.suppress(OSError):
+            return self.log.read_text(errors="replace")[-_LOG_LENGTH:]
+        return ""
+
+
+def exit_reason(code: int) -> ExitReason:
+    """What an exit code says, as `multiprocessing` and `subprocess` give it: negative for a signal."""
+    if code >= 0:
+        return ExitReason(False, f"its process ended with exit code {code}")
+    if -code == signal.SIGKILL:
+        return ExitReason(True, "its process was killed (SIGKILL), as the system does when memory runs out")
+    return ExitReason(False, f"its process was killed by {signal.Signals(-code).name}")
+
+
+def limit_memory(memory: int | None) -> None:
+    """Has allocations beyond `memory` bytes of data fail, so that an error ends the run and not the machine."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        if memory is not None:
+            resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+
+
+def die_first() -> None:
+    """Has the system kill this process before others when memory runs out; on Linux only."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
+        score.write("1000")
+
+
+def clear_log() -> None:
+    """Empties the log of this guarded process: what is read there later should be of one run only."""
+    with contextlib.suppress(OSError):
+        os.truncate(_log, 0)
+
+
+def has_children() -> bool:
+    """Whether processes that this one started, or adopted, still run."""
+    return bool(_descendants(os.getpid()))
+
+
+def _serve(target: str, pipe: Connection, log: str, memory: int | None, arguments: tuple[Any, ...]) -> None:
+    """In the child."""
+    end_with_parent()
+    driver = multiprocessing.parent_process()
+    if driver and not driver.is_alive():
+        os._exit(1)  # the driver died before this process could ask to be ended with it
+    multiprocessing.current_process().daemon = False  # daemonic ones may have no children, as data loaders start
+    os.setsid()
+    adopt_orphans()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver gets Ctrl-C and tells us
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _write_to(log)
+    die_first()
+    limit_memory(memory)
+    module, _, function = target.partition(":")
+    getattr(importlib.import_module(module), function)(pipe, *arguments)
+
+
+def _write_to(log: str) -> None:
+    """Sends the output there, line by line, so that a crash loses none of them."""
+    global _log
+    _log = log
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+    os.close(descriptor)
+    sys.stdout = os.fdopen(1, "w", 1, errors="backslashreplace", closefd=False)
+    sys.stderr = os.fdopen(2, "w", 1, errors="backslashreplace", closefd=False)
+    faulthandler.register(signal.SIGUSR1, all_threads=False)  # the parent asks where it hangs
+
+
+def _descendants(pid: int | None) -> list[int]:
+    """The children of a process, theirs, and so on, that still run; empty where the system has no /proc."""
+    children: dict[int, list[int]] = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, IndexError):
+            state, parent = (process / "stat").read_text().rpartition(")")[2].split()[:2]
+            if state not in "ZX":  # ended, but its parent has not asked for its exit code
+                children.setdefault(int(parent), []).append(int(process.name))
+    found = list(children.get(pid or 0, ()))
+    for child in found:
+        found += children.get(child, ())
+    return found
