@@ -23,7 +23,7 @@ class MyCell(CellArchitecture):
         nn.init.constant_(self.enter.bias[hidden_size:], gate_bias)
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        # YOURS: one time step. x has shape (batch, input_size). The state has shape (batch, hidden_size), zeros at first.
+        # YOURS: one time step. x: (batch, input_size). state: (batch, hidden_size), zeros at first.
         candidate, gate = self.enter(x).chunk(2, dim=1)
         state = state + torch.sigmoid(gate) * (torch.tanh(candidate + self.recur(state)) - state)
         return state, state  # the output, and the state for the next step
