@@ -54,6 +54,16 @@ def cut(x: Tensor, size: int = _CHUNK) -> Tensor:
     return torch.unflatten(F.pad(x, (0, 0, 0, -x.shape[2] % size)), 2, (-1, size))
 
 
+def outer(k: Tensor, v: Tensor) -> Tensor:
+    """k v^T of every head: (batch, heads, key) and (batch, heads, value) to (batch, heads, key, value)."""
+    return k.unsqueeze(3) * v.unsqueeze(2)
+
+
+def read(s: Tensor, q: Tensor) -> Tensor:
+    """S^T q of every head: (batch, heads, value)."""
+    return torch.einsum("bhkv,bhk->bhv", s, q)
+
+
 def recall(q: Tensor, k: Tensor, v: Tensor, log_a: Tensor, memory: Tensor) -> Read:
     """S_t = Diag(a_t) S_{t-1} + k_t v_t^T from S_{-1} = memory, (batch, heads, key, value), read as o_t = S_t^T q_t.
 

@@ -12,7 +12,7 @@ from harness.architecture import CellArchitecture, Facts, State
 from harness.space import Choice, Int, SearchSpace
 
 from ._inputs import product
-from ._memory import join_heads, recall_by_delta, split_heads, until_end
+from ._memory import join_heads, outer, read, recall_by_delta, split_heads, until_end
 from ._short_conv import ShortConv
 from ._starts import step_biases
 
@@ -82,21 +82,20 @@ class DeltaNet(CellArchitecture):
         return self.conv.initial_state(x), x.new_zeros(x.shape[0], self.heads, self.width, self.width, dtype=kind)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        past, memory = state
+        past, s = state
         q, k, v, beta, log_a, past = self._project(x.unsqueeze(1), past)
         q, k, v, beta, a = (part.squeeze(2) for part in (q, k, v, beta, log_a.exp()))
-        memory = a.unsqueeze(3) * memory
-        held = torch.einsum("bhkv,bhk->bhv", memory, k)
-        memory = memory + k.unsqueeze(3) * (beta * (v - held)).unsqueeze(2)
-        o = torch.einsum("bhkv,bhk->bhv", memory, q)
-        return self._read_out(x.unsqueeze(1), o.unsqueeze(2)).squeeze(1), (past, memory)
+        s = a.unsqueeze(3) * s
+        s = s + outer(k, beta * (v - read(s, k)))
+        o = read(s, q)
+        return self._read_out(x.unsqueeze(1), o.unsqueeze(2)).squeeze(1), (past, s)
 
     def forward(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        past, memory = self.initial_state(x) if state is None else state
+        past, s = self.initial_state(x) if state is None else state
         q, k, v, beta, log_a, past = self._project(x, past, lengths)
         beta, log_a = until_end(beta, lengths), until_end(log_a, lengths)
-        o, memory = recall_by_delta(q, k, v, beta, log_a, memory)
-        return self._read_out(x, o), (past, memory)
+        o, s = recall_by_delta(q, k, v, beta, log_a, s)
+        return self._read_out(x, o), (past, s)
 
     def observe(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> dict[str, Tensor]:
         """The outputs, queries, keys and values; for each head the writing strength beta, and the decay if gated."""

@@ -15,7 +15,7 @@ from harness.architecture import CellArchitecture, Facts, State
 from harness.space import Choice, Int, SearchSpace
 
 from ._inputs import product
-from ._memory import STRONGEST, join_heads, recall, split_heads, until_end
+from ._memory import STRONGEST, join_heads, outer, read, recall, split_heads, until_end
 
 Decay = Literal["none", "fixed", "input"]
 _TEMPERATURE = 16  # tau of GLA: decays begin near 1
@@ -62,36 +62,34 @@ class LinearAttention(CellArchitecture):
             self.gate = nn.Linear(input_size, inner)  # W_R
             self.norm = nn.RMSNorm(self.width, eps=1e-5)
         if decay == "input":
-            self.forget = nn.Sequential(
-                nn.Linear(input_size, _RANK, bias=False), nn.Linear(_RANK, inner)
-            )  # W_1, W_2, b
+            w_1, w_2 = nn.Linear(input_size, _RANK, bias=False), nn.Linear(_RANK, inner)
+            self.forget = nn.Sequential(w_1, w_2)
 
     def initial_state(self, x: Tensor) -> State:
         kind = torch.promote_types(x.dtype, torch.float32)
-        memory = x.new_zeros(x.shape[0], self.heads, self.width, self.width, dtype=kind)
-        return (memory, memory[..., 0]) if self.decay == "none" else memory
+        s = x.new_zeros(x.shape[0], self.heads, self.width, self.width, dtype=kind)
+        return (s, s[..., 0]) if self.decay == "none" else s
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         q, k, v, log_a = (part.squeeze(2) for part in self._project(x.unsqueeze(1)))
-        memory, *z = state if self.decay == "none" else (state,)
-        memory = log_a.exp().unsqueeze(3) * memory + k.unsqueeze(3) * v.unsqueeze(2)
-        o = torch.einsum("bhkv,bhk->bhv", memory, q)
-        if not z:
-            return self._read_out(x.unsqueeze(1), o.unsqueeze(2)).squeeze(1), memory
-        z_t = z[0] + k
-        o = o / ((z_t * q).sum(dim=2, keepdim=True) + 1e-6)
-        return self._read_out(x.unsqueeze(1), o.unsqueeze(2)).squeeze(1), (memory, z_t)
+        s, z = state if self.decay == "none" else (state, torch.zeros_like(k))
+        s, z = log_a.exp().unsqueeze(3) * s + outer(k, v), z + k
+        o = read(s, q)
+        if self.decay == "none":
+            o = o / ((z * q).sum(dim=2, keepdim=True) + 1e-6)
+        out = self._read_out(x.unsqueeze(1), o.unsqueeze(2)).squeeze(1)
+        return out, (s, z) if self.decay == "none" else s
 
     def forward(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         q, k, v, log_a = self._project(x)
         k, log_a = until_end(k, lengths), until_end(log_a, lengths)
         state = self.initial_state(x) if state is None else state
         if self.decay != "none":
-            o, memory = recall(q, k, v, log_a, state)
-            return self._read_out(x, o), memory
+            o, s = recall(q, k, v, log_a, state)
+            return self._read_out(x, o), s
         v = torch.cat([v, torch.ones_like(v[..., :1])], dim=3)  # z is remembered as one more value, which is always 1
-        o, memory = recall(q, k, v, log_a, torch.cat([state[0], state[1].unsqueeze(3)], dim=3))
-        return self._read_out(x, o[..., :-1] / (o[..., -1:] + 1e-6)), (memory[..., :-1], memory[..., -1])
+        o, s = recall(q, k, v, log_a, torch.cat([state[0], state[1].unsqueeze(3)], dim=3))
+        return self._read_out(x, o[..., :-1] / (o[..., -1:] + 1e-6)), (s[..., :-1], s[..., -1])
 
     def observe(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> dict[str, Tensor]:
         """The outputs, keys, values and decays: a width of 1 for each head where heads decay as a whole."""

@@ -12,7 +12,7 @@ from harness.architecture import CellArchitecture, Facts, State
 from harness.space import Float, Int, SearchSpace
 
 from ._inputs import product
-from ._memory import cut, join_heads, recall, split_heads, until_end
+from ._memory import cut, join_heads, outer, read, recall, split_heads, until_end
 
 
 class MLSTM(CellArchitecture):
@@ -60,46 +60,45 @@ class MLSTM(CellArchitecture):
 
     def initial_state(self, x: Tensor) -> State:
         kind = torch.promote_types(x.dtype, torch.float32)
-        cell = x.new_zeros(x.shape[0], self.heads, self.width, self.width, dtype=kind)
-        return cell, cell[..., 0], cell[..., 0, 0]
+        c = x.new_zeros(x.shape[0], self.heads, self.width, self.width, dtype=kind)
+        return c, c[..., 0], c[..., 0, 0]
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        cell, n, m = state
-        q, k, v, i, log_f = (part.squeeze(2) for part in self._project(x.unsqueeze(1)))
-        i, log_f = i.squeeze(2), log_f.squeeze(2)
-        new_m = torch.maximum(log_f + m, i)
-        forget, let_in = (log_f + m - new_m).exp().unsqueeze(2), (i - new_m).exp().unsqueeze(2)
-        cell = forget.unsqueeze(3) * cell + let_in.unsqueeze(3) * k.unsqueeze(3) * v.unsqueeze(2)
-        n = forget * n + let_in * k
-        read = torch.einsum("bhkv,bhk->bhv", cell, q)
-        h = read / torch.maximum((n * q).sum(dim=2).abs(), (-new_m).exp()).unsqueeze(2)
-        return self._read_out(x.unsqueeze(1), h.unsqueeze(2)).squeeze(1), (cell, n, new_m)
+        c, n, m = state
+        q, k, v, log_i, log_f = (part.squeeze(2) for part in self._project(x.unsqueeze(1)))
+        log_i, log_f = log_i.squeeze(2), log_f.squeeze(2)
+        new_m = torch.maximum(log_f + m, log_i)
+        f, i = (log_f + m - new_m).exp().unsqueeze(2), (log_i - new_m).exp().unsqueeze(2)
+        c = f.unsqueeze(3) * c + outer(i * k, v)
+        n = f * n + i * k
+        h = read(c, q) / torch.maximum((n * q).sum(dim=2).abs(), (-new_m).exp()).unsqueeze(2)
+        return self._read_out(x.unsqueeze(1), h.unsqueeze(2)).squeeze(1), (c, n, new_m)
 
     def forward(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        q, k, v, i, log_f = self._project(x)
-        i, log_f = until_end(i, lengths, -torch.inf), until_end(log_f, lengths)
-        cell, n, m = self.initial_state(x) if state is None else state
-        before_m, m_t = _stabiliser(i.detach(), log_f.detach(), m.detach())  # outputs do not depend on it
+        q, k, v, log_i, log_f = self._project(x)
+        log_i, log_f = until_end(log_i, lengths, -torch.inf), until_end(log_f, lengths)
+        c, n, m = self.initial_state(x) if state is None else state
+        before_m, m_t = _stabiliser(log_i.detach(), log_f.detach(), m.detach())  # outputs do not depend on it
         v = torch.cat([v, torch.ones_like(v[..., :1])], dim=3)  # n is remembered as one more value, which is always 1
-        memory = torch.cat([cell, n.unsqueeze(3)], dim=3)
-        h, memory = recall(q, k * (i - m_t).exp(), v, log_f + before_m - m_t, memory)
+        memory = torch.cat([c, n.unsqueeze(3)], dim=3)
+        h, memory = recall(q, k * (log_i - m_t).exp(), v, log_f + before_m - m_t, memory)
         h = h[..., :-1] / torch.maximum(h[..., -1:].abs(), (-m_t).exp())
         return self._read_out(x, h), (memory[..., :-1], memory[..., -1], m_t[:, :, -1, 0])
 
     def observe(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> dict[str, Tensor]:
         """The outputs, queries, keys and values, the output gate, and for each head log i and f."""
-        q, k, v, i, log_f = self._project(x)
-        parts = {"query": q, "key": k, "value": v, "log input gate": i, "forget gate": log_f.exp()}
+        q, k, v, log_i, log_f = self._project(x)
+        parts = {"query": q, "key": k, "value": v, "log input gate": log_i, "forget gate": log_f.exp()}
         seen = {name: join_heads(part) for name, part in parts.items()}
         return {"hidden": self(x, state, lengths)[0], **seen, "output gate": self._output_gate(x)}
 
     def _project(self, x: Tensor) -> tuple[Tensor, ...]:
-        """q, k and v, (batch, heads, time, width), and i~ and log f, (batch, heads, time, 1)."""
+        """q, k and v, (batch, heads, time, width), and log i = i~ and log f, (batch, heads, time, 1)."""
         inner = self.heads * self.width
         wide = product(x, self.enter.weight[: 3 * inner], self.enter.bias[: 3 * inner])
         q, k, v = (split_heads(part, self.heads) for part in wide.chunk(3, dim=2))
-        i, f = (split_heads(part, self.heads) for part in self.gates(x).chunk(2, dim=2))
-        return q, k / self.width**0.5, v, i, F.logsigmoid(f)
+        log_i, f = (split_heads(part, self.heads) for part in self.gates(x).chunk(2, dim=2))
+        return q, k / self.width**0.5, v, log_i, F.logsigmoid(f)
 
     def _output_gate(self, x: Tensor) -> Tensor:
         inner = self.heads * self.width
@@ -112,15 +111,15 @@ class MLSTM(CellArchitecture):
         return out
 
 
-def _stabiliser(i: Tensor, log_f: Tensor, m: Tensor) -> tuple[Tensor, Tensor]:
-    """m_{t-1} and m_t of m_t = max(log f_t + m_{t-1}, i~_t) for all t, each (batch, heads, time, 1), from m.
+def _stabiliser(log_i: Tensor, log_f: Tensor, m: Tensor) -> tuple[Tensor, Tensor]:
+    """m_{t-1} and m_t of m_t = max(log f_t + m_{t-1}, log i_t) for all t, each (batch, heads, time, 1), from m.
 
-    Within a chunk that is F_t + max(m, max_{s <= t} (i~_s - F_s)), where F sums log f.
+    Within a chunk that is F_t + max(m, max_{s <= t} (log i_s - F_s)), where F sums log f.
     """
     total = cut(log_f).cumsum(dim=3)
-    largest = (cut(i) - total).cummax(dim=3).values
+    largest = (cut(log_i) - total).cummax(dim=3).values
     seen = [m.unsqueeze(2).unsqueeze(3)]
     for total_c, largest_c in zip(total.unbind(2), largest.unbind(2), strict=True):
         seen.append(total_c + torch.maximum(largest_c, seen[-1][:, :, -1:]))
     all_m = torch.cat(seen, dim=2)
-    return all_m[:, :, : i.shape[2]], all_m[:, :, 1 : i.shape[2] + 1]
+    return all_m[:, :, : log_i.shape[2]], all_m[:, :, 1 : log_i.shape[2] + 1]
