@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from functools import reduce
 from itertools import permutations
 from typing import NamedTuple
 
@@ -25,13 +27,11 @@ class Group(NamedTuple):
 
 def group_of(name: str) -> Group:
     """The group of a name: s3, s4, s5 (all permutations), a4, a5 (even ones), zN (cyclic), and products as a4xz5."""
-    parts = name.split("x")
-    group = _factor(parts[0], name)
-    for part in parts[1:]:
-        group = _product(group, _factor(part, name))
-    if len(group.names) > _MOST_ELEMENTS:
-        raise ValueError(f"group {name!r} has {len(group.names)} elements, and {_MOST_ELEMENTS} are the most")
-    return group
+    factors = [_factor(part, name) for part in name.split("x")]
+    order = math.prod(len(factor.names) for factor in factors)
+    if order > _MOST_ELEMENTS:
+        raise ValueError(f"group {name!r} has {order} elements, and {_MOST_ELEMENTS} are the most")
+    return reduce(_product, factors)
 
 
 def _factor(part: str, name: str) -> Group:
