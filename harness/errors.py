@@ -50,7 +50,15 @@ class StoppedError(HarnessError):
 
 def one_line(error: BaseException) -> str:
     """The type and the message of somebody else's error, without its line breaks."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
+    return " ".join(f"{type(error).__name__}: {message_of(error)}".split())
+
+
+def message_of(error: BaseException) -> str:
+    """The message of somebody else's error, whose own code may fail to tell it."""
+    try:
+        return str(error)
+    except Exception:
+        return "(its message cannot be shown)"
 
 
 def did_you_mean(kind: str, name: str, known: Iterable[str]) -> str:

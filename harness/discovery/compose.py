@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.architecture import Architecture, Wrapper
-from harness.discovery import registry
+from harness.discovery import footprint, registry
 from harness.discovery.adapt import as_architecture
 from harness.discovery.options import Option, arguments, options_of, resolve, takes
 from harness.errors import PluginError, UsageError
@@ -25,13 +25,35 @@ class Part:
     """A task, or one part of a composed architecture, loaded."""
 
     typed: str  # as the command line has it
-    name: str  # as tables have it
-    plugin: Any
+    found: registry.Plugin
+    plugin: Any  # the class or function
     options: Mapping[str, Option]
-    code: str  # fingerprint of its source
-    source: tuple[str, str]  # module and class: the same for every spelling of a file's path
-    path: Path | None = None  # of a loose file
     constants: Mapping[str, Any] = field(default_factory=dict)  # arguments that the core sets
+
+    @property
+    def name(self) -> str:
+        """As tables have it."""
+        return self.found.name
+
+    @property
+    def code(self) -> str:
+        """The fingerprint of its source."""
+        return self.found.fingerprint()
+
+    @property
+    def source(self) -> tuple[str, str]:
+        """Module and class: the same for every spelling of a file's path."""
+        return self.found.module, self.found.attribute
+
+    @property
+    def path(self) -> Path | None:
+        """The path of a loose file."""
+        return self.found.path
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Files from elsewhere that it was seen to import or read so far, with their digests."""
+        return self.found.files()
 
 
 @dataclass(frozen=True)
@@ -52,6 +74,16 @@ class Composition:
         return "+".join(part.code for part in self.parts)
 
     @property
+    def is_installed(self) -> bool:
+        """Whether all of its parts belong to installed distributions."""
+        return all(part.found.is_installed for part in self.parts)
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Files from elsewhere that its parts were seen to import or read so far, with their digests."""
+        return {path: digest for part in self.parts for path, digest in part.files.items()}
+
+    @property
     def options(self) -> dict[str, Option]:
         """Every option, keyed 'part.option'."""
         return {f"{part.name}.{key}": option for part in self.parts for key, option in part.options.items()}
@@ -64,7 +96,8 @@ class Composition:
         self, input_size: int, hidden_size: int, options: Mapping[str, Any] | None = None, max_length: int | None = None
     ) -> Architecture:
         """The module; `max_length`, the most time steps it will be given, goes to the parts that take it."""
-        return _make(self._split(options or {}), input_size, hidden_size, max_length)
+        with footprint.watching(*(part.found.module for part in self.parts if not part.found.is_installed)):
+            return _make(self._split(options or {}), input_size, hidden_size, max_length)
 
     def _split(self, given: Mapping[str, Any]) -> list[tuple[Part, dict[str, Any]]]:
         """Each part with its own options resolved."""
@@ -101,7 +134,7 @@ def load_task(name: str) -> Part:
     plugin = found.load()
     if not callable(plugin):
         raise PluginError(f"task {name!r} is a {type(plugin).__name__}, not a class or a function.")
-    return _part(name, found, plugin, options_of(plugin))
+    return Part(name, found, plugin, options_of(plugin))
 
 
 def build_architecture(
@@ -139,18 +172,7 @@ def _load(name: str) -> Part:
         raise PluginError(f"architecture {name!r} is a {type(plugin).__name__}, not a class or a function.")
     constants = _constants(plugin, name)
     given = 3 if is_wrapper(plugin) else 2
-    return _part(name, found, plugin, options_of(plugin, given, without=(*_GIVEN, *constants)), constants)
-
-
-def _part(
-    name: str,
-    found: registry.Plugin,
-    plugin: Any,
-    options: Mapping[str, Option],
-    constants: Mapping[str, Any] | None = None,
-) -> Part:
-    source = (found.module, found.attribute)
-    return Part(name, found.name, plugin, options, found.fingerprint(), source, found.path, constants or {})
+    return Part(name, found, plugin, options_of(plugin, given, without=(*_GIVEN, *constants)), constants)
 
 
 def _constants(plugin: Any, name: str) -> dict[str, Any]:

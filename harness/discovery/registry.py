@@ -1,27 +1,24 @@
-"""Names to plugins: through entry points, ours by the same road as a stranger's, and through loose files."""
+"""Names to plugins: through entry points, loose files (`./cell.py`) and import paths (`package.module:Class`)."""
 
 from __future__ import annotations
 
-import difflib
+import importlib
 import importlib.metadata
-import importlib.util
-import inspect
-import sys
-import traceback
+import sysconfig
 from dataclasses import dataclass
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
-from harness.discovery import source
+from harness.discovery import footprint, loose_files, source
+from harness.discovery.selection import Kind as Kind
+from harness.discovery.selection import ambiguous_message, candidates
 from harness.errors import PluginError, UsageError, did_you_mean, one_line
-from harness.names import is_file, short_name
+from harness.names import is_file, is_importable, short_name
 
-Kind = Literal["architecture", "task", "report"]
 _BUILT_IN = ("harness.plugins.", "harness.tasks.", "harness.reports.")
-_LOOSE = "harness_loose_"  # what the modules of loose files are called, before their stem
+_RELATIVE_IMPORT = "attempted relative import with no known parent package"
 
 
 @dataclass(frozen=True)
@@ -40,15 +37,22 @@ class Plugin:
         """Whether it is brought by this package itself."""
         return self.path is None and self.module.startswith(_BUILT_IN)
 
+    @property
+    def is_installed(self) -> bool:
+        """Whether it belongs to a distribution, whose version says what its code is."""
+        return self.path is None and not self.origin.startswith("/")
+
     def load(self) -> Any:
         """The class or function itself; raises PluginError with the cause if it cannot be imported."""
         try:
-            module = _load_file(self.module, self.path) if self.path else importlib.import_module(self.module)
-            return self._pick(module)
+            with footprint.watching(*([] if self.is_installed else [self.module])):
+                return self._pick(self._import())
         except PluginError:
             raise
         except (Exception, SystemExit) as error:
             cause = one_line(error)
+            if _RELATIVE_IMPORT in cause:
+                cause += "; a loose file is in no package: write `import helper`, or name it package.module:Class"
             raise PluginError(f"{self.kind} {self.name!r} ({self.origin}) cannot be imported: {cause}") from error
 
     def fingerprint(self) -> str:
@@ -56,8 +60,22 @@ class Plugin:
         if self.path:
             return self._digest(self.path.stem, self.path)
         path = source.locate(self.module)
+        if not self.is_installed:
+            return self._digest(self.module, path) if path else ""
         version = self.origin.rpartition(" ")[2]
-        return f"{version}-{self._digest(self.module, path)}" if path else version
+        return f"{version}-{self._digest(self.module, path)}" if path and not _is_large(self.module, path) else version
+
+    def files(self) -> dict[str, str]:
+        """Files from elsewhere that its code was seen to import or read so far, with their digests."""
+        if self.is_installed:
+            return {}
+        path = self.path or source.locate(self.module)
+        name = path.stem if self.path and path else self.module
+        own = set(source.own_modules(name, path, loose=self.path is not None).values()) if path else set()
+        return footprint.files_of(self.module, own)
+
+    def _import(self) -> ModuleType:
+        return loose_files.load_file(self.module, self.path) if self.path else importlib.import_module(self.module)
 
     def _digest(self, module: str, path: Path) -> str:
         try:
@@ -66,17 +84,15 @@ class Plugin:
             raise PluginError(f"{self.kind} {self.name!r} ({self.origin}) is not Python: {error}") from None
 
     def _pick(self, module: ModuleType) -> Any:
-        if self.attribute:
-            if not hasattr(module, self.attribute):
-                known = [name for name, value in vars(module).items() if _fits(self.kind, value, module)]
-                raise PluginError(
-                    did_you_mean(f"{self.kind} in {self.path or self.module} called", self.attribute, known)
-                )
-            return getattr(module, self.attribute)
-        found = {name: value for name, value in vars(module).items() if _fits(self.kind, value, module)}
-        if len(found) != 1:
-            raise PluginError(_ambiguous(self, sorted(found), _near_misses(self.kind, module)))
-        return next(iter(found.values()))
+        found = candidates(self.kind, module)
+        if not self.attribute and len(found) == 1:
+            return next(iter(found.values()))
+        if not self.attribute:
+            raise PluginError(ambiguous_message(self.kind, module, self.origin, self.path))
+        if not hasattr(module, self.attribute):
+            where = f"{self.kind} in {self.path or self.module} called"
+            raise PluginError(did_you_mean(where, self.attribute, found))
+        return getattr(module, self.attribute)
 
 
 def names(kind: Kind) -> list[str]:
@@ -90,12 +106,16 @@ def plugins(kind: Kind) -> list[Plugin]:
 
 
 def find(kind: Kind, name: str) -> Plugin:
-    """The plugin of a name or of a loose file (`./cell.py`, `./cell.py:Cell`); not imported yet."""
+    """The plugin of a name, of a loose file or of an import path; not imported yet. UsageError where there is none."""
     if is_file(name):
-        return _loose(kind, name)
+        path = loose_files.path_of(name)
+        attribute = name.partition(".py:")[2]
+        return Plugin(kind, short_name(name), loose_files.module_name(path), attribute, str(path), path)
+    if is_importable(name):
+        return _importable(kind, name)
     known = _entry_points(kind)
     if name not in known:
-        if Path(f"{name}.py").is_file():
+        if _is_here(f"{name}.py"):
             raise UsageError(f"No {kind} {name!r}. Did you mean './{name}.py'?")
         raise UsageError(did_you_mean(kind, name, known))
     if len(known[name]) > 1:
@@ -104,30 +124,51 @@ def find(kind: Kind, name: str) -> Plugin:
     return known[name][0]
 
 
-def place(error: BaseException) -> str:
-    """Where in a plugin's own code an error came up, such as 'my_cell.py:12', the innermost line; '' if nowhere."""
-    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
-        file = Path(frame.f_code.co_filename)
-        if _is_of_a_plugin(frame.f_globals.get("__name__", ""), file):
-            return f"{file.name}:{line}"
-    return ""
-
-
-def defined_at(plugin: type) -> str:
-    """Where a class is defined, such as 'my_task.py:7', or its module where that has no source."""
+def _importable(kind: Kind, name: str) -> Plugin:
+    """The plugin of 'package.module:Class'; the working folder is searched last."""
+    module, _, attribute = name.partition(":")
+    if module in _entry_points(kind):
+        raise UsageError(
+            f"{module!r} is an {kind}, so {name!r} would wrap {attribute!r}; inside a wrapper the name of an installed "
+            "plugin begins with a small letter."
+        )
+    loose_files.search_beside(Path.cwd() / "working folder")
     try:
-        return f"{Path(inspect.getfile(plugin)).name}:{inspect.getsourcelines(plugin)[1]}"
-    except (OSError, TypeError):
-        return plugin.__module__
+        path = source.locate(module)
+        found = path or importlib.util.find_spec(module)
+    except (ImportError, ValueError, AttributeError):
+        path = found = None
+    if not found:
+        raise UsageError(f"No module {module!r} can be imported for --arch {name}: install it, or mend the name.")
+    return Plugin(kind, attribute, module, attribute, _distribution(module, path))
 
 
-def told(error: BaseException) -> str:
-    """A plugin's error in one line, with its place: 'RuntimeError: no weights (my_cell.py:12)'."""
-    said = f"{type(error).__name__}: {error}".splitlines()[0].rstrip(": ")
-    if isinstance(error, SystemExit):
-        said = f"the plugin called sys.exit({error.code})"
-    where = place(error)
-    return f"{said} ({where})" if where else said
+def _distribution(module: str, path: Path | None) -> str:
+    """The distribution that a module belongs to, with its version; the module's path where it belongs to none."""
+    top = module.partition(".")[0]
+    owners = importlib.metadata.packages_distributions().get(top, [])
+    if owners:
+        return f"{owners[0]} {importlib.metadata.version(owners[0])}"
+    return str(path) if path else module
+
+
+def _is_large(module: str, path: Path) -> bool:
+    """Whether a module is that of a library in site-packages, named by import: its version tells its code."""
+    return path.is_relative_to(sysconfig.get_paths()["purelib"]) and module.partition(".")[0] not in _plugin_packages()
+
+
+@cache
+def _plugin_packages() -> set[str]:
+    """The top-level packages that bring entry points of ours."""
+    kinds: tuple[Kind, ...] = ("architecture", "task", "report")
+    return {plugin.module.partition(".")[0] for kind in kinds for plugin in plugins(kind)}
+
+
+def _is_here(file: str) -> bool:
+    try:
+        return Path(file).is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 @cache
@@ -140,83 +181,3 @@ def _entry_points(kind: Kind) -> dict[str, list[Plugin]]:
         if plugin not in found.setdefault(entry.name, []):
             found[entry.name].append(plugin)
     return found
-
-
-def _is_of_a_plugin(module: str, file: Path) -> bool:
-    """Whether a module is of an installed plugin's package, or is a loose file that was loaded, or lies beside one."""
-    kinds: tuple[Kind, ...] = ("architecture", "task")
-    tops = {plugin.module.partition(".")[0] for kind in kinds for plugin in plugins(kind)}
-    if module.partition(".")[0] == "harness":
-        return module.startswith(("harness.plugins.", "harness.tasks."))
-    loose = [getattr(sys.modules[name], "__file__", "") for name in list(sys.modules) if name.startswith(_LOOSE)]
-    return module.partition(".")[0] in tops or file.parent in {Path(path).parent for path in loose}
-
-
-def _loose(kind: Kind, name: str) -> Plugin:
-    file, _, attribute = name.partition(".py:")
-    path = Path(file if file.endswith(".py") else f"{file}.py").expanduser().resolve()
-    if not path.is_file():
-        near = difflib.get_close_matches(
-            path.name, [file.name for file in path.parent.glob("*.py") if file.is_file()], n=1
-        )
-        hint = f" Did you mean {path.with_name(near[0])}?" if near else ""
-        raise UsageError(f"There is no file {path}.{hint}")
-    module = f"{_LOOSE}{path.stem}_{sha256(str(path).encode()).hexdigest()[:8]}"
-    return Plugin(kind, short_name(name), module, attribute, str(path), path)
-
-
-def _load_file(name: str, path: Path) -> ModuleType:
-    """Imports a file under a stable name, so that its classes can be found again by that name."""
-    if name in sys.modules:
-        return sys.modules[name]
-    if str(path.parent) not in sys.path:
-        sys.path.append(str(path.parent))  # the file may import what lies beside it
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-        _check_neighbours(path)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
-def _check_neighbours(path: Path) -> None:
-    """Python keeps one module of a name: the file must have been given those beside it, not another folder's."""
-    for name, own in source.own_modules(path.stem, path, loose=True).items():
-        file = getattr(sys.modules.get(name), "__file__", None)
-        if own != path and file and Path(file).resolve() != own.resolve():
-            raise PluginError(f"{path} imports {name!r} and got {file}, not {own}: rename one of the two.")
-
-
-def _fits(kind: Kind, value: Any, module: ModuleType) -> bool:
-    """Whether something defined in a loose file can be the plugin meant; `_Private` classes are helpers."""
-    if not inspect.isclass(value) or value.__module__ != module.__name__ or inspect.isabstract(value):
-        return False
-    if value.__name__.startswith("_"):
-        return False
-    if kind == "task":
-        return callable(getattr(value, "sample", None)) and callable(getattr(value, "chance", None))
-    return callable(getattr(value, "forward", None)) and {"input_size", "hidden_size"} <= set(
-        inspect.signature(value).parameters
-    )
-
-
-def _near_misses(kind: Kind, module: ModuleType) -> list[str]:
-    """What a loose file's own classes with a `forward` are made from, such as 'MyCell(input_size)'."""
-    own = [value for value in vars(module).values() if inspect.isclass(value) and value.__module__ == module.__name__]
-    modules = [cls for cls in own if kind == "architecture" and callable(getattr(cls, "forward", None))]
-    return [f"{cls.__name__}({', '.join(inspect.signature(cls).parameters)})" for cls in modules]
-
-
-def _ambiguous(plugin: Plugin, found: list[str], near: list[str]) -> str:
-    if not found:
-        needs = "methods sample and chance" if plugin.kind == "task" else "a constructor (input_size, hidden_size)"
-        seen = f" There is {' and '.join(near)}." if near else ""
-        return f"{plugin.origin} holds no {plugin.kind}: no class of its own with {needs}.{seen}"
-    choices = " or ".join(f"{plugin.path.name}:{name}" for name in found if plugin.path)
-    return f"{plugin.origin} holds {len(found)} of them: {', '.join(found)}. Say which: {choices}"

@@ -34,11 +34,24 @@ def first_line(path: Path) -> str:
 
 @cache
 def fingerprint(module: str, path: Path, loose: bool = False) -> str:
-    """A digest of a module's source and of all it imports, however deeply, from its own package or, loose, folder."""
+    """A digest of a module's code and of all it imports, however deeply, from its own package or, loose, folder.
+
+    Comments, docstrings and layout are no part of it: they change no result.
+    """
     digest = hashlib.sha256()
     for name, file in sorted(own_modules(module, path, loose).items()):
-        digest.update(name.encode() + b"\0" + file.read_bytes() + b"\0")
+        digest.update(f"{name}\0{code_of(file)}\0".encode())
     return digest.hexdigest()[:16]
+
+
+def code_of(file: Path) -> str:
+    """The code of a file in one layout, without comments and docstrings; a SyntaxError if it is not Python."""
+    tree = ast.parse(file.read_bytes())
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in (node for node in ast.walk(tree) if isinstance(node, documented)):
+        if ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
 
 
 def own_modules(module: str, path: Path, loose: bool = False) -> dict[str, Path]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from harness.discovery.registry import place
+from harness.discovery.plugin_errors import error_location
 from harness.errors import PluginError
 
 SECONDS = 30.0
@@ -25,7 +25,7 @@ def within(seconds: float, what: str) -> Iterator[None]:
     try:
         yield
     except _TimeIsUp as error:
-        where = f" ({at})" if (at := place(error)) else ""
+        where = f" ({at})" if (at := error_location(error)) else ""
         raise PluginError(f"{what} took longer than {seconds:g} s{where}: shorten the constructor.") from error
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

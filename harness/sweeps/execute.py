@@ -151,4 +151,4 @@ def _named_like(record: Record, planned: RunSpec) -> RunSpec:
 
 def _codeless(spec: RunSpec) -> str:
     """The identity but for the plugins' source."""
-    return replace(spec, architecture_code="", task_code="").identity
+    return replace(spec, architecture_code="", task_code="", task_data="", code_files={}).identity

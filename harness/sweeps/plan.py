@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from harness.discovery import registry, time_limit
+from harness.discovery import time_limit
+from harness.discovery.plugin_errors import describe_error
 from harness.discovery.variants import (
     HIDDEN_SIZE,
     ArchitectureVariant,
@@ -118,6 +119,7 @@ def _run(
         architecture_code=variant.composition.code,
         task_code=task.part.code,
         task_data=data,
+        code_files={**variant.composition.files, **task.part.files},
         label=variant.label,
         task_label=task.label,
         asked={**variant.asked, **task.asked, **asked, **sweep.settings},
@@ -133,18 +135,24 @@ def _make_task(variant: TaskVariant) -> Task:
     except HarnessError:
         raise
     except (Exception, SystemExit) as error:
-        raise PluginError(f"task {variant.label} cannot be made: {registry.told(error)}") from error
+        raise PluginError(f"task {variant.label} cannot be made: {describe_error(error)}") from error
 
 
 def _refuse_options(variant: ArchitectureVariant, input_size: int) -> None:
-    """Makes an architecture whose options were typed, on the meta device: its ValueError refuses them."""
-    if not variant.asked:
+    """Makes an architecture on the meta device: its ValueError refuses options that were typed.
+
+    Foreign code is made even where nothing was typed, to see which files its constructor reads.
+    """
+    if not variant.asked and variant.composition.is_installed:
         return
     try:
         with time_limit.within(time_limit.SECONDS, f"Making {variant.label}"), torch.device("meta"):
             variant.composition.build(input_size, variant.hidden_size, variant.options, max_length=1)
     except ValueError as error:
-        raise UsageError(f"{variant.label}: {error}") from None
+        if variant.asked:
+            raise UsageError(f"{variant.label}: {error}") from None
+    except PluginError:
+        raise
     except (Exception, SystemExit):
         return  # its cause is not the options: the run itself reports it
 
@@ -164,7 +172,7 @@ def _lengths(sweep: SweepSpec, task: Task, label: str) -> list[_Trained]:
     except HarnessError:
         raise
     except (Exception, SystemExit) as error:
-        raise PluginError(f"task {label} cannot be sampled, or told its chance: {registry.told(error)}") from error
+        raise PluginError(f"task {label} cannot be sampled, or told its chance: {describe_error(error)}") from error
     if sweep.length_range:
         return [sweep.length_range]
     return [(None, length) for length in dict.fromkeys(lengths)]
@@ -179,4 +187,4 @@ def _refuse_length(task: Task, length: int, label: str) -> None:
     except ValueError as error:
         raise UsageError(f"{label}: {error}.") from None
     except (Exception, SystemExit) as error:
-        raise PluginError(f"task {label} cannot say whether it takes a length: {registry.told(error)}") from error
+        raise PluginError(f"task {label} cannot say whether it takes a length: {describe_error(error)}") from error

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn.utils.parametrize import is_parametrized
 
-from harness.discovery.registry import told
+from harness.discovery.plugin_errors import describe_error
 from harness.testing._probes import Make, another_device, build, ends_of_ranges, gap, require, run, tensors
 from harness.testing._subject import Subject
 
@@ -122,7 +122,9 @@ class ModulePromises(Subject):
             except RuntimeError as error:
                 if device.type == "meta" and _without_data(error):
                     continue
-                raise AssertionError(f"moved to {device.type} it must compute there; {told(error)}") from error
+                raise AssertionError(
+                    f"moved to {device.type} it must compute there; {describe_error(error)}"
+                ) from error
             stayed = {str(tensor.device) for tensor in (out, *tensors(state))} - {str(device), f"{device}:0"}
             require(not stayed, f"moved to {device.type}, outputs and state must be there, got some on {stayed}")
 

@@ -8,7 +8,7 @@ import pytest
 from torch import Tensor
 
 from harness.architecture import Architecture
-from harness.discovery.registry import told
+from harness.discovery.plugin_errors import describe_error
 from harness.errors import RefusedError
 from harness.testing._probes import Make, build, noise
 
@@ -36,7 +36,7 @@ class Subject:
         except RefusedError:
             return  # it is built, and what it gives is for the other checks
         except Exception as error:
-            raise AssertionError(f"it must be built by (input_size, hidden_size); {told(error)}") from error
+            raise AssertionError(f"it must be built by (input_size, hidden_size); {describe_error(error)}") from error
 
     def _build(self, make: Make, seed: int = 0) -> Architecture:
         return build(make, self.input_size, self.hidden_size, seed)

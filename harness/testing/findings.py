@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from harness.discovery.registry import told
+from harness.discovery.plugin_errors import describe_error
 from harness.errors import HarnessError
 
 NOT_ALL_SKIPPED = "test_not_everything_is_skipped"
@@ -63,7 +63,7 @@ def examine(contract: Any, check: str, subject: Any) -> Finding:
     except (AssertionError, HarnessError) as error:
         return Finding(promise, "broken", str(error))
     except (Exception, SystemExit) as error:
-        return Finding(promise, "broken", told(error))
+        return Finding(promise, "broken", describe_error(error))
     return Finding(promise, "kept")
 
 

@@ -20,6 +20,7 @@ import torch
 from harness.discovery import registry
 from harness.discovery.compose import compose, load_task
 from harness.discovery.kinds import kind_of
+from harness.discovery.plugin_errors import describe_error
 from harness.discovery.variants import (
     HIDDEN_SIZE,
     ArchitectureVariant,
@@ -97,7 +98,7 @@ def _task(variant: TaskVariant) -> Iterator[dict[str, Any]]:
     try:
         task = make_task(variant.part, variant.options)
     except (Exception, SystemExit) as error:
-        said = str(error) if isinstance(error, HarnessError) else registry.told(error)
+        said = str(error) if isinstance(error, HarnessError) else describe_error(error)
         yield {"found": asdict(Finding(_MADE.name, "broken", said))}
         return
     yield {"found": asdict(Finding(_MADE.name, "kept"))}

@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from pathlib import Path
+from typing import NamedTuple
 
-from harness.discovery import registry
+from harness.discovery import footprint, registry
 from harness.errors import HarnessError, UsageError
 from harness.names import split_parts
 from harness.record import Record
@@ -18,6 +20,16 @@ from harness.spec import Planned, RunSpec
 from harness.tracking import sweep_log
 from harness.tracking.store import Store
 from harness.tracking.sweep_log import RecordedSweep
+
+
+class CodeUsed(NamedTuple):
+    """The code that a run was computed with."""
+
+    architecture: str
+    architecture_code: str
+    task: str
+    task_code: str
+    files: tuple[tuple[str, str], ...]  # from elsewhere: path and digest
 
 
 @dataclass(frozen=True)
@@ -54,7 +66,7 @@ class Standing:
         for run in self.sweep.planned:
             row = counts.setdefault((run.task_label, run.label), Counter())
             row.update(["planned", self._status(run)])
-            if run.identity in self.records and stale(*code_of(self.records[run.identity][1].spec)):
+            if run.identity in self.records and stale(code_of(self.records[run.identity][1].spec)):
                 row["stale"] += 1
         for (task, label), row in counts.items():
             yield task, label, row
@@ -100,15 +112,20 @@ def find(store: Store, name: str) -> tuple[str, Record]:
     return found[0]
 
 
-def code_of(spec: RunSpec) -> tuple[str, str, str, str]:
+def code_of(spec: RunSpec) -> CodeUsed:
     """Which plugins a run used, and what their code was."""
-    return spec.architecture, spec.architecture_code, spec.task, spec.task_code
+    files = tuple(sorted(spec.code_files.items()))
+    return CodeUsed(spec.architecture, spec.architecture_code, spec.task, spec.task_code, files)
 
 
-def is_stale(architecture: str, architecture_code: str, task: str, task_code: str) -> bool:
+def is_stale(used: CodeUsed) -> bool:
     """Whether the plugins' code is another by now; not where they cannot be found here."""
-    parts = split_parts(architecture)
-    return _differs("architecture", parts, architecture_code) or _differs("task", [task], task_code)
+    parts = split_parts(used.architecture)
+    return (
+        _differs("architecture", parts, used.architecture_code)
+        or _differs("task", [used.task], used.task_code)
+        or any(footprint.digest_of(Path(path)) not in ("", digest) for path, digest in used.files)
+    )
 
 
 def _differs(kind: registry.Kind, names: list[str], code: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.architecture import Architecture
-from harness.discovery.registry import defined_at
+from harness.discovery.plugin_errors import defined_at
 from harness.errors import PluginError
 from harness.task import Classes, Task, Tokens, Vectors
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from harness.discovery import time_limit
-from harness.discovery.registry import told
+from harness.discovery.plugin_errors import describe_error
 from harness.errors import HarnessError, PluginError, UsageError
 from harness.process.rng import preserve_rng
 from harness.training.model import Model, count_parameters, state_size
@@ -41,7 +41,7 @@ def match(
         except HarnessError:
             raise
         except (Exception, SystemExit) as error:
-            raise PluginError(f"A model of hidden_size {size} cannot be made: {told(error)}") from error
+            raise PluginError(f"A model of hidden_size {size} cannot be made: {describe_error(error)}") from error
 
     high = 1
     while measured(high) < wanted:

@@ -45,7 +45,7 @@ def test_a_function_of_a_loose_file_can_be_named(folder):
 
 def test_two_classes_and_none_named_is_an_error_that_says_how_to_choose(folder):
     write(folder / "cell.py", CELL.format(name="One") + CELL.format(name="Two"))
-    with pytest.raises(PluginError, match=r"holds 2 of them: One, Two. Say which: cell.py:One or cell.py:Two"):
+    with pytest.raises(PluginError, match=r"holds 2 architectures: One, Two. Say which: cell.py:One or cell.py:Two"):
         registry.find("architecture", "./cell.py").load()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.discovery import registry
+from harness.discovery.plugin_errors import describe_error
 from harness.errors import PluginError, UsageError
 from harness.names import is_file, short_name, split_parts
 
@@ -158,7 +159,7 @@ def test_an_error_is_told_with_the_innermost_line_of_the_plugins_own_code(folder
     write(folder / "helper.py", "import json\n\n\ndef read(text):\n    return json.loads(text)\n")
     write(folder / "cell.py", "import helper\n\n\ndef make(input_size, hidden_size):\n    return helper.read('{')\n")
     make = registry.find("architecture", "./cell.py:make").load()
-    said = registry.told(error_of(lambda: make(1, 2)))
+    said = describe_error(error_of(lambda: make(1, 2)))
     assert said.startswith("JSONDecodeError: Expecting property name")
     assert said.endswith(" (helper.py:5)")  # neither the library that raised it, nor the file that called the helper
 
@@ -167,9 +168,9 @@ def test_an_installed_plugins_error_is_told_with_its_line_as_well(folder):
     distribution(folder, "author", {"cell": "author_cells:Cell"})
     write(folder / "author_cells.py", "class Cell:\n    def __init__(self):\n        raise KeyError('weights')\n")
     cell = registry.find("architecture", "cell").load()
-    assert registry.told(error_of(cell)) == "KeyError: 'weights' (author_cells.py:3)"
+    assert describe_error(error_of(cell)) == "KeyError: 'weights' (author_cells.py:3)"
 
 
 def test_an_error_outside_of_any_plugin_has_no_place():
-    assert registry.told(error_of(lambda: int("x"))) == "ValueError: invalid literal for int() with base 10: 'x'"
-    assert registry.told(error_of(sys.exit)) == "the plugin called sys.exit(None)"
+    assert describe_error(error_of(lambda: int("x"))) == "ValueError: invalid literal for int() with base 10: 'x'"
+    assert describe_error(error_of(sys.exit)) == "the plugin called sys.exit(None)"

@@ -98,6 +98,16 @@ def test_the_fingerprint_changes_when_an_imported_file_beside_it_changes(folder,
     assert loose(cell) != before
 
 
+def test_comments_docstrings_and_layout_are_no_part_of_the_fingerprint(folder):
+    cell = write(folder / "cell.py", "def f(x):\n    return x + 1")
+    before = loose(cell)
+    write(
+        folder / "cell.py",
+        '"""A module."""\n\n\ndef f(x):  # a comment\n    """Adds."""\n    return (x\n            + 1)\n',
+    )
+    assert loose(cell) == before
+
+
 def test_the_fingerprint_changes_when_the_file_itself_changes(folder):
     before = loose(write(folder / "cell.py", "K = 1"))
     assert loose(write(folder / "cell.py", "K = 2")) != before

@@ -124,7 +124,7 @@ def test_records_of_older_plugin_code_stand_only_where_that_is_asked(store, tmp_
     asked = sweep(architectures=(str(cell),), lengths=(2,), seeds=1)
     run_all(asked, store)
     assert run_all(asked, store).reused == 1
-    cell.write_text(cell.read_text() + "# another version\n")
+    cell.write_text(cell.read_text() + "VERSION = 2\n")
     from harness.discovery.source import fingerprint
 
     fingerprint.cache_clear()  # a file does not change while a command runs

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness.discovery.footprint import digest_of
 from harness.errors import HarnessError, UsageError
 from harness.spec import Planned, SweepSpec
 from harness.tracking import sweep_log
@@ -81,10 +82,21 @@ def test_a_run_whose_code_is_another_by_now_is_stale(finished):
 
     lstm, copy = registry.find("architecture", "lstm").fingerprint(), registry.find("task", "copy").fingerprint()
     spec = replace(finished().spec, architecture_code=lstm, task_code=copy)
-    assert not is_stale(*code_of(spec))
-    assert is_stale(*code_of(replace(spec, architecture_code="0.0-older")))
-    assert is_stale(*code_of(replace(spec, task_code="0.0-older")))
-    assert not is_stale(*code_of(replace(spec, architecture="./is_not_here.py", architecture_code="unknown")))
+    assert not is_stale(code_of(spec))
+    assert is_stale(code_of(replace(spec, architecture_code="0.0-older")))
+    assert is_stale(code_of(replace(spec, task_code="0.0-older")))
+    assert not is_stale(code_of(replace(spec, architecture="./is_not_here.py", architecture_code="unknown")))
+
+
+def test_a_run_whose_plugin_uses_a_file_from_elsewhere_that_changed_is_stale(finished, tmp_path):
+    helper = tmp_path / "base.py"
+    helper.write_text("K = 1")
+    spec = replace(finished().spec, code_files={str(helper): digest_of(helper)})
+    assert not is_stale(code_of(spec))
+    helper.write_text("K = 2")
+    assert is_stale(code_of(spec))
+    helper.unlink()
+    assert not is_stale(code_of(spec)), "not where it cannot be found here"
 
 
 def test_a_run_is_found_by_the_beginning_of_its_identity_and_by_its_mlflow_id(store, finished):
