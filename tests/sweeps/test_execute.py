@@ -221,7 +221,7 @@ def test_code_that_changed_since_the_plan_is_not_recorded_as_planned(store, tmp_
     cell.write_text(text + "        super().__init__(input_size, hidden_size, batch_first=True)\n")
     asked = sweep(architectures=(str(cell),), lengths=(2,), seeds=1)
     runs = plan(asked)
-    cell.write_text(cell.read_text() + "# edited meanwhile\n")
+    cell.write_text(cell.read_text() + "VERSION = 2\n")
     fingerprint.cache_clear()
     outcome = execute(asked, runs, Inline(torch.device("cpu")), store, Quiet())
     assert [record.status for record in outcome.records] == ["error"]
