@@ -86,6 +86,24 @@ class Chance(First):
         return self.said
 
 
+class WholeSequences(First):
+    """The first symbol at every step, the whole sequence or nothing."""
+
+    accuracy_over = "sequences"
+
+    def __init__(self, chance=1 / 8):
+        self.said = chance
+
+    def chance(self, length):
+        return self.said
+
+
+class TestWholeSequences(TaskContract):
+    @pytest.fixture
+    def task(self):
+        return WholeSequences()
+
+
 class CurrentSymbolTells(First):
     def sample(self, generator, batch_size, length):
         batch = super().sample(generator, batch_size, length)
@@ -224,7 +242,13 @@ FAULTS = {
     "test_longer_lengths_give_longer_sequences": [LengthIgnored()],
     "test_splits_share_no_sequence": [FewSequences()],
     "test_chance_is_a_share_below_solved_at": [Chance(1.5), Chance(-0.1), Chance(0.995)],
-    "test_chance_is_what_the_best_predictor_without_memory_reaches": [Chance(0.1), Chance(0.2), CurrentSymbolTells()],
+    "test_chance_is_what_the_best_predictor_without_memory_reaches": [
+        Chance(0.1),
+        Chance(0.2),
+        CurrentSymbolTells(),
+        WholeSequences(0.05),
+        WholeSequences(0.25),
+    ],
     "test_a_perfect_oracle_scores_one": [NeverRight(), WrongOracle()],
     "test_needs_causal_exactly_when_the_next_input_helps": [NextSymbolTells(), NeedlesslyCausal()],
     "test_lengths_that_do_not_fit_are_refused": [TakesAll(), RefusesItsOwn()],

@@ -113,3 +113,11 @@ def test_a_precision_that_a_device_does_not_have_is_refused(precision, device, r
 )
 def test_a_precision_that_a_device_has_is_not_refused(precision, device):
     refuse_precision(precision, torch.device(device))
+
+
+def test_a_task_of_whole_sequences_is_scored_by_exact_match(task, model):
+    steps = evaluate(model, task, 0, "test", 5, 40, CPU)
+    task.accuracy_over = "sequences"
+    sequences = evaluate(model, task, 0, "test", 5, 40, CPU)
+    assert sequences.accuracy == sequences.exact_match == steps.exact_match
+    assert steps.accuracy > steps.exact_match
