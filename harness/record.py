@@ -32,6 +32,9 @@ class CurvePoint:
     train_loss: float  # mean since the last point
     validation_loss: float
     validation_accuracy: float
+    lr: float = 0.0  # learning rate of the step
+    gradient_norm: float = 0.0  # before clipping, mean since the last point
+    train_accuracy: float | None = None  # on the fixed training set; None: each batch is new
 
 
 @dataclass(frozen=True)

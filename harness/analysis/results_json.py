@@ -98,7 +98,8 @@ def _record(content: Mapping[str, Any]) -> Record:
     scores = {int(n): Scores(**{**_numbers(one), "bits": one.get("bits")}) for n, one in content["scores"].items()}
     chances = {int(n): _number(chance) for n, chance in content["chances"].items()}
     points = content.get("curve", ())
-    curve = [CurvePoint(**{**_numbers(point), "step": point["step"]}) for point in points]
+    exact = ("step", "train_accuracy")  # whole, or None
+    curve = [CurvePoint(**{**_numbers(point), **{k: point[k] for k in exact if k in point}}) for point in points]
     return replace(record, scores=scores, chances=chances, curve=curve)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from harness.cli._parse import assignment, completes, count, length_or_range, many, positive, spaced_lengths, whole
-from harness.spec import EXECUTIONS, KEEP_WEIGHTS, OPTIMIZERS, PRECISIONS, Match, RunSpec
+from harness.spec import EXECUTIONS, KEEP_WEIGHTS, OPTIMIZERS, PRECISIONS, SCHEDULES, Match, RunSpec
 
 
 def add_grid(parser: Any) -> None:
@@ -100,7 +100,30 @@ def add_training(group: Any, tested: bool = True) -> None:
         "--batch", type=whole(1), dest="batch_size", metavar="N", help=f"sequences per step (default: {d.batch_size})"
     )
     group.add_argument("--lr", type=positive(), metavar="RATE", help=f"learning rate (default: {d.lr:g})")
+    group.add_argument(
+        "--schedule",
+        choices=SCHEDULES,
+        help=f"course of the learning rate over the steps, after its warm-up (default: {d.schedule})",
+    )
+    group.add_argument(
+        "--warmup",
+        type=whole(0),
+        metavar="STEPS",
+        help=f"steps in which the learning rate grows linearly from zero (default: {d.warmup})",
+    )
+    group.add_argument(
+        "--final-lr",
+        type=positive(zero=True),
+        metavar="RATE",
+        help=f"learning rate at the end of a cosine or linear schedule (default: {d.final_lr:g})",
+    )
     group.add_argument("--optimizer", choices=OPTIMIZERS, help=f"optimizer (default: {d.optimizer})")
+    group.add_argument(
+        "--weight-decay",
+        type=positive(zero=True),
+        metavar="X",
+        help="of weight matrices, never of biases and norms; for adam and adamw (default: 0.01 for adamw, else 0)",
+    )
     group.add_argument(
         "--beta2",
         type=positive(below=1),
@@ -133,6 +156,12 @@ def add_training(group: Any, tested: bool = True) -> None:
         choices=KEEP_WEIGHTS,
         help="of trained models, beside their records: of models up to 2 million parameters (auto), none or all "
         f"(default: {d.keep_weights})",
+    )
+    group.add_argument(
+        "--train-sequences",
+        type=whole(1),
+        metavar="N",
+        help="train on N fixed sequences, reshuffled each epoch (default: every batch is new)",
     )
     for flag, default, text in (
         ("--validate-every", d.validate_every, "steps between validations"),

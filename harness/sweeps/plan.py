@@ -28,6 +28,8 @@ from harness.spec import RunSpec, SweepSpec
 from harness.task import Task
 from harness.training.build import build_model, make_task, time_steps
 from harness.training.model import Model
+from harness.training.optimizer import refuse_weight_decay
+from harness.training.schedule import refuse_schedule
 from harness.training.sizing import match, match_state
 
 LONGEST = 100_000
@@ -57,6 +59,9 @@ def plan(sweep: SweepSpec) -> list[RunSpec]:
         seeds = range(sweep.first_seed, sweep.first_seed + sweep.seeds)
         for seed, length, variant in itertools.product(seeds, lengths, sized):
             runs.append(_run(sweep, variant, task_variant, task.data, seed, length))
+    for spec in runs:
+        refuse_schedule(spec)
+        refuse_weight_decay(spec)
     return list({spec.identity: spec for spec in runs}.values())
 
 

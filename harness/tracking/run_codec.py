@@ -17,7 +17,7 @@ _WHOLE = ("steps", "steps_to_solve", "steps_per_sequence", "state_size", "attemp
 _NUMBERS = (*_WHOLE, "seconds", "tokens_per_second", "solved_at")
 SCORES = ("accuracy", "loss", "exact_match", "bits")
 _ENVIRONMENT = "harness.environment."
-LEARNING = ("train_loss", "validation_loss", "validation_accuracy")
+LEARNING = ("train_loss", "validation_loss", "validation_accuracy", "lr", "gradient_norm", "train_accuracy")
 _POINTS = 100  # of a learning curve in a tag
 
 
@@ -48,7 +48,10 @@ def metrics_of(record: Record, now: int) -> list[Metric]:
     if record.spec.length_from is not None:
         values |= {"accuracy": record.accuracy, "chance": record.chance}  # means over the lengths tested at
     metrics = [Metric(name, value, now, 0) for name, value in values.items() if value is not None]
-    return metrics + [Metric(name, getattr(p, name), now, p.step) for p in record.curve for name in LEARNING]
+    for point in record.curve:
+        values = {name: getattr(point, name) for name in LEARNING}
+        metrics += [Metric(name, value, now, point.step) for name, value in values.items() if value is not None]
+    return metrics
 
 
 def tags_of(record: Record) -> list[RunTag]:
@@ -57,8 +60,13 @@ def tags_of(record: Record) -> list[RunTag]:
     tags["harness.asked"] = json.dumps(record.spec.asked)
     tags["harness.reason"] = record.reason[:_TAG_LENGTH]
     tags["harness.traceback"] = record.traceback[-_TAG_LENGTH:]
-    tags["harness.learning_curve"] = json.dumps([astuple(point) for point in thinned(record.curve)])
+    tags["harness.learning_curve"] = json.dumps([_rounded(point) for point in thinned(record.curve)])
     return [RunTag(key, value) for key, value in tags.items() if value]
+
+
+def _rounded(point: CurvePoint) -> list[float | int | None]:
+    """With six digits, so that a hundred points fit into a tag."""
+    return [value if value is None or type(value) is int else float(f"{value:.6g}") for value in astuple(point)]
 
 
 def thinned(curve: list[CurvePoint]) -> list[CurvePoint]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import wraps
@@ -244,10 +245,11 @@ class Store:
     @_told
     def learning_curve(self, run_id: str) -> list[CurvePoint]:
         """The whole learning curve of one cell run."""
-        columns = [
-            {metric.step: metric.value for metric in self.client.get_metric_history(run_id, name)} for name in LEARNING
-        ]
-        return [CurvePoint(step, *(column[step] for column in columns)) for step in sorted(columns[0])]
+        points: dict[int, dict[str, Any]] = defaultdict(dict)
+        for name in LEARNING:
+            for metric in self.client.get_metric_history(run_id, name):
+                points[metric.step][name] = metric.value
+        return [CurvePoint(step, **points[step]) for step in sorted(points)]
 
     def search(self, task_label: str, query: str) -> Iterator[Run]:
         """MLflow's runs in a task's experiment, newest first."""

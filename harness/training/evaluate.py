@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import fields
 
 import torch
 
 from harness.record import Scores
-from harness.task import Classes, Split, Task
+from harness.task import Batch, Classes, Split, Task
 from harness.training.data import batches, to_device
 from harness.training.model import Model, Sums
 from harness.training.precision import arithmetic
@@ -35,10 +36,15 @@ def evaluate(
     at_once = 250 if len(lengths) == 1 else max(1, sequences // _LENGTHS_DRAWN)
     size = max(1, min(sequences, at_once, _TOKENS_AT_ONCE // lengths[-1]))
     whole, rest = divmod(sequences, size)
+    stream = batches(task, seed, split, lengths, [size] * whole + [rest] * (rest > 0))
+    return score(model, task, stream, device, precision)
+
+
+def score(model: Model, task: Task, stream: Iterable[Batch], device: torch.device, precision: str = "32") -> Scores:
+    """Scores over all sequences of some batches; leaves the model in the mode it was in."""
     was_training = model.training
     model.eval()
     with torch.no_grad(), arithmetic(device, precision):
-        stream = batches(task, seed, split, lengths, [size] * whole + [rest] * (rest > 0))
         totals = [model.sums(to_device(batch, device)) for batch in stream]
     model.train(was_training)
     return _scores(totals, task)

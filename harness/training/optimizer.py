@@ -8,29 +8,67 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.errors import RefusedError, did_you_mean
+from harness.errors import RefusedError, UsageError, did_you_mean
 from harness.spec import RunSpec
 from harness.training.model import Model
+
+_KINDS = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD"}
+_DEFAULT_DECAY = {"adamw": 0.01}  # torch's own
+
+Group = dict[str, Any]
+"""Parameters and their settings, as torch's optimizers take them."""
 
 
 def make_optimizer(model: Model, spec: RunSpec) -> torch.optim.Optimizer:
     """The optimizer of a spec, with the architecture's own parameter groups."""
-    groups: dict[str, dict[str, Any]] = {}  # those that differ in nothing are one: an optimizer step costs by group
     own_groups = [{**group, "params": _parameters(group)} for group in model.architecture.parameter_groups()]
     _refuse_part_of_them(model.architecture, own_groups)
     frame = {"params": [*model.embedding.parameters(), *model.head.parameters()]}
-    for group in [frame, *own_groups]:
-        settings = {key: value for key, value in group.items() if key != "params"}
-        settings["lr"] = spec.lr * settings.pop("lr_scale", 1.0)
-        groups.setdefault(repr(sorted(settings.items())), {"params": [], **settings})["params"] += group["params"]
-    kind = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD"}[spec.optimizer]
-    own: dict[str, Any] = {"betas": (0.9, spec.beta2)} if spec.optimizer.startswith("adam") else {}
-    trained = [parameter for group in groups.values() for parameter in group["params"]]
+    groups = _merged([frame, *own_groups], model, spec)
+    trained = [parameter for group in groups for parameter in group["params"]]
+    settings: dict[str, Any] = {"betas": (0.9, spec.beta2)} if spec.optimizer.startswith("adam") else {}
     if spec.optimizer != "rmsprop" and all(parameter.is_floating_point() for parameter in trained):
-        own["fused"] = True  # 2.6 times as fast a step on a CPU; not for complex parameters
-    optimizer: torch.optim.Optimizer = getattr(torch.optim, kind)(groups.values(), lr=spec.lr, **own)
+        settings["fused"] = True  # 2.6 times as fast a step on a CPU; not for complex parameters
+    optimizer: torch.optim.Optimizer = getattr(torch.optim, _KINDS[spec.optimizer])(groups, lr=spec.lr, **settings)
     _refuse_unknown_settings(own_groups, {"params", "lr_scale", *optimizer.defaults} - {"lr"})
     return optimizer
+
+
+def refuse_weight_decay(spec: RunSpec) -> None:
+    """Raises UsageError where the optimizer of a spec has no weight decay of ours."""
+    if spec.weight_decay and not spec.optimizer.startswith("adam"):
+        raise UsageError(f"--weight-decay is for adam and adamw, and --optimizer is {spec.optimizer}.")
+
+
+def _merged(groups: list[Group], model: Model, spec: RunSpec) -> list[Group]:
+    """Groups whose settings are the same are one, since an optimizer step costs by group.
+
+    Weights decay, biases and norms do not; a group that has a `weight_decay` of its own keeps it.
+    """
+    decay = _DEFAULT_DECAY.get(spec.optimizer, 0.0) if spec.weight_decay is None else spec.weight_decay
+    weights = _weights(model)
+    merged: dict[str, Group] = {}
+    for group in groups:
+        settings = {key: value for key, value in group.items() if key not in ("params", "lr_scale")}
+        settings["lr"] = spec.lr * group.get("lr_scale", 1.0)
+        for parameter in group["params"]:
+            own = dict(settings)
+            if decay or spec.optimizer == "adamw":
+                own.setdefault("weight_decay", decay if id(parameter) in weights else 0.0)
+            merged.setdefault(repr(sorted(own.items())), {"params": [], **own})["params"].append(parameter)
+    return list(merged.values())
+
+
+def _weights(model: nn.Module) -> set[int]:
+    """The ids of the parameters that may decay: matrices, but for those of norms and those called a bias."""
+    found = set()
+    for module in model.modules():
+        if "norm" in type(module).__name__.lower():
+            continue
+        for name, parameter in module.named_parameters(recurse=False):
+            if parameter.dim() >= 2 and "bias" not in name:
+                found.add(id(parameter))
+    return found
 
 
 def _parameters(group: dict[str, Any]) -> list[Tensor]:

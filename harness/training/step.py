@@ -13,6 +13,7 @@ from harness.training.execution import loss_function
 from harness.training.model import Model
 from harness.training.optimizer import make_optimizer
 from harness.training.precision import MEANING, arithmetic, converted
+from harness.training.schedule import is_constant, learning_rate
 from harness.training.tbptt import Carried, Piece
 
 
@@ -27,7 +28,10 @@ class TrainingStep:
         self.carried = Carried(model)  # the state between the pieces that --tbptt makes
         scaled = MEANING[spec.precision].scaled
         self.scaler = torch.amp.GradScaler(device.type) if scaled else None
-        self.gradient_norm: Tensor | None = None  # at the last step, before clipping
+        self.steps = 0
+        self.lr = spec.lr  # of the last step
+        self.scales = [group["lr"] / spec.lr if spec.lr else 1.0 for group in self.optimizer.param_groups]
+        self.gradient_norm = torch.zeros(())  # at the last step, before clipping
 
     def __call__(self, batch: Batch | Piece) -> Tensor:
         """The loss of the batch, detached; it stays on the device until somebody reads it."""
@@ -56,8 +60,17 @@ class TrainingStep:
         self.gradient_norm = get_total_norm(gradients)
         if self.spec.clip:
             clip_grads_with_norm_(self.parameters, self.spec.clip, self.gradient_norm)
+        self._set_learning_rate()
         if self.scaler:
             self.scaler.step(self.optimizer)
             self.scaler.update()
         else:
             self.optimizer.step()
+        self.steps += 1
+
+    def _set_learning_rate(self) -> None:
+        if is_constant(self.spec):
+            return
+        self.lr = learning_rate(self.spec, self.steps)
+        for group, scale in zip(self.optimizer.param_groups, self.scales, strict=True):
+            group["lr"] = self.lr * scale

@@ -23,8 +23,8 @@ from harness.process.rng import seed_all
 from harness.record import CurvePoint, Progress
 from harness.spec import RunSpec
 from harness.task import Batch, Task
-from harness.training.data import batches
-from harness.training.evaluate import evaluate
+from harness.training.data import TrainingSet, batches
+from harness.training.evaluate import evaluate, score
 from harness.training.model import Model
 from harness.training.seeds import derive_seed
 from harness.training.step import TrainingStep
@@ -60,7 +60,8 @@ def train(
     The precision is that of TrainingStep, so that Lightning converts nothing.
     """
     step = TrainingStep(model, spec, device)
-    monitor = _Monitor(step, task, result, on_progress)
+    fixed = TrainingSet(task, spec) if spec.train_sequences else None
+    monitor = _Monitor(step, task, fixed, result, on_progress)
     trainer = pl.Trainer(
         accelerator="gpu" if device.type == "cuda" else device.type,
         devices=1,
@@ -74,12 +75,13 @@ def train(
     )
     seed_all(derive_seed(spec.seed, "order"))  # dropout draws from the global generator
     with _interruptible(monitor):
-        trainer.fit(_Loop(step, monitor), train_dataloaders=repeat(_stream(task, spec)))
+        trainer.fit(_Loop(step, monitor), train_dataloaders=repeat(_stream(task, spec, fixed)))
 
 
-def _stream(task: Task, spec: RunSpec) -> Iterator[Batch] | Iterator[Piece]:
+def _stream(task: Task, spec: RunSpec, fixed: TrainingSet | None) -> Iterator[Batch] | Iterator[Piece]:
     """What each optimizer step takes, made as it is needed: a whole batch, or a piece of one where a spec cuts them."""
-    whole = batches(task, spec.seed, "train", spec.trained, repeat(spec.batch_size, spec.steps))
+    endless = fixed.epochs() if fixed else batches(task, spec.seed, "train", spec.trained, repeat(spec.batch_size))
+    whole = islice(endless, spec.steps)
     if spec.tbptt:
         return islice(pieces(whole, spec.tbptt), spec.steps)
     return whole
@@ -107,10 +109,13 @@ class _Loop(pl.LightningModule):
 class _Monitor(pl.Callback):
     """Gathers losses, validates, reports progress, and ends the run when it is solved, out of steps or has diverged."""
 
-    def __init__(self, step: TrainingStep, task: Task, result: Training, on_progress: OnProgress) -> None:
-        self.step, self.spec, self.task = step, step.spec, task
+    def __init__(
+        self, step: TrainingStep, task: Task, fixed: TrainingSet | None, result: Training, on_progress: OnProgress
+    ) -> None:
+        self.step, self.spec, self.task, self.fixed = step, step.spec, task, fixed
         self.result, self.on_progress = result, on_progress
         self.losses: list[Tensor] = []
+        self.norms: list[Tensor] = []  # of the gradients, before clipping
         self.stopped_by: BaseException | None = None
         self.seconds_validating = 0.0
         self.tokens = 0
@@ -123,6 +128,7 @@ class _Monitor(pl.Callback):
         """Counts an optimizer step; its loss stays on the device until the next validation or report."""
         self.result.steps += 1
         self.losses.append(loss)
+        self.norms.append(self.step.gradient_norm)
         parts = (batch,) if isinstance(batch, Batch) else (chunk.batch for chunk in batch)
         self.tokens += sum(part.inputs.shape[0] * part.inputs.shape[1] for part in parts)
 
@@ -151,8 +157,10 @@ class _Monitor(pl.Callback):
     def _validate(self) -> None:
         """Adds a point to the learning curve; raises DivergedError."""
         losses = torch.stack(self.losses).double().cpu()  # waits for the device: that is training time
+        norm = torch.stack(self.norms).double().mean().item()
         begun = time.perf_counter()
         self.losses.clear()
+        self.norms.clear()
         if not losses.isfinite().all():
             bad = int((~losses.isfinite()).nonzero()[0])
             step = self.result.steps - len(losses) + bad + 1
@@ -170,8 +178,24 @@ class _Monitor(pl.Callback):
         )
         if not math.isfinite(scores.loss):
             raise DivergedError(f"the validation loss became {scores.loss} at step {self.result.steps}")
-        self.result.curve.append(CurvePoint(self.result.steps, losses.mean().item(), scores.loss, scores.accuracy))
+        point = CurvePoint(
+            step=self.result.steps,
+            train_loss=losses.mean().item(),
+            validation_loss=scores.loss,
+            validation_accuracy=scores.accuracy,
+            lr=self.step.lr,
+            gradient_norm=norm,
+            train_accuracy=self._train_accuracy(),
+        )
+        self.result.curve.append(point)
         self.seconds_validating += time.perf_counter() - begun
+
+    def _train_accuracy(self) -> float | None:
+        """On as many sequences of the fixed training set as a validation has; None where each batch is new."""
+        if self.fixed is None:
+            return None
+        stream = self.fixed.first(self.spec.validation_sequences)
+        return score(self.step.model, self.task, stream, self.step.device, self.spec.precision).accuracy
 
     def _solved(self) -> bool:
         """Whether to stop because the task is solved.
