@@ -1,4 +1,4 @@
-"""Adding problem: the sum of two marked numbers among many."""
+"""Adding problem: the sum of the two marked numbers of a sequence."""
 
 from __future__ import annotations
 

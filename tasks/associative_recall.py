@@ -1,4 +1,4 @@
-"""Associative recall: a key met long ago decides the answer."""
+"""Associative recall: the value that was shown with a key, one question at the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Character-level language model: every next character of a text, by teacher forcing."""
+"""Character-level language model: the next character of a text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counting: strings a^n b^n, or a^n b^n c^n, and at every step the symbols that may follow."""
+"""Counting: strings a^n b^n or a^n b^n c^n; at every step, which symbols may follow?"""
 
 from __future__ import annotations
 

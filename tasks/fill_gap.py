@@ -1,4 +1,4 @@
-"""Fill the gap: what is missing is told by what stands on either side of it."""
+"""Fill the gap: each blank gets the symbol at the nearer end of the gap; half of it needs the future."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""First token: what was shown first is asked for after a stretch of distractors."""
+"""First token: the first symbol is asked for at the end, after distractors."""
 
 from __future__ import annotations
 

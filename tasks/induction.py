@@ -1,4 +1,4 @@
-"""Induction: what followed a special symbol, once, long ago?"""
+"""Induction: which symbol followed the special one, when it first came?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Multi-query associative recall (MQAR): pairs of a key and a value are shown, then every key is asked for once."""
+"""Multi-query associative recall: pairs of a key and a value, then a question for every key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Noise-free sequences with a long time lag: the first symbol comes again at the end."""
+"""Noise-free long lag: two fixed sequences, whose last symbol repeats the first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parenthesis matching: which bracket is still open?"""
+"""Parenthesis matching: which brackets are open, what may follow, is the string well nested?"""
 
 from __future__ import annotations
 

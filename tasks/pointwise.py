@@ -1,4 +1,4 @@
-"""Pointwise: which number of this step is the largest? No step has to do with another."""
+"""Pointwise: which number of this step is the largest? Needs no memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Embedded Reber grammar: the second symbol of a string decides its last but one."""
+"""Embedded Reber grammar: the last symbol but one of a string repeats the second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recite: a list of symbols is shown in one step, and is said symbol by symbol."""
+"""Recite: a list of symbols is shown in one step, and repeated symbol by symbol."""
 
 from __future__ import annotations
 

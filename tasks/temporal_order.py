@@ -1,4 +1,4 @@
-"""Temporal order: in which order came two, or three, widely separated symbols among distractors?"""
+"""Temporal order: which two (or three) symbols came among distractors, and in which order?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Word problem of a group: the product of all elements so far. The purest form of state tracking."""
+"""Word problem of a group: the product of all elements so far (state tracking)."""
 
 from __future__ import annotations
 
