@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
@@ -17,7 +18,7 @@ DASHED, DOTTED = (0, (5, 2)), (0, (1, 1.5))
 
 
 def accuracy_axis(axes: Axes, task: TaskSummary, lengths: Sequence[int]) -> None:
-    """0 to 100 %, with chance and the threshold."""
+    """0 to 100%, with chance and the threshold."""
     axes.set_ylim(-0.02, 1.03)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.axhline(task.solved_at, color=CHANCE, linewidth=1, linestyle=DASHED, label=f"solved: {task.solved_at:.0%}")
@@ -65,8 +66,10 @@ def legend_height(lines: int) -> float:
     return 0.2 * math.ceil(lines / 3)
 
 
-def legend(figure: Figure, axes: Axes) -> None:
+def legend(figure: Figure, axes: Axes, further: Sequence[Artist] = ()) -> None:
+    """Above the panels: what `axes` shows, and what else is to be explained."""
     handles, labels = axes.get_legend_handles_labels()
+    handles, labels = [*handles, *further], [*labels, *(str(one.get_label()) for one in further)]
     for handle in handles:
         if getattr(handle, "get_markersize", lambda: 1)() < 0.1:
             handle.set(markersize=4)

@@ -10,11 +10,12 @@ from typing import Any
 from harness.record import Record
 from harness.spec import RunSpec
 
-from ._tables import Cell, Table
+from ._tables import Table, TableCell
 
 _ELSEWHERE = ("architecture", "task", "length", "length_from", "seed", "label", "task_label", "asked", "keep_weights")
 _OPTIONS = ("architecture_options", "task_options")
-_PLAIN = tuple(field.name for field in fields(RunSpec) if field.name not in (*_ELSEWHERE, *_OPTIONS))
+_CODE = ("architecture_code", "task_code")
+_PLAIN = tuple(field.name for field in fields(RunSpec) if field.name not in (*_ELSEWHERE, *_OPTIONS, *_CODE))
 
 _Who = list[tuple[str, str]]
 """Tasks and architectures."""
@@ -29,9 +30,9 @@ def settings(records: Sequence[Record]) -> list[Table]:
     for name, by_value in values.items():
         for (value, whence), who in by_value.items():
             if len(by_value) == 1 and set(who) == everywhere:
-                shared.append([Cell(name), Cell(value), Cell(whence)])
+                shared.append([TableCell(name), TableCell(value), TableCell(whence)])
             else:
-                own.append([Cell(name), Cell(value), Cell(_whose(who)), Cell(whence)])
+                own.append([TableCell(name), TableCell(value), TableCell(_whose(who)), TableCell(whence)])
     return [
         Table("Settings of every run", ("setting", "value", "where from"), shared),
         Table("Settings that differ", ("setting", "value", "of", "where from"), own),
@@ -48,13 +49,21 @@ def _by_value(specs: Sequence[RunSpec]) -> Mapping[str, Mapping[tuple[str, str],
     return {name: {value: list(who) for value, who in by_value.items()} for name, by_value in values.items()}
 
 
+def code(records: Sequence[Record]) -> Table:
+    """Fingerprints of the plugins' source."""
+    found = {(record.spec.label, record.spec.architecture_code) for record in records}
+    found |= {(record.spec.task_label, record.spec.task_code) for record in records}
+    rows = [[TableCell(name), TableCell(digest)] for name, digest in sorted(found) if digest]
+    return Table("Code of the plugins", ("plugin", "fingerprint"), rows)
+
+
 def environment(records: Sequence[Record]) -> Table:
     """Versions, device and the like; where runs differ, how many had what."""
     counted: dict[str, Counter[str]] = defaultdict(Counter)
     for record in records:
         for name, value in record.environment.items():
             counted[name][value] += 1
-    rows = [[Cell(name), Cell(_counted(counted[name]))] for name in sorted(counted)]
+    rows = [[TableCell(name), TableCell(_counted(counted[name]))] for name in sorted(counted)]
     return Table("Environment", ("what", "value"), rows)
 
 

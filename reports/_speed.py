@@ -7,14 +7,24 @@ from collections.abc import Sequence
 from harness.bench_record import Row
 
 from . import _words as words
-from ._tables import Cell, Table
+from ._tables import Table, TableCell
 
 NOTE = (
     "Whole training steps, medians, by harness bench. Speeds compare kernels, not architectures: on a CPU some are "
     "loops in one piece, others many small operations. Memory is the peak beyond model and batch."
 )
-_COLUMNS = ("architecture", "length", "ms a step", "tokens/s", "of the machine's rate", "memory, MiB", "kernel",
-            "batch", "hidden_size", "machine")  # fmt: skip
+_COLUMNS = (
+    "architecture",
+    "length",
+    "ms a step",
+    "tokens/s",
+    "of the machine's rate",
+    "memory, MiB",
+    "kernel",
+    "batch",
+    "hidden_size",
+    "machine",
+)
 
 
 def table(speeds: Sequence[Row]) -> Table:
@@ -31,21 +41,21 @@ def _mebibytes(size: int) -> str:
     return f"{mebibytes:,.0f}" if mebibytes >= 1000 else f"{mebibytes:.3g}"
 
 
-def _row(one: Row) -> list[Cell]:
-    length = Cell(f"{one.length:,}", one.length)
-    settings = [Cell(str(one.batch_size), one.batch_size), Cell(str(one.hidden_size), one.hidden_size)]
+def _row(one: Row) -> list[TableCell]:
+    length = TableCell(f"{one.length:,}", one.length)
+    settings = [TableCell(str(one.batch_size), one.batch_size), TableCell(str(one.hidden_size), one.hidden_size)]
     if one.reason:
-        missing = [Cell(words.UNKNOWN)] * 4
-        return [Cell(one.label), length, *missing, Cell(one.reason), *settings, Cell(one.machine)]
-    held = Cell(words.UNKNOWN) if one.memory is None else Cell(_mebibytes(one.memory), one.memory)
+        missing = [TableCell(words.UNKNOWN)] * 4
+        return [TableCell(one.label), length, *missing, TableCell(one.reason), *settings, TableCell(one.machine)]
+    held = TableCell(words.UNKNOWN) if one.memory is None else TableCell(_mebibytes(one.memory), one.memory)
     return [
-        Cell(one.label),
+        TableCell(one.label),
         length,
-        Cell(f"{one.seconds * 1e3:.3g}", one.seconds),
-        Cell(words.count(one.tokens_per_second), one.tokens_per_second),
-        Cell(words.percent(one.of_product), one.of_product),
+        TableCell(f"{one.seconds * 1e3:.3g}", one.seconds),
+        TableCell(words.count(one.tokens_per_second), one.tokens_per_second),
+        TableCell(words.percent(one.of_product), one.of_product),
         held,
-        Cell(one.kernel),
+        TableCell(one.kernel),
         *settings,
-        Cell(one.machine),
+        TableCell(one.machine),
     ]

@@ -12,7 +12,7 @@ from harness.analysis.colours import colour
 from harness.bench_record import Row
 
 from ._axes import legend, place_lengths
-from ._figures import Drawn
+from ._drawing import Drawn
 from ._speed import steps
 
 _SIZE = 5.4, 2.8  # inches
@@ -21,11 +21,11 @@ _SIZE = 5.4, 2.8  # inches
 def figures(speeds: Sequence[Row]) -> Iterator[Drawn]:
     """Time of a step against length, and memory where it was measured; call within a style."""
     rows = [one for one in steps(speeds) if not one.reason]
-    points = {name: {label: _line(rows, label, value) for label in dict.fromkeys(one.label for one in rows)}
-              for name, value in (("ms a step", "seconds"), ("memory, MiB", "memory"))}  # fmt: skip
-    for (title, lines), name in zip(points.items(), ("speed", "memory"), strict=True):
-        if any(lines.values()):
-            yield _drawn(name, title, {label: line for label, line in lines.items() if line})
+    labels = list(dict.fromkeys(one.label for one in rows))
+    for name, title, value in (("speed", "ms a step", "seconds"), ("memory", "memory, MiB", "memory")):
+        lines = {label: line for label in labels if (line := _line(rows, label, value))}
+        if lines:
+            yield _drawn(name, title, lines)
 
 
 def _drawn(name: str, title: str, lines: dict[str, list[tuple[int, float]]]) -> Drawn:
@@ -37,7 +37,7 @@ def _drawn(name: str, title: str, lines: dict[str, list[tuple[int, float]]]) -> 
     for label, line in lines.items():
         axes.plot(*zip(*line, strict=True), color=colour(label), label=label)
         for length, value in line:
-            mark = drawn.says(f"{label}, T={length}: {value:.3g} {title}")
+            mark = drawn.mark(f"{label}, T={length}: {value:.3g} {title}")
             axes.plot([length], [value], "o", color=colour(label), gid=mark)
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

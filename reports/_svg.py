@@ -13,7 +13,7 @@ from typing import Any
 
 import matplotlib
 
-from ._figures import Drawn
+from ._drawing import Drawn
 
 _INK = "#010203"  # stands for the ink of the page until the figure is in it
 _NOTHING = {"Date": None, "Creator": None, "Format": None, "Type": None}
@@ -57,6 +57,7 @@ def inline(drawn: Drawn) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
     said = f'role="img" aria-labelledby="{drawn.name}"><title id="{drawn.name}">{escape(drawn.alt)}</title>'
     svg = re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', lambda found: f"<svg {found[1]} {said}", svg, count=1)
+    svg = re.sub(r'<g id="[^"]*"/>', "", svg)
     svg = re.sub(r'<g id="([^"]*)">', lambda found: _group(drawn, found[1]), svg)
     svg = re.sub(r'font-family: [^;"]*', "font-family: system-ui, sans-serif", svg)
     svg = svg.replace(_INK, "currentColor")

@@ -11,13 +11,26 @@ from harness.search_record import Found, unlike
 from harness.tuning.figure import PANELS
 
 from . import _words as words
-from ._figures import Drawn
+from ._drawing import Drawn
 from ._files import file_name
-from ._tables import Cell, Table
+from ._tables import Table, TableCell
 
 NOT_TUNED = "No architecture was tuned: all ran at their default settings, or at those that were typed."
-_COLUMNS = ("architecture", "task", "lengths", "trials", "pruned", "failed", "steps a trial", "steps in all",
-            "default", "chosen", "confirmed", "seeds", "chance")  # fmt: skip
+_COLUMNS = (
+    "architecture",
+    "task",
+    "lengths",
+    "trials",
+    "pruned",
+    "failed",
+    "steps a trial",
+    "steps in all",
+    "default",
+    "chosen",
+    "confirmed",
+    "seeds",
+    "chance",
+)
 _SIZE = 5.4, 2.6  # inches
 
 
@@ -31,30 +44,36 @@ def budgets(searches: Sequence[Found]) -> Table:
     return Table("Tuning budgets", _COLUMNS, [_row(one) for one in searches], 2, note)
 
 
-def _row(one: Found) -> list[Cell]:
+def _row(one: Found) -> list[TableCell]:
     score = words.percent if one.maximises else "{:.4g}".format
     trials = sum(one.counts.values())
     return [
-        Cell(one.label),
-        Cell(one.task_label),
-        Cell(", ".join(map(str, one.lengths))),
-        Cell(f"{trials}", trials),
-        Cell(f"{one.counts['pruned']}", one.counts["pruned"]),
-        Cell(f"{one.counts['failed']}", one.counts["failed"]),
-        Cell(words.count(one.budget["steps"]), one.budget["steps"]),
-        Cell(words.count(one.cost["steps"]), one.cost["steps"]),
-        Cell(words.UNKNOWN if one.default_score is None else score(one.default_score), one.default_score),
-        Cell(score(one.score), one.score),
-        Cell(score(fmean(one.confirmed)), fmean(one.confirmed)) if one.confirmed else Cell(words.UNKNOWN),
-        Cell(f"{len(one.confirmed)}", len(one.confirmed)),
-        Cell(words.UNKNOWN if one.chance is None else score(one.chance), one.chance),
+        TableCell(one.label),
+        TableCell(one.task_label),
+        TableCell(", ".join(map(str, one.lengths))),
+        TableCell(f"{trials}", trials),
+        TableCell(f"{one.counts['pruned']}", one.counts["pruned"]),
+        TableCell(f"{one.counts['failed']}", one.counts["failed"]),
+        TableCell(words.count(one.budget["steps"]), one.budget["steps"]),
+        TableCell(words.count(one.cost["steps"]), one.cost["steps"]),
+        TableCell(words.UNKNOWN if one.default_score is None else score(one.default_score), one.default_score),
+        TableCell(score(one.score), one.score),
+        TableCell(score(fmean(one.confirmed)), fmean(one.confirmed)) if one.confirmed else TableCell(words.UNKNOWN),
+        TableCell(f"{len(one.confirmed)}", len(one.confirmed)),
+        TableCell(words.UNKNOWN if one.chance is None else score(one.chance), one.chance),
     ]
 
 
 def settings(searches: Sequence[Found]) -> Table:
     """What was searched for each architecture, and what was chosen."""
     rows = [
-        [Cell(one.label), Cell(one.task_label), Cell(name), Cell(_written(one.values[name])), Cell(space)]
+        [
+            TableCell(one.label),
+            TableCell(one.task_label),
+            TableCell(name),
+            TableCell(_written(one.values[name])),
+            TableCell(space),
+        ]
         for one in searches
         for name, space in one.space.items()
     ]

@@ -30,7 +30,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, astuple, fields
 from pathlib import Path
 
-from harness.analysis.summary import sound
+from harness.analysis.aggregation import sound
 from harness.bench_record import Row
 from harness.record import Record
 from harness.report import Results

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from pathlib import Path
 
-from harness.analysis.summary import summarise
+from harness.analysis.aggregation import summarise
 from harness.report import Results
 
 from . import _figures, _speed_figures, _svg, _tuning

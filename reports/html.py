@@ -6,29 +6,34 @@ figure goes into a paper. Names come from plugins and are escaped wherever they 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup, escape
 
 from harness.analysis import verdict
-from harness.analysis.summary import Summary, TaskSummary, summarise
+from harness.analysis.aggregation import summarise
+from harness.analysis.summary import Summary, TaskSummary
 from harness.report import Results
 
-from . import _figures, _references, _settings, _speed, _speed_figures, _svg, _tables, _tuning
+from . import _figures, _references, _run_tables, _settings, _speed, _speed_figures, _svg, _tables, _tuning
+from ._drawing import Drawn
 from ._files import write as write_file
 from ._learning import Learning, learning_curves
 from ._tables import Table
 
 _TEMPLATES = Path(__file__).with_name("templates")
+_FLAG = re.compile(r"--[a-z-]+(?: [\w.,:]+)?")
 
 
 class _Figure(NamedTuple):
     title: str
     svg: Markup
+    table: Table | None = None
 
 
 @dataclass(frozen=True)
@@ -37,9 +42,11 @@ class _Section:
 
     label: str
     headline: str
+    further: Sequence[str]
     certainty: str
     overview: Table
-    figures: Sequence[tuple[_Figure, Table]]
+    accuracy: _Figure | None
+    figures: Sequence[_Figure]
     pairs: Table
     groups: Sequence[Sequence[str]]
     cost: Table
@@ -58,25 +65,17 @@ def page(results: Results) -> str:
         drawn = {one.name: _inline(one) for one in _figures.figures(summary, learning)}
         speed = [_inline(one) for one in _speed_figures.figures(results.speeds)]
         tuning = [_inline(one) for one in _tuning.figures(results.searches)]
-    sections = [_section(task, index, drawn, learning[task.label]) for index, task in enumerate(summary.tasks)]
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html").render(
-        title=f"Which one remembers longer? {results.title}".strip(),
+    return _template().render(
+        title=_title(summary),
         counted=_counted(results, summary),
         unfinished=_unfinished(results, summary),
         results=results,
-        tasks=sections,
+        tasks=[_section(task, index, drawn, learning[task.label]) for index, task in enumerate(summary.tasks)],
         horizon=drawn.get("horizon"),
         heat=_tables.horizons(summary),
         ranks=_tables.ranks(summary),
-        failures=_tables.failures([*summary.failures, *summary.refusals]),
-        missing=_tables.missing(results),
+        failures=_run_tables.failures([*summary.failures, *summary.refusals]),
+        missing=_run_tables.missing(results),
         budgets=_tuning.budgets(results.searches),
         chosen=_tuning.settings(results.searches),
         tuning=tuning,
@@ -84,6 +83,7 @@ def page(results: Results) -> str:
         speed=speed,
         not_tuned=_tuning.NOT_TUNED,
         settings=_settings.settings(results.records),
+        code=_settings.code(results.records),
         environment=_settings.environment(results.records),
         commands=_commands(results),
         references=_references.listed(results.references),
@@ -92,7 +92,32 @@ def page(results: Results) -> str:
     )
 
 
-def _inline(drawn: _figures.Drawn) -> _Figure:
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["unbroken_flags"] = _unbroken_flags
+    return environment.get_template("report.html")
+
+
+def _unbroken_flags(text: str) -> Markup:
+    """The text, escaped, with its flags ('--seeds 7') kept on one line."""
+    return Markup(_FLAG.sub(lambda found: f'<span class="flag">{found[0]}</span>', str(escape(text))))
+
+
+def _title(summary: Summary) -> str:
+    """What is compared: 'rnn, lstm and gru on copy and adding'."""
+    labels = list(dict.fromkeys(one.label for task in summary.tasks for one in task.architectures))
+    if not labels:
+        return "Nothing to report yet"
+    return f"{verdict.listed(labels)} on {verdict.listed([task.label for task in summary.tasks])}"
+
+
+def _inline(drawn: Drawn) -> _Figure:
     return _Figure(drawn.title, Markup(_svg.inline(drawn)))
 
 
@@ -103,13 +128,20 @@ def _section(task: TaskSummary, index: int, drawn: dict[str, _Figure], learning:
         "steps": _tables.steps(task),
         "generalisation": _tables.generalisation(task),
     }
-    figures = [(drawn[name], table) for kind, table in tables.items() if (name := f"{kind}-{index}") in drawn]
+    figures = {
+        kind: drawn[f"{kind}-{index}"]._replace(table=table)
+        for kind, table in tables.items()
+        if f"{kind}-{index}" in drawn
+    }
+    headline, *further = verdict.sentences(task)
     return _Section(
         task.label,
-        verdict.headline(task),
+        headline,
+        further,
         verdict.certainty(task),
         _tables.overview(task),
-        figures,
+        figures.pop("accuracy", None),
+        list(figures.values()),
         _tables.pairs(task),
         task.groups,
         _tables.cost(task),
@@ -120,7 +152,8 @@ def _counted(results: Results, summary: Summary) -> str:
     """How much there is to go by."""
     seeds = max((task.seeds for task in summary.tasks), default=0)
     failed, refused = len(summary.failures), len(summary.refusals)
-    said = f"{len(results.records):,} runs, {seeds} seed{'s' * (seeds != 1)}"
+    said = f"Sweep {results.title}: " if results.title else ""
+    said += f"{len(results.records):,} runs, {seeds} seed{'s' * (seeds != 1)}"
     said += f", {failed} failed (counted as chance)" if failed else ""
     return said + (f", {refused} refused" if refused else "") + "."
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.analysis import verdict
-from harness.analysis.summary import Summary, summarise
+from harness.analysis.aggregation import summarise
+from harness.analysis.summary import Summary
 from harness.report import Results
 
-from . import _speed, _tables, _tuning
+from . import _run_tables, _speed, _tables, _tuning
 from ._files import write as write_file
-from ._tables import Cell, Table
+from ._tables import Table, TableCell
 
 
 def write(results: Results, folder: Path) -> list[Path]:
@@ -26,7 +27,8 @@ def _lines(results: Results, summary: Summary) -> Iterator[str]:
     if not summary.tasks:
         yield "There is no finished run to report on.\n"
     for task in summary.tasks:
-        yield f"- **{_escaped(verdict.headline(task))}** {_escaped(verdict.certainty(task))}"
+        headline, *further = verdict.sentences(task)
+        yield f"- **{_escaped(headline)}** {_escaped(' '.join(further))}".rstrip()
     missing = len(results.missing) or sum(task.missing for task in summary.tasks)
     if missing:
         rest = f" The rest: `{_code(results.command)}`" if results.command else ""
@@ -35,7 +37,7 @@ def _lines(results: Results, summary: Summary) -> Iterator[str]:
         yield from _table(_tables.overview(task))
     if len(summary.tasks) > 1:
         yield from _table(_tables.horizons(summary))
-    failures = _tables.failures([*summary.failures, *summary.refusals])
+    failures = _run_tables.failures([*summary.failures, *summary.refusals])
     if failures.rows:
         yield from _table(failures)
     if results.speeds:
@@ -63,7 +65,7 @@ def _row(cells: Iterator[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: TableCell) -> str:
     return _escaped(f"{cell.text} {cell.more}".strip())
 
 

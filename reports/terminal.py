@@ -1,261 +1,172 @@
-"""The answer in the terminal: a table of accuracy by length with chance beside it, and a small chart of it."""
+"""The answer in the terminal: what the numbers say, a table of accuracy by length next to chance, a chart of it."""
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from statistics import fmean
 
-import plotext
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.analysis import verdict
+from harness.analysis import stats, verdict
+from harness.analysis.aggregation import sound, summarise
 from harness.analysis.colours import CHANCE, PALETTE, colour
-from harness.analysis.summary import sound, summarise
+from harness.analysis.summary import LengthSummary, TaskSummary
 from harness.record import CLOSE, Record
 from harness.report import Results
 
 from . import _speed
-from ._tables import Table as Found
+from . import _words as words
+from ._chart import Series, chart
+from ._terminal_tables import Row, length_tables, speed_table
 
-_MARKERS = "ox+*#@%&"  # a line is told from another without colour too
+_MARKERS = "ox+*#@%&"  # a line differs from another without its colour too
 _CHANCE_MARKER = "·"
-_TOLD_ONCE = ("kernel", "batch", "hidden_size", "machine")  # where all rows have the same
 
 
 def show(results: Results, folder: Path) -> list[Path]:
-    """Prints tables and a chart a task; accuracies are on test data, means over seeds. Writes no file."""
+    """Prints sentences, tables and a chart for each task; accuracies are on test data. Writes no file."""
     console = Console()
     by_task: dict[str, list[Record]] = defaultdict(list)
     for record in map(sound, results.records):
-        if record.status != "interrupted":  # nothing was found out
-            by_task[record.spec.task_label].append(record)
-    summaries = {task.label: task for task in summarise(results).tasks}
-    for task, records in by_task.items():
-        console.print(Text(f"{task}: test accuracy by length{_trained_on(records)}, {_seeds(records)}", style="bold"))
-        console.print(Text(verdict.headline(summaries[task])))
-        console.print(Text(verdict.certainty(summaries[task])))
-        console.print(_table(records))
-        console.print(_notes(records, coloured=console.color_system is not None))
-        if chart := _chart(records, console):
-            console.print(chart)
-        if all(record.solved_at >= 1 for record in records) and any(map(_has_bits, records)):
-            console.print(Text(f"{task}: bits for one answer, in a text per character", style="bold"))
-            console.print(_bits_table(records))
-        if any(record.spec.test_lengths and record.spec.length_from is None for record in records):
-            console.print(Text(f"{task}: length generalisation, {_seeds(records)}", style="bold"))
-            console.print(_generalisation(records))
-            console.print(Text("* at the length trained at; elsewhere at lengths not trained at", style="dim"))
+        by_task[record.spec.task_label].append(record)
+    for task in summarise(results).tasks:
+        _show_task(console, task, by_task[task.label])
     if results.speeds:
-        console.print(_speeds(_speed.table(results.speeds)))
+        for part in speed_table(_speed.table(results.speeds)):
+            console.print(part)
     return []
 
 
-def _trained_on(records: Sequence[Record]) -> str:
-    """The range of lengths that the runs trained on, where there is one."""
-    ranges = dict.fromkeys(record.spec.length_text for record in records if record.spec.length_from is not None)
-    return f", trained on {' and '.join(ranges)}" if ranges else ""
+def _show_task(console: Console, task: TaskSummary, records: Sequence[Record]) -> None:
+    trained_on = f", trained on {task.trained_on}" if task.trained_on else ""
+    console.print(Text(f"{task.label}: test accuracy by length{trained_on}, {_means(task)}", style="bold"))
+    for sentence in verdict.sentences(task):
+        console.print(Text(sentence))
+    _print(console, length_tables(console.width, "length", task.lengths, _accuracy(task)))
+    for note in _notes(task, records, coloured=console.color_system is not None):
+        console.print(note)
+    if len(task.lengths) > 1 and task.ran:
+        for line in chart(*_series(task), console.width):
+            console.print(line, no_wrap=True, crop=False, highlight=False)
+    if task.solved_at >= 1 and any(at.bits is not None for one in task.ran for at in one.lengths.values()):
+        console.print(Text(f"{task.label}: bits for one answer (for a text: for one character)", style="bold"))
+        _print(console, length_tables(console.width, "length", task.lengths, _bits(task)))
+    if any(one.at_other_lengths for one in task.architectures):
+        console.print(Text(f"{task.label}: length generalisation, {_means(task)}", style="bold"))
+        _print(console, _generalisation(task, console.width))
+        console.print(Text("* the length trained at", style="dim"))
 
 
-def _speeds(found: Found) -> Group:
-    """What `harness bench` measured; what is the same in all rows is told once, under them."""
-    columns = [[cell.text for cell in cells] for cells in zip(*found.rows, strict=True)]
-    alike = {name: cells[0] for name, cells in zip(found.columns, columns, strict=True)
-             if name in _TOLD_ONCE and len(set(cells)) == 1}  # fmt: skip
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))  # 80 columns hold it so
-    for name, numeric in zip(found.columns, found.numeric, strict=True):
-        if name not in alike:
-            word = max(map(len, name.split()))  # of a heading, which is not cut
-            table.add_column(name, justify="right" if numeric else "left", overflow="fold", min_width=word)
-    for row in found.rows:
-        table.add_row(*(Text(c.text) for name, c in zip(found.columns, row, strict=True) if name not in alike))
-    told = ", ".join(f"{name} {value}" for name, value in alike.items())
-    return Group(
-        Text(found.caption, style="bold"), table, *([Text(told)] if told else []), Text(found.note, style="dim")
-    )
+def _print(console: Console, tables: Sequence[Table]) -> None:
+    for table in tables:
+        console.print(table)
 
 
-def _seeds(records: Sequence[Record]) -> str:
-    count = len({record.spec.seed for record in records})
-    return f"mean over {count} seeds [lowest..highest]" if count > 1 else "1 seed"
+def _means(task: TaskSummary) -> str:
+    if task.seeds == 1:
+        return "1 seed"
+    beside = "[95% interval]" if task.seeds >= stats.FEW else "lowest..highest"
+    return f"mean over {task.seeds} seeds, {beside}"
 
 
-def _table(records: Sequence[Record]) -> Table:
-    """At the length trained at, or tested at after a range: a row for each architecture and variant, chance below."""
-    lengths = _points(records)
-    seeds = len({record.spec.seed for record in records})
-    table = _columns(["length"], lengths)
-    for label in _labels(records):
-        row = [[r for r in records if r.spec.label == label and length in r.spec.points] for length in lengths]
-        table.add_row(Text(label), *(_cell(*cell, seeds) for cell in zip(row, lengths, strict=True)))
-    return _with_chance(table, ["chance"], records, lengths)
+def _accuracy(task: TaskSummary) -> list[Row]:
+    """At the lengths of the curve: a row for each architecture and variant, chance below."""
+    rows = [
+        Row([one.label], {n: _cell(one.lengths.get(n), task.seeds, one.refused) for n in task.lengths})
+        for one in task.architectures
+    ]
+    return [*rows, _chance(task, ["chance"], task.lengths)]
 
 
-def _bits_table(records: Sequence[Record]) -> Table:
-    """For what is never solved wholly, as a text: the mean over seeds, of each length trained at."""
-    lengths = _points(records)
-    table = _columns(["length"], lengths)
-    for label in _labels(records):
-        mine = [record for record in records if record.spec.label == label]
-        found = [[bits for r in mine if (bits := _bits_at(r, n)) is not None] for n in lengths]
-        table.add_row(Text(label), *(f"{fmean(values):.3f}" if values else "-" for values in found))
-    return table
+def _bits(task: TaskSummary) -> list[Row]:
+    """For what is never solved wholly, as a text: the mean over seeds."""
+    rows = []
+    for one in task.architectures:
+        found = {n: at.bits for n, at in one.lengths.items() if at.bits is not None}
+        rows.append(Row([one.label], {n: Text(f"{found[n]:.3f}" if n in found else "-") for n in task.lengths}))
+    return rows
 
 
-def _bits_at(record: Record, length: int) -> float | None:
-    """None for a run without a result there, and where answers are vectors."""
-    scores = record.scores.get(length) if length in record.spec.points else None
-    return scores.bits if record.status == "ok" and scores else None
-
-
-def _has_bits(record: Record) -> bool:
-    return any(_bits_at(record, length) for length in record.spec.points)
-
-
-def _points(records: Sequence[Record]) -> list[int]:
-    """The lengths that the curves of these runs have a point at."""
-    return sorted({length for record in records for length in record.spec.points})
-
-
-def _generalisation(records: Sequence[Record]) -> Table:
+def _generalisation(task: TaskSummary, width: int) -> list[Table]:
     """At every length tested at: a row for each architecture, variant and length trained at, chance below."""
-    lengths = sorted({length for record in records for length in _tested(record)})
-    seeds = len({record.spec.seed for record in records})
-    groups: dict[tuple[str, int], list[Record]] = defaultdict(list)
-    for record in (record for record in records if record.spec.length_from is None):
-        groups[record.spec.label, record.spec.length].append(record)
-    table = _columns(["", "trained at"], lengths)
-    labels = _labels(records)
-    for label, trained in sorted(groups, key=lambda group: (labels.index(group[0]), group[1])):
-        cells = [_cell(groups[label, trained], length, seeds) for length in lengths]
-        cells[lengths.index(trained)] = Text("*") + cells[lengths.index(trained)]
-        table.add_row(Text(label), str(trained), *cells)
-    return _with_chance(table, ["chance", ""], records, lengths)
+    found = [(one, n, tested) for one in task.architectures for n, tested in one.at_other_lengths.items()]
+    lengths = sorted({length for *_, tested in found for length in tested})
+    rows = []
+    for one, trained, tested in found:
+        cells = {n: _cell(tested.get(n), task.seeds) for n in lengths}
+        cells[trained] = Text("*") + cells[trained]
+        rows.append(Row([one.label, f"{trained}"], cells))
+    return length_tables(width, "trained at", lengths, [*rows, _chance(task, ["chance", ""], lengths)])
 
 
-def _columns(names: Sequence[str], lengths: Sequence[int]) -> Table:
-    table = Table(padding=(0, 1) if len(lengths) < 6 else (0, 0, 0, 1))  # 80 columns hold six ranges so
-    for name in names:
-        table.add_column(name, overflow="fold")
-    for length in lengths:
-        table.add_column(f"{length}", justify="right", overflow="fold")
-    return table
+def _chance(task: TaskSummary, heads: list[str], lengths: Sequence[int]) -> Row:
+    return Row(heads, {n: Text(words.percent(task.chances.get(n)), style="dim") for n in lengths}, last=True)
 
 
-def _with_chance(table: Table, names: Sequence[str], records: Sequence[Record], lengths: Sequence[int]) -> Table:
-    chances = (_chance(records, length) for length in lengths)
-    table.add_section()
-    table.add_row(*names, *("-" if chance is None else f"{chance:.1%}" for chance in chances), style="dim")
-    return table
+def _cell(at: LengthSummary | None, seeds: int, refused: str = "") -> Text:
+    """Mean and spread over seeds, or how many solve the length where they differ; green where the length is solved."""
+    if at is None:
+        return Text("refused", style="red") if refused else Text("-", style="dim")
+    if at.all_failed:
+        return Text("\n".join(dict.fromkeys(at.failures.values())), style="red")
+    lines = [f"{at.mean:.1%}"]
+    if at.mixed:
+        lines = [f"{at.solving}/{at.seeds} solve", f"mean {at.mean:.0%}"]
+    if at.interval:
+        lines.append(f"[{100 * at.interval.low:.0f}..{100 * at.interval.high:.0f}]")
+    elif at.range and not at.mixed:
+        lines.append(f"{100 * at.range.low:.0f}..{100 * at.range.high:.0f}")
+    if at.failed:
+        lines.append(f"{at.failed} failed")
+    if at.seeds < seeds:
+        lines.append(f"{at.seeds} of {seeds}")
+        lines.append("seeds")
+    return Text("\n".join(lines), style="bold green" if at.solved else "")
 
 
-def _cell(records: Sequence[Record], length: int, seeds: int) -> Text:
-    """Mean and range over seeds at a length tested at; a failed run counts as chance and is named."""
-    tested = [record for record in records if length in _tested(record)]
-    if not tested:
-        return Text("-", style="dim")
-    failed = [record for record in tested if record.status != "ok"]
-    if len(failed) == len(tested):
-        return Text(", ".join(dict.fromkeys(record.status for record in failed)), style="red")
-    values = _values(tested, length)
-    words = [f"{fmean(values):.1%}"]
-    if len(values) > 1:
-        words.append(f"[{100 * min(values):.0f}..{100 * max(values):.0f}]")
-    if failed:
-        words.append(f"({len(failed)} failed)")
-    if len(tested) < seeds:
-        words.append(f"({len(tested)} of {seeds} seeds)")
-    solved = sum(value >= tested[0].solved_at for value in values) > len(values) / 2
-    return Text(" ".join(words), style="bold green" if solved else "")
-
-
-def _values(records: Sequence[Record], length: int) -> list[float]:
-    """Accuracies at a length tested at, chance for a failed run; empty where neither is known."""
-    chance = _chance(records, length)
-    found = (record.scores[length].accuracy if record.status == "ok" else chance for record in records)
-    return [value for value in found if value is not None]
-
-
-def _chance(records: Sequence[Record], length: int) -> float | None:
-    return next((record.chances[length] for record in records if length in record.chances), None)
-
-
-def _tested(record: Record) -> set[int]:
-    return set(record.spec.tested)
-
-
-def _labels(records: Sequence[Record]) -> list[str]:
-    return list(dict.fromkeys(record.spec.label for record in records))
-
-
-def _notes(records: Sequence[Record], coloured: bool) -> Group:
+def _notes(task: TaskSummary, records: Sequence[Record], coloured: bool) -> Iterator[Text]:
     """What a reader must know to read the table."""
-    notes: list[RenderableType] = []
-    if coloured and any(record.solved for record in records):
-        notes.append(
-            Text(f"green: solved by most seeds (at least {records[0].solved_at:.0%} on test data)", style="dim")
-        )
+    known = [one for one in task.architectures if one.parameters]
+    if known:
+        sizes = (f"{one.label} {words.count(one.parameters)} ({words.hidden_sizes(one)})" for one in known)
+        yield Text(f"parameters (hidden_size): {', '.join(sizes)}", style="dim")
+    if coloured and any(at.solved for one in task.ran for at in one.lengths.values()):
+        yield Text(f"green: solved, the median seed reaches {task.solved_at:.0%} on test data", style="dim")
     for record in {record.spec.label: record for record in records if record.parameters}.values():
         asked, have = record.spec.asked.get("params"), sum(record.parameters.values())
         if asked and abs(have - asked) / asked > CLOSE:
-            notes.append(Text(f"{record.spec.label} has {have:,} parameters where {asked:,} were asked", style="red"))
-    return Group(*notes, *_failures(records))
+            yield Text(f"{record.spec.label} has {have:,} parameters where {asked:,} were asked", style="red")
+    yield from _failures(records)
 
 
 def _failures(records: Sequence[Record]) -> Iterator[Text]:
-    """Why runs failed; a reason that came more than once is told once."""
+    """Why runs failed or were refused; a reason that several share is given once."""
     lengths: dict[tuple[str, str, str], set[int]] = defaultdict(set)
     for record in records:
-        if record.status != "ok":
-            lengths[record.spec.label, record.status, record.reason].add(record.spec.length)
+        if record.status not in ("ok", "interrupted"):
+            became = "refused" if record.status == "skipped" else record.status
+            lengths[record.spec.label, became, record.reason].add(record.spec.length)
     for (label, status, reason), at in lengths.items():
         yield Text(f"{label} at {', '.join(map(str, sorted(at)))}: {status}: {reason}", style="red")
 
 
-def _chart(records: Sequence[Record], console: Console) -> Group | None:
-    """Accuracy against length, lengths equally spaced where they grow geometrically; None with a single length."""
-    lengths = _points([record for record in records if record.accuracy is not None])
-    if len(lengths) < 2:
-        return None
-    position = {length: math.log(length) for length in lengths}
-    _axes(position, min(console.width, 80))
-    lines = [("chance", CHANCE, _CHANCE_MARKER), *_looks(_labels(records))]
-    for label, hue, marker in lines:
-        points = ((position[length], _point(records, label, length)) for length in lengths)
-        if known := [point for point in points if point[1] is not None]:
-            plotext.plot(*zip(*known, strict=True), color=tuple(bytes.fromhex(hue[1:])), marker=marker)
-    legend = Text("   ").join(Text(f"{marker * 2} {label}", style=hue) for label, hue, marker in [*lines[1:], lines[0]])
-    return Group(Text.from_ansi(plotext.build().rstrip()), Text("     ") + legend)
+def _series(task: TaskSummary) -> tuple[list[Series], Series]:
+    """The means of each architecture, and chance."""
+    lines = []
+    for one, (hue, marker) in zip(task.ran, _looks([one.label for one in task.ran]), strict=True):
+        points = {n: at.mean for n, at in one.lengths.items() if not at.all_failed}
+        lines.append(Series(one.label, hue, marker, points))
+    chances = {n: task.chances[n] for n in task.lengths if n in task.chances}
+    return lines, Series("chance", CHANCE, _CHANCE_MARKER, chances)
 
 
-def _axes(position: dict[int, float], width: int) -> None:
-    plotext.clear_figure()
-    for setting in (plotext.canvas_color, plotext.axes_color, plotext.ticks_color):
-        setting("default")  # the terminal's own
-    plotext.plotsize(width, 16)
-    plotext.ylim(0, 1)
-    plotext.yticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
-    plotext.xticks(list(position.values()), [str(length) for length in position])
-    plotext.xlabel("sequence length")
-    plotext.title("test accuracy")
-
-
-def _looks(labels: Sequence[str]) -> list[tuple[str, str, str]]:
-    """Label, colour and marker; the colours are the dashboard's, but for two labels that share one there."""
+def _looks(labels: Sequence[str]) -> list[tuple[str, str]]:
+    """Colour and marker of each; colours are those of the page and of MLflow, but where two labels share one there."""
     taken: list[str] = []
     for label in labels:
         free = [hue for hue in PALETTE.values() if hue not in taken]
         taken.append(colour(label) if colour(label) in free or not free else free[0])
-    return [(label, hue, _MARKERS[i % len(_MARKERS)]) for i, (label, hue) in enumerate(zip(labels, taken, strict=True))]
-
-
-def _point(records: Sequence[Record], label: str, length: int) -> float | None:
-    if label == "chance":
-        return _chance(records, length)
-    values = _values([r for r in records if r.spec.label == label and length in r.spec.points], length)
-    return fmean(values) if values else None
+    return [(hue, _MARKERS[index % len(_MARKERS)]) for index, hue in enumerate(taken)]

@@ -1,30 +1,34 @@
-"""Two sets of scores, the old and the new, compared seed by seed: better, worse, or not to be told apart."""
+"""Scores of two architectures, or of one in an older and a newer sweep, compared seed by seed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from harness.analysis import stats
+from harness.analysis.aggregation import compare
 from harness.analysis.stats import Paired
-from harness.analysis.summary import Curve, Summary, compare
-from harness.analysis.verdict import p_value
+from harness.analysis.summary import ArchitectureSummary, Summary
+from harness.analysis.verdict import format_p
 
 MARGIN = 0.02
-"""Of the score, 0 at chance and 1 perfect: with too few seeds for a test, less than this is no change."""
+"""Of the score, 0 at chance and 1 perfect: where seeds are too few for a test, a smaller change raises no alarm."""
+
+_OLD_NEW = tuple[str, ArchitectureSummary, ArchitectureSummary]
 
 
 @dataclass(frozen=True)
-class Change:
-    """What came of one architecture on one task, or of one architecture against another."""
+class ScoreChange:
+    """Two architectures on one task, or one of them in two sweeps."""
 
     task: str
-    old: Curve
-    new: Curve
+    old: ArchitectureSummary
+    new: ArchitectureSummary
     paired: Paired  # new minus old
     p: float | None  # corrected (Holm) for all that were compared together
     tests: int  # how many those were
+    guard: bool = False  # raise an alarm where seeds are too few for a test and all of them go one way
 
     @property
     def tested(self) -> bool:
@@ -33,49 +37,54 @@ class Change:
 
     @property
     def verdict(self) -> Literal["better", "worse", "same"]:
-        """By the test; with too few seeds for it, by every seed going one way and the mean by more than a margin."""
-        one_way = self.paired.better in (0, 1) and abs(self.paired.difference) > MARGIN
-        if self.p is not None and self.p <= stats.ALPHA if self.tested else one_way:
-            return "better" if self.paired.difference > 0 else "worse"
-        return "same"
+        """By the test; for a guard with too few seeds, by every seed going one way and the mean by over `MARGIN`."""
+        if self.tested:
+            differs = self.p is not None and self.p <= stats.ALPHA
+        else:
+            differs = self.guard and self.paired.better in (0, 1) and abs(self.paired.difference) > MARGIN
+        if not differs:
+            return "same"
+        return "better" if self.paired.difference > 0 else "worse"
 
     @property
     def reason(self) -> str:
-        """What the verdict rests on: '-0.121 of the score, 5 seeds, p = .03'."""
+        """What the verdict rests on: '-0.121 of the score, 8 seeds, p = .03'."""
         seeds = f"{self.paired.seeds} seed{'s' * (self.paired.seeds > 1)}"
-        said = f"{self.paired.difference:+.3f} of the score, {seeds}, {p_value(self.p)}"
-        if self.tested:
-            return said
-        found = "every one goes that way" if self.verdict != "same" else f"no change over {MARGIN} that all share"
-        return f"{said}; too few for a test: {found}" if self.paired.difference else f"{said}"
+        said = f"{self.paired.difference:+.3f} of the score, {seeds}"
+        if not self.tested:
+            needed = f"{said}; a test needs {stats.seeds_needed(self.tests)}"
+            if not self.guard or not self.paired.difference:
+                return needed
+            found = "every seed goes that way" if self.verdict != "same" else f"no change over {MARGIN} in every seed"
+            return f"{needed}; {found}"
+        corrected = f", corrected for {self.tests} comparisons" if self.tests > 1 else ""
+        return f"{said}, {format_p(self.p)}{corrected}"
 
 
-def against(summary: Summary, first: str, second: str, tasks: Sequence[str]) -> list[Change]:
+def against(summary: Summary, first: str, second: str, tasks: Sequence[str]) -> list[ScoreChange]:
     """The second architecture against the first, on these tasks."""
-    curves = by_name(summary)
-    return _changes([(task, curves[task, first], curves[task, second]) for task in tasks])
+    known = by_name(summary)
+    return _changes([(task, known[task, first], known[task, second]) for task in tasks], guard=False)
 
 
-def since(old: Summary, new: Summary) -> tuple[list[Change], list[tuple[str, str]]]:
+def since(old: Summary, new: Summary) -> tuple[list[ScoreChange], list[tuple[str, str]]]:
     """Every architecture against itself in an older sweep; and task and name of those that are not there any more."""
-    before, now = by_name(old), by_name(new)
+    before, now = _measured(old), _measured(new)
     both = [(task, before[task, name], now[task, name]) for task, name in before if (task, name) in now]
-    return _changes(both), [key for key in before if key not in now]
+    return _changes(both, guard=True), [key for key in before if key not in now]
 
 
-def by_name(summary: Summary) -> Mapping[tuple[str, str], Curve]:
-    """Curves with a result, by task and architecture."""
-    return {(task.label, curve.label): curve for task in summary.tasks for curve in task.curves if curve.cells}
+def by_name(summary: Summary) -> Mapping[tuple[str, str], ArchitectureSummary]:
+    """Architectures with a result, by task and name."""
+    return {(task.label, one.label): one for task in summary.tasks for one in task.ran}
 
 
-def _changes(curves: Sequence[tuple[str, Curve, Curve]]) -> list[Change]:
-    found = list(_paired(curves))
+def _measured(summary: Summary) -> Mapping[tuple[str, str], ArchitectureSummary]:
+    """As `by_name`, and those all of whose runs failed, at chance: a guard must notice them."""
+    return {(task.label, one.label): one for task in summary.tasks for one in task.architectures if one.lengths}
+
+
+def _changes(pairs: Sequence[_OLD_NEW], guard: bool) -> list[ScoreChange]:
+    found = [(*one, compared) for one in pairs if (compared := compare(one[2], one[1]))]
     corrected = iter(stats.holm([paired.p for *_, paired in found if paired.p is not None]))
-    return [Change(*one, None if one[3].p is None else next(corrected), len(found)) for one in found]
-
-
-def _paired(curves: Sequence[tuple[str, Curve, Curve]]) -> Iterator[tuple[str, Curve, Curve, Paired]]:
-    """Those that have seeds and lengths in common."""
-    for task, old, new in curves:
-        if paired := compare(new, old):
-            yield task, old, new, paired
+    return [ScoreChange(*one, None if one[3].p is None else next(corrected), len(found), guard) for one in found]

@@ -16,7 +16,7 @@ from harness.report import Results
 from harness.search_record import of as search_of
 from harness.spec import Planned, RunSpec
 
-VERSION = 1
+VERSION = 2
 """Of the document, raised when a field changes its meaning or goes. 0: the bare list of `harness run --json`."""
 
 _TOLD = ("title", "command", "report_command", "store", "references")

@@ -1,44 +1,52 @@
-"""From records to the numbers that every report shows: terminal, page, tables and JSON take the same ones from here.
+"""The numbers of a report: `Summary > TaskSummary > ArchitectureSummary > LengthSummary`. All reports show these.
 
-A run that failed scores chance; an interrupted one counts as missing. An architecture is given one score on a task: its
-normalised accuracy (0 chance, 1 perfect), averaged over lengths, one value for each seed. Pairs are compared by it.
+One rule for "solved": a *seed* solves a length when its test accuracy reaches the task's threshold; a *length* is
+solved when its median seed does. `aggregation.summarise` makes the numbers from records.
 """
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
 from statistics import fmean, median
 
 from harness.analysis import stats
 from harness.analysis.stats import Interval, Paired, Steps
-from harness.record import FAILED, Record
-from harness.report import Results
+from harness.record import Record
 
-NOT_A_NUMBER = "its accuracy is not a number"
+SIZES_ALIKE = 2.0
+"""Ratio of the most to the fewest parameters from which on a report says that sizes differ."""
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One architecture at one length of a task, over its seeds."""
+class LengthSummary:
+    """One architecture at one length tested at, over its seeds."""
 
     length: int
     chance: float
-    scores: Mapping[int, float]  # by seed; chance for a run that failed
-    finished: Mapping[int, float]  # accuracy by seed of the runs that did not fail
-    solved: int
-    steps: Steps
-    budget: int  # in steps
-    seconds: float | None  # of training, mean over the runs that did not fail
-    tokens_per_second: float | None
+    solved_at: float
+    finished: Mapping[int, float]  # test accuracy by seed, of the runs that have one
+    failures: Mapping[int, str]  # status by seed of the runs that have none
+    runs: Mapping[int, str]  # identity by seed
+    bits: float | None = None  # cross-entropy of one answer, mean over the finished runs; None: answers are vectors
+
+    @cached_property
+    def scores(self) -> dict[int, float]:
+        """Accuracy by seed; a run that failed counts as chance."""
+        return {**self.finished, **dict.fromkeys(self.failures, self.chance)}
+
+    @property
+    def seeds(self) -> int:
+        return len(self.scores)
 
     @property
     def failed(self) -> int:
-        return len(self.scores) - len(self.finished)
+        return len(self.failures)
+
+    @property
+    def all_failed(self) -> bool:
+        return not self.finished
 
     @cached_property
     def mean(self) -> float:
@@ -53,57 +61,100 @@ class Cell:
         return stats.interquartile_mean(list(self.scores.values()))
 
     @cached_property
-    def interval(self) -> Interval | None:
-        """Of the mean."""
-        return stats.bootstrap(list(self.scores.values()))
-
-    @cached_property
-    def interquartile_interval(self) -> Interval | None:
-        return stats.bootstrap_interquartile_mean(list(self.scores.values()))
-
-    @cached_property
     def mean_without_failed(self) -> float | None:
         return fmean(self.finished.values()) if self.finished else None
 
     @cached_property
-    def solved_interval(self) -> Interval:
-        return stats.wilson(self.solved, len(self.scores))
+    def solving(self) -> int:
+        """Seeds that solve the length."""
+        return sum(accuracy >= self.solved_at for accuracy in self.finished.values())
+
+    @property
+    def solved(self) -> bool:
+        """Whether the median seed reaches the threshold: the only rule for a length over seeds."""
+        return not self.all_failed and self.median >= self.solved_at
+
+    @property
+    def mixed(self) -> bool:
+        """Whether some seeds solve the length and others do not: a mean and its interval then describe neither."""
+        return 0 < self.solving < self.seeds
+
+    @cached_property
+    def interval(self) -> Interval | None:
+        """Of the mean; None for few seeds, and where seeds are mixed (`solving` of `seeds` says more)."""
+        return None if self.mixed else stats.student_t(list(self.scores.values()), 0.0, 1.0)
+
+    @cached_property
+    def range(self) -> Interval | None:
+        """The lowest and the highest seed; None for one seed."""
+        return stats.value_range(self.scores.values())
+
+    @cached_property
+    def solving_interval(self) -> Interval:
+        """Of the share of seeds that solve the length."""
+        return stats.wilson(self.solving, self.seeds)
 
 
 @dataclass(frozen=True)
-class Curve:
+class TrainingSummary:
+    """What training one architecture at one length, or on one range of lengths, took, over its seeds."""
+
+    length: str  # '20', '3..40'
+    steps: Steps  # to the threshold, on validation data
+    budget: int  # in steps
+    seconds: float | None  # mean over the runs that did not fail
+    tokens_per_second: float | None
+
+
+@dataclass(frozen=True)
+class ArchitectureSummary:
     """One architecture, or a variant of one, on one task."""
 
     label: str
-    solved_at: float
-    lengths: tuple[int, ...]  # of the task
-    cells: Mapping[int, Cell]  # by length; a length without any ended run is not in it
-    refused: str  # why it could not be run at all; '' where it could
-    parameters: int | None  # None: not known
-    state_size: int | None
-    elsewhere: Mapping[int, Mapping[int, float]]  # accuracy by length trained at and length tested at, mean over seeds
+    task_lengths: tuple[int, ...]  # all that any architecture has on the task
+    lengths: Mapping[int, LengthSummary]  # the curve; a length without any ended run is not in it
+    trainings: Mapping[int, TrainingSummary]  # by length trained at, of a range the longest
+    at_other_lengths: Mapping[int, Mapping[int, LengthSummary]]  # by length trained at, then by length tested at
+    refused: str = ""  # why it could not be run at all; '' where it could
+    failed: str = ""  # what became of its runs where all of them failed, 'error, timeout'; '' where one did not
+    parameters: int | None = None  # None: not known
+    hidden_sizes: tuple[int, ...] = ()  # several where they were solved for each length
+    state_size: int | None = None
+
+    @property
+    def ran(self) -> bool:
+        """Whether there is a result to show, to draw and to compare."""
+        return bool(self.lengths) and not self.failed
 
     @cached_property
     def horizon(self) -> int | None:
-        """The longest length that the median seed solves."""
-        return stats.horizon({n: list(cell.scores.values()) for n, cell in self.cells.items()}, self.solved_at)
+        """The longest length that is solved, None where none is."""
+        return max((length for length, one in self.lengths.items() if one.solved), default=None)
 
     @cached_property
-    def horizon_interval(self) -> Interval | None:
-        """By resampling seeds; 0 stands for no length at all."""
-        return stats.horizon_interval({n: cell.scores for n, cell in self.cells.items()}, self.solved_at)
+    def horizons(self) -> dict[int, int]:
+        """By seed, the longest length that it solves; 0: none. Of the seeds that have every length."""
+        return {
+            seed: max(
+                (n for n, one in self.lengths.items() if one.finished.get(seed, -1.0) >= one.solved_at), default=0
+            )
+            for seed in self._complete_seeds
+        }
 
     @cached_property
     def gaps(self) -> tuple[int, ...]:
         """Lengths below the horizon that are not solved."""
-        below = (n for n in self.cells if self.horizon and n < self.horizon)
-        return tuple(n for n in below if self.cells[n].median < self.solved_at)
+        return tuple(n for n, one in self.lengths.items() if self.horizon and n < self.horizon and not one.solved)
+
+    @cached_property
+    def mixed(self) -> tuple[LengthSummary, ...]:
+        """Lengths that some seeds solve and others do not."""
+        return tuple(one for one in self.lengths.values() if one.mixed)
 
     @cached_property
     def by_seed(self) -> dict[int, float]:
-        """The score of each seed that has every length of the task: without them it would not compare."""
-        seeds = set.intersection(*(set(self.cells[n].scores) if n in self.cells else set() for n in self.lengths))
-        return {seed: fmean(_normalised(cell, seed) for cell in self.cells.values()) for seed in sorted(seeds)}
+        """The score of each seed that has every length of the task: 0 at chance, 1 perfect, mean over lengths."""
+        return {seed: self.score_of(seed, self.task_lengths) for seed in self._complete_seeds}
 
     @cached_property
     def score(self) -> float | None:
@@ -111,7 +162,25 @@ class Curve:
 
     @cached_property
     def score_interval(self) -> Interval | None:
-        return stats.bootstrap(list(self.by_seed.values()))
+        """Of the mean score; None for few seeds, and where seeds are mixed at some length."""
+        if self.mixed or not self.by_seed:
+            return None
+        lowest = fmean(stats.normalised(0.0, self.lengths[n].chance) for n in self.task_lengths)
+        return stats.student_t(list(self.by_seed.values()), lowest, 1.0)
+
+    @cached_property
+    def score_range(self) -> Interval | None:
+        return stats.value_range(self.by_seed.values())
+
+    def score_of(self, seed: int, lengths: tuple[int, ...]) -> float:
+        """The score of a seed over some of its lengths."""
+        return fmean(stats.normalised(self.lengths[n].scores[seed], self.lengths[n].chance) for n in lengths)
+
+    @cached_property
+    def _complete_seeds(self) -> list[int]:
+        if not self.ran or not set(self.task_lengths) <= set(self.lengths):
+            return []
+        return sorted(set.intersection(*(set(self.lengths[n].scores) for n in self.task_lengths)))
 
 
 @dataclass(frozen=True)
@@ -127,36 +196,75 @@ class Pair:
     def told_apart(self) -> bool:
         return self.p is not None and self.p <= stats.ALPHA
 
+    @property
+    def winner_first(self) -> tuple[str, str]:
+        """Both names, the one with the higher score first."""
+        return (self.first, self.second) if self.paired.difference > 0 else (self.second, self.first)
+
 
 @dataclass(frozen=True)
 class TaskSummary:
-    """All architectures on one task, the one that remembers longest first."""
+    """All architectures on one task: in tiers that the tests tell apart, within one in the order they were asked for.
+
+    Architectures all of whose runs failed come after them, refused ones last.
+    """
 
     label: str
     lengths: tuple[int, ...]
     chances: Mapping[int, float]
     solved_at: float
-    curves: tuple[Curve, ...]
+    architectures: tuple[ArchitectureSummary, ...]
     pairs: tuple[Pair, ...]
     missing: int  # runs that were planned and have not ended
+    ranges: tuple[tuple[int, int], ...] = ()  # of lengths trained on, the shortest and the longest; (): single lengths
+
+    @cached_property
+    def ran(self) -> tuple[ArchitectureSummary, ...]:
+        """The architectures with a result."""
+        return tuple(one for one in self.architectures if one.ran)
+
+    @property
+    def trained_on(self) -> str:
+        """'T=3 to 40' for a range of lengths; '' where each length was trained at by itself."""
+        return " and ".join(f"T={shortest} to {longest}" for shortest, longest in self.ranges)
 
     @cached_property
     def seeds(self) -> int:
         """Of the architecture that has most."""
-        return max((len(cell.scores) for curve in self.curves for cell in curve.cells.values()), default=0)
+        return max((one.seeds for arch in self.architectures for one in arch.lengths.values()), default=0)
 
     @cached_property
     def seeds_needed(self) -> int:
-        """The fewest at which any pair can be told apart."""
-        return stats.seeds_needed(len(self.pairs))
+        """The fewest at which any pair of the architectures can be told apart."""
+        return stats.seeds_needed(len(self.ran) * (len(self.ran) - 1) // 2)
+
+    @cached_property
+    def shared_seeds(self) -> int:
+        """The fewest that any pair has in common; 0 where a pair has none, or there is no pair."""
+        complete = len(self.pairs) == len(self.ran) * (len(self.ran) - 1) // 2
+        return min((pair.paired.seeds for pair in self.pairs), default=0) if complete else 0
+
+    @cached_property
+    def tiers(self) -> list[tuple[str, ...]]:
+        """Architectures with a result, grouped: every member is told apart from, and ahead of, all in later tiers."""
+        ahead = [pair.winner_first for pair in self.pairs if pair.told_apart]
+        return stats.tiers([one.label for one in self.ran], ahead)
 
     @cached_property
     def groups(self) -> list[tuple[str, ...]]:
-        """Those that cannot be told apart; empty where there are too few seeds to tell anything."""
-        if not self.pairs or min(pair.paired.seeds for pair in self.pairs) < self.seeds_needed:
+        """The largest groups that cannot be told apart, which may overlap; empty where seeds are too few to tell."""
+        if not self.pairs or self.shared_seeds < self.seeds_needed:
             return []
-        names = [curve.label for curve in self.curves if curve.cells]
+        names = [one.label for one in self.ran]
         return stats.groups(names, [(pair.first, pair.second) for pair in self.pairs if pair.told_apart])
+
+    @cached_property
+    def sizes_differ(self) -> tuple[ArchitectureSummary, ArchitectureSummary] | None:
+        """The smallest and the largest architecture, where one has more than `SIZES_ALIKE` times the parameters."""
+        known = sorted((one for one in self.ran if one.parameters), key=lambda one: one.parameters or 0)
+        if not known or (known[-1].parameters or 0) <= SIZES_ALIKE * (known[0].parameters or 0):
+            return None
+        return known[0], known[-1]
 
 
 @dataclass(frozen=True)
@@ -164,137 +272,6 @@ class Summary:
     """The numbers of a report."""
 
     tasks: tuple[TaskSummary, ...]
-    failures: tuple[Record, ...]  # that ended without a result, refusals left out
+    failures: tuple[Record, ...]  # runs that ended without a result, refused ones left out
     refusals: tuple[Record, ...]
     ranks: Mapping[str, float]  # mean rank over tasks, of the architectures that every task has; empty for one task
-
-
-def summarise(results: Results) -> Summary:
-    """All numbers of a sweep."""
-    records = [sound(record) for record in results.records if record.status != "interrupted"]
-    interrupted = len(results.records) - len(records)
-    missing = [spec.task_label for spec in results.missing]
-    if not missing and interrupted:
-        missing = [record.spec.task_label for record in results.records if record.status == "interrupted"]
-    by_task: dict[str, list[Record]] = defaultdict(list)
-    for record in records:
-        by_task[record.spec.task_label].append(record)
-    tasks = tuple(_task(label, members, missing.count(label)) for label, members in by_task.items())
-    scores = {task.label: {c.label: c.score for c in task.curves if c.score is not None} for task in tasks}
-    return Summary(
-        tasks,
-        failures=tuple(record for record in records if record.status in FAILED),
-        refusals=tuple(record for record in records if record.status == "skipped"),
-        ranks=stats.mean_ranks(scores) if len(tasks) > 1 else {},
-    )
-
-
-def sound(record: Record) -> Record:
-    """The record, as a failed one where a run ended well with an accuracy that is no number."""
-    if record.status == "ok" and (record.accuracy is None or not math.isfinite(record.accuracy)):
-        return replace(record, status="error", reason=NOT_A_NUMBER)
-    return record
-
-
-def _task(label: str, records: Sequence[Record], missing: int) -> TaskSummary:
-    by_label: dict[str, list[Record]] = defaultdict(list)
-    for record in records:
-        by_label[record.spec.label].append(record)
-    solved_at = max((r.solved_at for r in records if r.status == "ok"), default=records[0].solved_at)
-    chances = {n: chance for record in records for n, chance in record.chances.items() if math.isfinite(chance)}
-    lengths = tuple(sorted({length for record in records for length in record.spec.points}))
-    curves = [_curve(name, members, lengths, chances, solved_at) for name, members in by_label.items()]
-    ordered = sorted(curves, key=lambda c: (c.horizon or 0, -1.0 if c.score is None else c.score), reverse=True)
-    return TaskSummary(label, lengths, chances, solved_at, tuple(ordered), _pairs(ordered), missing)
-
-
-def _curve(
-    label: str, records: Sequence[Record], lengths: tuple[int, ...], chances: Mapping[int, float], solved_at: float
-) -> Curve:
-    refused = records[0].reason if all(record.status == "skipped" for record in records) else ""
-    by_length: dict[int, list[Record]] = defaultdict(list)
-    for record in records:
-        for length in record.spec.points:
-            by_length[length].append(record)
-    cells = {n: _cell(by_length[n], n, chances[n]) for n in sorted(by_length) if n in chances and not refused}
-    described = next((record for record in records if record.parameters), None)
-    return Curve(
-        label,
-        solved_at,
-        lengths,
-        cells,
-        refused,
-        parameters=sum(described.parameters.values()) if described else None,
-        state_size=described.state_size if described else None,
-        elsewhere=_elsewhere(records),
-    )
-
-
-def _cell(records: Sequence[Record], length: int, chance: float) -> Cell:
-    found = {record.spec.seed: record.accuracy_at(length) for record in records}
-    finished = {seed: accuracy for seed, accuracy in found.items() if accuracy is not None}
-    well = [record for record in records if record.status == "ok"]
-    return Cell(
-        length,
-        chance,
-        scores={record.spec.seed: finished.get(record.spec.seed, chance) for record in records},
-        finished=finished,
-        solved=sum(record.solved_at_length(length) for record in records),
-        steps=stats.steps_to_solve([r.steps_to_solve if r.status == "ok" else None for r in records]),
-        budget=max(record.spec.steps for record in records),
-        seconds=fmean(record.seconds for record in well) if well else None,
-        tokens_per_second=fmean(record.tokens_per_second for record in well) if well else None,
-    )
-
-
-def _elsewhere(records: Iterable[Record]) -> dict[int, dict[int, float]]:
-    """By length trained at, the accuracy at every length tested at, of runs that were tested at several."""
-    by_length: dict[int, list[Record]] = defaultdict(list)
-    for record in records:
-        if record.spec.length_from is None:  # after a range the lengths tested at are the curve itself
-            by_length[record.spec.length].append(record)
-    tested = {length: _tested(by_length[length]) for length in sorted(by_length)}
-    return {length: accuracies for length, accuracies in tested.items() if len(accuracies) > 1}
-
-
-def _tested(records: Iterable[Record]) -> dict[int, float]:
-    """Mean accuracy over the seeds that ended well, by length tested at."""
-    values: dict[int, list[float]] = defaultdict(list)
-    for record in records:
-        for length, scores in (record.scores if record.status == "ok" else {}).items():
-            if math.isfinite(scores.accuracy):
-                values[length].append(scores.accuracy)
-    return {length: fmean(values[length]) for length in sorted(values)}
-
-
-def _pairs(curves: Sequence[Curve]) -> tuple[Pair, ...]:
-    found = []
-    for first, second in combinations([curve for curve in curves if curve.cells], 2):
-        paired = compare(first, second)
-        if paired:
-            found.append((first.label, second.label, paired))
-    tested = [paired.p for *_, paired in found if paired.p is not None]
-    corrected = iter(stats.holm(tested))
-    return tuple(Pair(*one, None if one[2].p is None else next(corrected)) for one in found)
-
-
-def compare(first: Curve, second: Curve) -> Paired | None:
-    """First minus second by seed, in normalised accuracy, over the lengths both have; None without a common seed."""
-    return stats.paired(*_over_shared(first, second))
-
-
-def _over_shared(first: Curve, second: Curve) -> tuple[dict[int, float], dict[int, float]]:
-    """Scores by seed of two curves over the cells that both have."""
-    shared: dict[int, list[int]] = defaultdict(list)
-    for length in first.cells.keys() & second.cells.keys():
-        for seed in first.cells[length].scores.keys() & second.cells[length].scores.keys():
-            shared[seed].append(length)
-    one, other = (
-        {seed: fmean(_normalised(curve.cells[n], seed) for n in lengths) for seed, lengths in shared.items()}
-        for curve in (first, second)
-    )
-    return one, other
-
-
-def _normalised(cell: Cell, seed: int) -> float:
-    return stats.normalised(cell.scores[seed], cell.chance)

@@ -1,52 +1,75 @@
-"""What the numbers say, in sentences: which one remembers longer, and how sure we are."""
+"""What the numbers say, in sentences: which architecture remembers longer, and how sure that is.
+
+A sentence orders architectures only where a test tells them apart (`TaskSummary.tiers`).
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
-from itertools import groupby
 
 from harness.analysis import stats
-from harness.analysis.summary import Curve, Pair, TaskSummary
+from harness.analysis.summary import ArchitectureSummary, Pair, TaskSummary
 
-_NAMED = 4  # architectures in one breath; the others are counted
+_NAMED = 4  # architectures that a sentence names; further ones are counted
+
+
+def sentences(task: TaskSummary) -> list[str]:
+    """All that a report says of a task, the headline first."""
+    said = [headline(task), mixture(task), certainty(task), sizes(task)]
+    return [sentence for sentence in said if sentence]
 
 
 def headline(task: TaskSummary) -> str:
-    """Who solves how much of a task: 'lstm and gru solve copy up to T=50; rnn up to T=10.'"""
-    ran = [curve for curve in task.curves if curve.cells]
-    if not ran:
-        return f"No run on {task.label} ended with a result."
-    if task.solved_at >= 1:
-        return _scored(task, ran)
-    parts = []
-    for horizon, members in groupby(ran, key=lambda curve: curve.horizon):
-        curves = list(members)
-        names = listed([curve.label for curve in curves])
-        if horizon is None:
-            parts.append(f"{names} {_verb('solves', curves)} none of its lengths")
-        else:
-            solves = f"{_verb('solves', curves)} {task.label} " if not parts else ""
-            parts.append(f"{names} {solves}up to T={horizon}{_gaps(curves)}")
-    if ran[0].horizon is None:
-        shortest, longest = task.lengths[0], task.lengths[-1]
-        tried = f"T={shortest}" if shortest == longest else f"T={shortest} to {longest}"
-        if len(ran) == 1:
-            return f"{ran[0].label} does not solve {task.label} ({tried})."
-        return f"None of {listed([curve.label for curve in ran])} solves {task.label} ({tried})."
+    """Who solves how much of a task: 'lstm and gru solve copy up to T=50, not told apart; rnn up to T=10.'"""
+    parts = _scored(task) if task.solved_at >= 1 else _solved(task)
+    failed = [one for one in task.architectures if one.failed]
+    refused = [one for one in task.architectures if one.refused]
+    if task.trained_on and task.ran:
+        parts[0] = f"Trained on {task.trained_on}: {parts[0]}"
+    if failed:
+        statuses = ", ".join(dict.fromkeys(one.failed for one in failed))
+        parts.append(f"{_names(failed)} failed in every run ({statuses})")
+    if refused:
+        parts.append(f"{_names(refused)} {_be(refused)} refused")
+    if not task.ran:
+        parts.insert(0, f"No run on {task.label} ended with a result")
     return "; ".join(parts) + "."
 
 
+def mixture(task: TaskSummary) -> str:
+    """Where some seeds solve a length and others do not: 'Seeds that solve it: lstm 3 of 5 at T=50.' '' elsewhere."""
+    found = [
+        f"{architecture.label} {one.solving} of {one.seeds} at T={one.length}"
+        for architecture in task.ran
+        for one in architecture.mixed
+    ]
+    return f"Some seeds solve a length and others do not: {listed(found)}." if found else ""
+
+
 def certainty(task: TaskSummary) -> str:
-    """How sure the comparison is: what the pairs say, and what the number of seeds allows to say."""
-    ran = [curve for curve in task.curves if curve.cells]
-    if task.seeds == 1:
-        return "One seed: this says nothing about differences (--seeds 5 does)."
-    if len(ran) < 2 or not task.pairs:
-        return f"{task.seeds} seeds."
-    seeds = min(pair.paired.seeds for pair in task.pairs)
-    if seeds < 2:
+    """How sure the comparison is: what the tests say, and what the number of seeds allows them to say."""
+    seeds = f"{task.seeds} seed{'s' if task.seeds != 1 else ''}"
+    if len(task.ran) < 2:
+        return f"{seeds[0].upper()}{seeds[1:]}." if task.ran else ""
+    if task.seeds < task.seeds_needed:
+        many = f"{len(task.ran)} architectures: --seeds {task.seeds_needed}"
+        verb = "is" if task.seeds == 1 else "are"
+        return f"{seeds} {verb} too few to show a difference at the 5% level ({many})."
+    if task.shared_seeds < task.seeds_needed:
         return "Too few seeds in common to compare: some runs are missing."
-    return "; ".join(_told(task, ran[0].label, seeds)) + "."
+    return "; ".join(_told_apart(task)) + "."
+
+
+def sizes(task: TaskSummary) -> str:
+    """That the number of parameters differs more than twofold; '' where it does not."""
+    if task.sizes_differ is None:
+        return ""
+    small, large = task.sizes_differ
+    return (
+        f"Sizes differ more than twofold: {small.label} has {small.parameters:,} parameters, {large.label} "
+        f"{large.parameters:,}; --params compares them at one size."
+    )
 
 
 def listed(names: Sequence[str]) -> str:
@@ -55,67 +78,114 @@ def listed(names: Sequence[str]) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def p_value(p: float | None) -> str:
+def format_p(p: float | None) -> str:
     """'p = .04', 'p < .001'; 'no test' for one seed."""
     if p is None:
         return "no test"
     return "p < .001" if p < 0.001 else f"p = {p:.2g}".replace("= 0.", "= .")
 
 
-def _scored(task: TaskSummary, ran: Sequence[Curve]) -> str:
-    """How right each is at the longest length, for a task that nobody is expected to solve outright."""
-    longest = task.lengths[-1]
-    scores = {curve.label: curve.cells[longest].mean for curve in ran if longest in curve.cells}
-    best = sorted(scores, key=lambda label: -scores[label])
-    told = listed([f"{label} {scores[label]:.1%}" for label in best]) if best else "no run"
-    return f"{task.label} at T={longest}: {told} right (chance {task.chances[longest]:.1%})."
-
-
-def _verb(verb: str, curves: Sequence[Curve]) -> str:
-    return verb if len(curves) == 1 else verb.removesuffix("s")
-
-
-def _gaps(curves: Sequence[Curve]) -> str:
-    """Lengths below the horizon that were not solved, where there are such."""
-    gaps = sorted({length for curve in curves for length in curve.gaps})
-    return f" (not always at {listed([str(length) for length in gaps])})" if gaps else ""
-
-
-def _told(task: TaskSummary, best: str, seeds: int) -> list[str]:
-    """From the best one's point of view; where no test can find anything yet, what every seed shows is told as that."""
-    own = [pair for pair in task.pairs if best in (pair.first, pair.second)]
-    enough = seeds >= task.seeds_needed
-    apart = [pair for pair in own if (pair.told_apart if enough else pair.paired.better in (0, 1))]
-    alike = [pair for pair in own if pair not in apart]
-    parts = []
-    if alike:
-        names = listed([best, *(_other(pair, best) for pair in alike)])
-        parts.append(f"{names} cannot be told apart ({_range(alike)}, {seeds} seeds)")
-    for word, ahead in (("ahead of", True), ("behind", False)):
-        if pairs := [pair for pair in apart if _is_ahead(pair, best) == ahead]:
-            how = f"({_range(pairs)}, {seeds} seeds)" if enough else "in every seed"
-            parts.append(f"{best} is {word} {listed([_other(pair, best) for pair in pairs])} {how}")
-    if not enough:
-        many = f"{len(task.pairs)} pair" + "s" * (len(task.pairs) > 1)
-        parts.append(
-            f"{seeds} seeds are too few to show a difference at the 5 % level ({many}: --seeds {task.seeds_needed})"
-        )
+def _solved(task: TaskSummary) -> list[str]:
+    """Tier by tier, how far each remembers."""
+    parts: list[str] = []
+    for tier in _tiers(task):
+        reached = [one.horizon for one in tier]
+        alike = ", not told apart" if len(tier) > 1 else ""
+        if any(reached):
+            verb = "" if parts else f"{_solve(tier)} {task.label} "
+            parts.append(f"{_names(tier)} {verb}up to {_span(reached)}{_gaps(tier)}{alike}")
+        else:
+            what = "none of its lengths" if parts else f"no length of {task.label} ({_tried(task)})"
+            parts.append(f"{_names(tier)} {_solve(tier)} {what}{alike}")
     return parts
 
 
-def _other(pair: Pair, best: str) -> str:
-    return pair.second if pair.first == best else pair.first
+def _scored(task: TaskSummary) -> list[str]:
+    """How right each is at the longest length, for a task that nobody is expected to solve outright."""
+    longest = task.lengths[-1]
+    tiers = []
+    for tier in _tiers(task):
+        told = [f"{one.label} {one.lengths[longest].mean:.1%}" for one in tier if longest in one.lengths]
+        if told:
+            tiers.append(listed(told) + (", not told apart" if len(told) > 1 else ""))
+    if not tiers:
+        return []
+    return [f"{task.label} at T={longest}, right answers: {'; '.join(tiers)} (chance {task.chances[longest]:.1%})"]
 
 
-def _is_ahead(pair: Pair, best: str) -> bool:
-    return (pair.paired.difference > 0) == (pair.first == best)
+def _tiers(task: TaskSummary) -> list[list[ArchitectureSummary]]:
+    by_label = {one.label: one for one in task.ran}
+    return [[by_label[name] for name in tier] for tier in task.tiers]
 
 
-def _range(pairs: Sequence[Pair]) -> str:
-    """The smallest p of those that are alike, the greatest of those that are not: the one that comes nearest to 5 %."""
+def _names(architectures: Sequence[ArchitectureSummary]) -> str:
+    return listed([one.label for one in architectures])
+
+
+def _solve(architectures: Sequence[ArchitectureSummary]) -> str:
+    return "solves" if len(architectures) == 1 else "solve"
+
+
+def _be(architectures: Sequence[ArchitectureSummary]) -> str:
+    return "is" if len(architectures) == 1 else "are"
+
+
+def _span(horizons: Sequence[int | None]) -> str:
+    """'T=50', 'between T=20 and T=50', 'between no length and T=50'."""
+    known = [horizon for horizon in horizons if horizon]
+    low = "no length" if len(known) < len(horizons) else f"T={min(known)}"
+    high = f"T={max(known)}"
+    return high if low == high else f"between {low} and {high}"
+
+
+def _tried(task: TaskSummary) -> str:
+    shortest, longest = task.lengths[0], task.lengths[-1]
+    return f"T={shortest}" if shortest == longest else f"T={shortest} to {longest}"
+
+
+def _gaps(architectures: Sequence[ArchitectureSummary]) -> str:
+    """Lengths below the horizon that are not solved, where there are such."""
+    gaps = sorted({length for one in architectures for length in one.gaps})
+    return f" (not always at {listed([str(length) for length in gaps])})" if gaps else ""
+
+
+def _told_apart(task: TaskSummary) -> list[str]:
+    """Who is ahead of whom, those with the same losers together; then what cannot be told apart."""
+    apart = [pair for pair in task.pairs if pair.told_apart]
+    alike = [pair for pair in task.pairs if not pair.told_apart]
+    seeds = f"{task.shared_seeds} seeds"
+    if len(task.ran) > _NAMED + 1:
+        return [f"{len(apart)} of {len(task.pairs)} pairs can be told apart ({seeds}, Holm's correction)"]
+    losers: dict[str, list[str]] = defaultdict(list)
+    for pair in apart:
+        ahead, loser = pair.winner_first
+        losers[ahead].append(loser)
+    winners: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for ahead, beaten in losers.items():
+        winners[tuple(beaten)].append(ahead)
+    parts = []
+    for behind, names in winners.items():
+        mine = [pair for pair in apart if pair.winner_first[0] in names]
+        verb = "is" if len(names) == 1 else "are"
+        parts.append(f"{listed(names)} {verb} ahead of {listed(behind)} ({_p_of(mine)}, {seeds})")
+    if alike:
+        parts.append(f"{_alike(task, alike)} cannot be told apart ({_p_of(alike)}, {seeds})")
+    return parts
+
+
+def _alike(task: TaskSummary, alike: Sequence[Pair]) -> str:
+    """The names where every pair of them is among these, else the pairs."""
+    names = [one.label for one in task.ran if any(one.label in (pair.first, pair.second) for pair in alike)]
+    if len(alike) == len(names) * (len(names) - 1) // 2:
+        return listed(names)
+    return listed([f"{pair.first} from {pair.second}" for pair in alike])
+
+
+def _p_of(pairs: Sequence[Pair]) -> str:
+    """The p nearest to the level: the smallest of pairs that are not told apart, the greatest of those that are."""
     ps = [pair.p for pair in pairs if pair.p is not None]
     nearest = min(ps, key=lambda p: abs(p - stats.ALPHA))
-    text = p_value(nearest)
+    text = format_p(nearest)
     if len(set(ps)) == 1 or text.startswith("p <"):
         return text
     return text.replace("=", "≥" if nearest > stats.ALPHA else "≤")

@@ -1,4 +1,4 @@
-"""`harness compare`: compares two architectures, or a sweep with an older one, seed by seed."""
+"""`harness compare`: two architectures, or a sweep and an older one, compared seed by seed."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from harness.errors import HarnessError, UsageError, did_you_mean
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from harness.analysis.comparison import Change
+    from harness.analysis.comparison import ScoreChange
     from harness.analysis.summary import Summary
 
 _EPILOG = """examples:
-  harness compare lstm gru --task adding     # the second relative to the first
+  harness compare lstm gru --task adding        # the second against the first
   harness report --format json --out .          # writes report-1f3a5c7e.json
   harness compare --baseline report-1f3a5c7e.json
   harness compare --baseline main.json --fail-on regression         # in CI
 
-Scores are compared by seed: accuracy scaled to 0 at chance and 1 at perfection,
-averaged over the lengths that both have. A difference counts if a permutation
-test finds it at the 5 % level (Holm's correction). With too few seeds for a
-test, it counts if all seeds agree and the mean differs by more than 0.02; that
-is an alarm, not evidence.
+Scores are compared by seed: accuracy from 0 (chance) to 1 (perfect), mean over
+the lengths that both have. A difference counts when a permutation test finds it
+at the 5% level, corrected for the number of comparisons (Holm). With --baseline
+and too few seeds for a test, it counts when every seed changes in one direction
+and the mean by more than 0.02: an alarm for CI, no evidence.
 exit codes: 0 success; 2 wrong usage; 3 with --fail-on regression: something is
 worse, or is no longer measured
 """
@@ -42,16 +42,14 @@ _PLACE = {"better": "ahead of", "worse": "behind"}
 def add(verbs: Any) -> None:
     parser = verbs.add_parser(
         "compare",
-        help="compare two architectures, or a sweep with an older one",
-        description="Shows what is better, worse or not significantly different, and the evidence for it.",
+        help="two architectures, or a sweep and an older one, by seed",
+        description="Says what is better, worse, or not to be told apart, and how sure that is.",
         epilog=_EPILOG,
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="two architectures, named as in the tables")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="two architectures, as the tables name them")
     many(parser, "--task", metavar="NAME", help="tasks to compare on (default: all of the sweep)")
-    parser.add_argument(
-        "--baseline", type=Path, metavar="FILE", help="older sweep, written by harness report --format json"
-    )
-    parser.add_argument("--fail-on", choices=["regression"], help="exit code 3 if something is worse")
+    parser.add_argument("--baseline", type=Path, metavar="FILE", help="an older sweep: harness report --format json")
+    parser.add_argument("--fail-on", choices=["regression"], help="exit code 3 where something got worse")
     add_sweep(parser)
     add_store(parser)
     parser.set_defaults(call=call)
@@ -66,7 +64,7 @@ def call(arguments: argparse.Namespace) -> int:
     else:
         changes = _against(arguments)
     if not changes and not gone:
-        raise HarnessError("There is nothing to compare: the two have no seed and length in common.")
+        raise HarnessError("There is nothing to compare: no seed and length in common.")
     _show(changes, arguments.baseline is not None)
     for task, name in gone:
         print(f"{task}: {name} is in the baseline and has no result now", file=sys.stderr)
@@ -74,10 +72,10 @@ def call(arguments: argparse.Namespace) -> int:
     return REGRESSION if worse and arguments.fail_on else 0
 
 
-def _since(arguments: argparse.Namespace) -> tuple[list[Change], list[tuple[str, str]]]:
+def _since(arguments: argparse.Namespace) -> tuple[list[ScoreChange], list[tuple[str, str]]]:
+    from harness.analysis.aggregation import summarise
     from harness.analysis.comparison import since
     from harness.analysis.results_json import read
-    from harness.analysis.summary import summarise
 
     old = summarise(read(arguments.baseline))
     changes, gone = since(old, summarise(recorded(arguments)))
@@ -85,18 +83,18 @@ def _since(arguments: argparse.Namespace) -> tuple[list[Change], list[tuple[str,
     return [one for one in changes if one.task in tasks], [key for key in gone if key[0] in tasks]
 
 
-def _against(arguments: argparse.Namespace) -> list[Change]:
+def _against(arguments: argparse.Namespace) -> list[ScoreChange]:
+    from harness.analysis.aggregation import summarise
     from harness.analysis.comparison import against, by_name
-    from harness.analysis.summary import summarise
 
     summary = summarise(recorded(arguments))
-    curves = by_name(summary)
+    known = by_name(summary)
     for name in arguments.names:
-        known = {label for _, label in curves}
-        if name not in known:
-            raise UsageError(did_you_mean("architecture with a result called", name, known))
+        names = {label for _, label in known}
+        if name not in names:
+            raise UsageError(did_you_mean("architecture with a result called", name, names))
     asked = _tasks(summary, arguments.task)
-    tasks = [task for task in asked if all((task, name) in curves for name in arguments.names)]
+    tasks = [task for task in asked if all((task, name) in known for name in arguments.names)]
     for task in set(asked) - set(tasks):
         print(f"{task}: left out, since one of the two has no result", file=sys.stderr)
     return against(summary, arguments.names[0], arguments.names[1], tasks)
@@ -110,29 +108,27 @@ def _tasks(summary: Summary, asked: Sequence[str] | None) -> list[str]:
     return list(dict.fromkeys(asked)) if asked else known
 
 
-def _show(changes: Sequence[Change], with_baseline: bool) -> None:
+def _show(changes: Sequence[ScoreChange], with_baseline: bool) -> None:
     from rich.console import Console
 
     console = Console()
     for change in changes:
-        console.print(_sentence(change, with_baseline), markup=False, highlight=False, soft_wrap=True)
+        console.print(_sentence(change, with_baseline), markup=False, highlight=False)
         if not with_baseline:
             console.print(_table(change))
 
 
-def _sentence(change: Change, with_baseline: bool) -> str:
+def _sentence(change: ScoreChange, with_baseline: bool) -> str:
     if with_baseline:
         said = {"same": "as before", "better": "better", "worse": "WORSE"}[change.verdict]
         return f"{change.task}: {change.new.label} {said} ({change.reason}){_horizons(change)}"
     new, old = change.new.label, change.old.label
     if change.verdict == "same":
         return f"{change.task}: {new} and {old} cannot be told apart ({change.reason})"
-    if not change.tested:  # all seeds agree, which is not a test
-        return f"{change.task}: {new} is {_PLACE[change.verdict]} {old} in every seed ({change.reason})"
-    return f"{change.task}: {new} is {change.verdict} than {old} ({change.reason})"
+    return f"{change.task}: {new} is {_PLACE[change.verdict]} {old} ({change.reason})"
 
 
-def _horizons(change: Change) -> str:
+def _horizons(change: ScoreChange) -> str:
     old, new = change.old.horizon, change.new.horizon
     return f"; solved up to {_length(old)} before, {_length(new)} now" if old != new else ""
 
@@ -141,17 +137,18 @@ def _length(horizon: int | None) -> str:
     return "no length" if horizon is None else f"T={horizon}"
 
 
-def _table(change: Change) -> Table:
+def _table(change: ScoreChange) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    lengths = sorted(change.old.cells.keys() | change.new.cells.keys())
+    old, new = change.old, change.new
+    lengths = sorted(old.lengths.keys() | new.lengths.keys())
     table = Table()
     for column in ("length", *map(str, lengths)):
         table.add_column(column, justify="left" if column == "length" else "right")
-    for curve in (change.old, change.new):
-        cells = (curve.cells.get(length) for length in lengths)
-        table.add_row(Text(curve.label), *("-" if cell is None else f"{cell.mean:.1%}" for cell in cells))
-    chances = {**change.old.cells, **change.new.cells}
-    table.add_row(Text("chance", style="dim"), *(f"{chances[length].chance:.1%}" for length in lengths))
+    for one in (old, new):
+        found = (one.lengths.get(length) for length in lengths)
+        table.add_row(Text(one.label), *("-" if at is None else f"{at.mean:.1%}" for at in found))
+    chances = {n: at.chance for n, at in (*old.lengths.items(), *new.lengths.items())}
+    table.add_row(Text("chance", style="dim"), *(f"{chances[length]:.1%}" for length in lengths))
     return table

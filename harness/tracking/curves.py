@@ -16,8 +16,9 @@ from dataclasses import dataclass
 
 from mlflow.entities import Metric, Param
 
+from harness.analysis.aggregation import summarise
 from harness.analysis.colours import colour
-from harness.analysis.summary import Curve, summarise
+from harness.analysis.summary import ArchitectureSummary
 from harness.record import Record
 from harness.report import Results
 from harness.spec import RunSpec
@@ -103,10 +104,10 @@ def _wanted(records: list[Record]) -> Iterator[_Drawn]:
         for seed in dict.fromkeys(record.spec.seed for record in members):
             one = [record for record in members if record.spec.seed == seed]
             yield _Drawn("curve", label, f"{label} seed={seed}", _curve(one), one[0].spec)
-    for curve in summarise(Results(records)).tasks[0].curves:
-        if curve.cells:
-            spec = next(record.spec for record in records if record.spec.label == curve.label)
-            yield _Drawn("summary", curve.label, f"{curve.label} over seeds", _summary(curve), spec)
+    for architecture in summarise(Results(records)).tasks[0].ran:
+        label = architecture.label
+        spec = next(record.spec for record in records if record.spec.label == label)
+        yield _Drawn("summary", label, f"{label} over seeds", _summary(architecture), spec)
     chance = {length: value for record in records for length, value in record.chances.items()}
     yield _Drawn("curve", "chance", "chance", {"accuracy_by_length": chance})
 
@@ -115,12 +116,17 @@ def _curve(records: Sequence[Record]) -> _Points:
     """One seed: a failed run is at chance, one that did not solve its length took the whole budget."""
     points: _Points = defaultdict(dict)
     for record in records:
-        for length in record.spec.points:
-            for name, value in _values(record, length).items():
-                if value is not None:
-                    points[f"{name}_by_length"][length] = value
+        length = record.spec.length
+        values = {"accuracy": record.score, "chance": record.chance}
+        values["steps_to_solve"] = record.steps_to_solve or record.spec.steps
+        if record.status == "ok":
+            scores = record.scores[length]
+            values |= {**{name: getattr(scores, name) for name in SCORES}, "seconds": record.seconds}
+        for name, value in values.items():
+            if value is not None:
+                points[f"{name}_by_length"][length] = value
         if record.spec.test_lengths:
-            trained = f"accuracy_by_test_length.trained_at_{record.spec.length_text}"
+            trained = f"accuracy_by_test_length.trained_at_{length}"
             points[trained] = {other: scores.accuracy for other, scores in record.scores.items()}
     return points
 
@@ -135,15 +141,17 @@ def _values(record: Record, length: int) -> dict[str, float | None]:
     return values
 
 
-def _summary(curve: Curve) -> _Points:
-    """All seeds: the mean with its interval, where there are seeds enough for one."""
+def _summary(one: ArchitectureSummary) -> _Points:
+    """All seeds: the mean with its interval, the range where seeds are too few for one or differ too much."""
     points: _Points = defaultdict(dict)
-    for length, cell in curve.cells.items():
-        points["accuracy_mean_by_length"][length] = cell.mean
-        points["solved_share_by_length"][length] = cell.solved / len(cell.scores)
-        if cell.interval:
-            points["accuracy_low_by_length"][length], points["accuracy_high_by_length"][length] = cell.interval
-    points["horizon"][0] = curve.horizon or 0
-    if curve.horizon_interval:
-        points["horizon_low"][0], points["horizon_high"][0] = curve.horizon_interval
+    for length, at in one.lengths.items():
+        points["accuracy_mean_by_length"][length] = at.mean
+        points["solved_share_by_length"][length] = at.solving / at.seeds
+        spread = at.interval or at.range
+        if spread:
+            points["accuracy_low_by_length"][length], points["accuracy_high_by_length"][length] = spread
+    points["horizon"][0] = one.horizon or 0
+    if len(one.horizons) > 1:
+        points["horizon_low"][0] = min(one.horizons.values())
+        points["horizon_high"][0] = max(one.horizons.values())
     return points

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from harness.analysis.aggregation import summarise
 from harness.analysis.comparison import against, since
-from harness.analysis.summary import summarise
 from harness.record import Record, Scores
 from harness.report import Results
 
@@ -39,7 +39,7 @@ def test_few_seeds_raise_an_alarm_only_where_all_go_down_by_more_than_the_margin
     new = sweep(a=[0.8, 0.7], b=[0.89, 0.79], c=[0.5, 0.81], d=[0.95, 0.95])
     assert verdicts(old, new) == {"a": "worse", "b": "same", "c": "same", "d": "better"}
     change = next(change for change in since(old, new)[0] if change.new.label == "a")
-    assert change.reason == "-0.100 of the score, 2 seeds, p = 1; too few for a test: every one goes that way"
+    assert change.reason == "-0.100 of the score, 2 seeds; a test needs 8; every seed goes that way"
 
 
 def test_many_seeds_are_tested(sweep):
@@ -58,7 +58,7 @@ def test_p_is_corrected_for_all_that_are_compared_together(sweep):
 def test_one_seed_is_compared_and_has_no_p(sweep):
     (change,) = since(sweep(lstm=[0.9]), sweep(lstm=[0.5]))[0]
     assert (change.verdict, change.p) == ("worse", None)
-    assert "1 seed, no test" in change.reason
+    assert "1 seed; a test needs 6" in change.reason
 
 
 def test_what_is_not_there_any_more_is_told(sweep):
@@ -73,6 +73,15 @@ def test_a_run_that_fails_now_is_worse(sweep, small):
 
 
 def test_one_architecture_against_another_is_second_minus_first(sweep):
-    (change,) = against(sweep(lstm=[0.9, 0.8], rnn=[0.2, 0.1]), "lstm", "rnn", ["copy"])
-    assert (change.old.label, change.new.label, change.verdict) == ("lstm", "rnn", "worse")
+    few = sweep(lstm=[0.9, 0.8], rnn=[0.2, 0.1])
+    (change,) = against(few, "lstm", "rnn", ["copy"])
+    assert (change.old.label, change.new.label, change.verdict) == ("lstm", "rnn", "same")  # too few seeds for a test
     assert change.paired.difference == pytest.approx(-0.7)
+    (change,) = against(sweep(lstm=[0.9] * 6, rnn=[0.1] * 6), "lstm", "rnn", ["copy"])
+    assert change.verdict == "worse"
+
+
+def test_the_reason_says_for_how_many_comparisons_p_is_corrected(sweep):
+    old, new = sweep(a=[0.9] * 9, b=[0.9] * 9), sweep(a=[0.5] * 9, b=[0.5] * 9)
+    assert "corrected for 2 comparisons" in since(old, new)[0][0].reason
+    assert "corrected" not in since(sweep(a=[0.9] * 9), sweep(a=[0.5] * 9))[0][0].reason

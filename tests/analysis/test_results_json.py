@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from harness.analysis.aggregation import summarise
 from harness.analysis.results_json import VERSION, document, dumps, read
-from harness.analysis.summary import summarise
 from harness.errors import HarnessError
 from harness.record import Scores, as_json
 from harness.spec import Planned

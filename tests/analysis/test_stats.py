@@ -20,42 +20,43 @@ def test_the_interquartile_mean_leaves_out_a_quarter_at_both_ends():
     assert stats.interquartile_mean([0.4]) == 0.4
 
 
-@pytest.mark.parametrize("values", [VALUES, VALUES[:5]], ids=["seven seeds", "five seeds"])
-def test_the_bootstrap_of_a_mean_agrees_with_scipys(values):
-    found = stats.bootstrap(values)
-    wanted = reference.bootstrap(
-        (values,), np.mean, method="percentile", n_resamples=50_000, rng=np.random.default_rng(0)
-    ).confidence_interval
-    assert found == pytest.approx((wanted.low, wanted.high), abs=0.015)
+@pytest.mark.parametrize("values", [VALUES, VALUES[:4]], ids=["seven seeds", "four seeds"])
+def test_the_interval_of_a_mean_is_students(values):
+    wanted = reference.t.interval(0.95, len(values) - 1, loc=np.mean(values), scale=reference.sem(values))
+    assert stats.student_t(values) == pytest.approx(wanted)
 
 
-def test_the_bootstrap_of_an_interquartile_mean_agrees_with_scipys():
-    found = stats.bootstrap_interquartile_mean(VALUES)
-    wanted = reference.bootstrap(
-        (VALUES,),
-        lambda x, axis: reference.trim_mean(x, 0.25, axis=axis),
-        method="percentile",
-        n_resamples=50_000,
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    assert found == pytest.approx((wanted.low, wanted.high), abs=0.02)
+def test_an_interval_is_cut_to_the_possible_range():
+    low, high = stats.student_t([0.8, 1.0, 1.0, 0.9], 0.0, 1.0)
+    assert 0.7 < low < 0.85
+    assert high == 1.0
+    assert stats.student_t([0.0, 1.0, 1.0, 0.9], 0.0, 1.0) == (0.0, 1.0)
 
 
-def test_a_bootstrap_gives_the_same_interval_every_time():
-    assert stats.bootstrap(VALUES) == stats.bootstrap(list(VALUES))
+def test_the_interval_of_a_median_lies_between_order_statistics():
+    assert stats.median_interval([6, 2, 3, 4, 5, 1]) == (1, 6)
+    assert stats.median_interval([*range(1, 9), math.inf]) == (2, 8)
+    assert stats.median_interval([1, 2, 3, 4, 5]) is None
+    assert stats.median_interval([]) is None
 
 
-def test_one_seed_has_no_interval_and_no_test():
-    assert stats.bootstrap([0.5]) is None
-    assert stats.bootstrap_interquartile_mean([0.5]) is None
-    assert stats.horizon_interval({10: {0: 1.0}}, 0.9) is None
+@pytest.mark.parametrize("seeds", range(6, 20))
+def test_the_interval_of_a_median_holds_at_least_95_percent_and_no_narrower_one_does(seeds):
+    low, _ = stats.median_interval(list(range(1, seeds + 1)))
+    assert 2 * reference.binom.cdf(low - 1, seeds, 0.5) <= 0.05
+    assert 2 * reference.binom.cdf(low, seeds, 0.5) > 0.05
+
+
+def test_few_seeds_have_a_range_and_one_seed_has_nothing():
+    assert stats.student_t([0.5, 0.6, 0.7]) is None
+    assert stats.value_range([0.7, 0.5, 0.6]) == (0.5, 0.7)
+    assert stats.value_range([0.5]) is None
     assert stats.sign_flip([0.3]) is None
     assert stats.paired({0: 1.0}, {0: 0.5}).p is None
 
 
 def test_equal_seeds_have_an_interval_of_no_width():
-    assert stats.bootstrap([1.0] * 5) == (1.0, 1.0)
-    assert stats.bootstrap_interquartile_mean([0.25] * 5) == (0.25, 0.25)
+    assert stats.student_t([1.0] * 5) == (1.0, 1.0)
 
 
 @pytest.mark.parametrize(("solved", "of"), [(0, 5), (3, 5), (5, 5), (1, 1)])
@@ -74,39 +75,16 @@ def test_a_normalised_score_is_0_at_chance_and_1_at_perfection():
     assert stats.normalised(1.0, 1.0) == 0
 
 
-def test_the_horizon_is_the_longest_length_that_the_median_seed_solves():
-    scores = {10: [1.0, 1.0, 1.0], 50: [0.99, 0.95, 0.2], 100: [0.99, 0.5, 0.2]}
-    assert stats.horizon(scores, solved_at=0.95) == 50
-    assert stats.horizon(scores, solved_at=1.0) == 10
-    assert stats.horizon({10: [0.3], 20: []}, solved_at=0.95) is None
-
-
-def test_a_failed_seed_of_five_does_not_undo_what_four_have_shown():
-    assert stats.horizon({50: [1.0, 1.0, 1.0, 1.0, 0.125]}, solved_at=0.95) == 50
-
-
-def test_the_horizons_interval_comes_from_resampling_whole_seeds():
-    sure = {10: dict.fromkeys(range(5), 1.0), 50: dict.fromkeys(range(5), 1.0), 100: dict.fromkeys(range(5), 0.1)}
-    assert stats.horizon_interval(sure, 0.95) == (50, 50)
-    unsure = {10: dict.fromkeys(range(5), 1.0), 50: {0: 1.0, 1: 1.0, 2: 1.0, 3: 0.1, 4: 0.1}}
-    assert stats.horizon_interval(unsure, 0.95) == (10, 50)
-    assert stats.horizon_interval({10: dict.fromkeys(range(3), 0.1)}, 0.95) == (0, 0)
-
-
-def test_the_horizons_interval_leaves_out_seeds_that_lack_a_length():
-    assert stats.horizon_interval({10: {0: 1.0, 1: 1.0, 2: 0.1}, 20: {0: 1.0, 1: 1.0}}, 0.95) == (20, 20)
-    assert stats.horizon_interval({10: {0: 1.0, 1: 1.0}, 20: {2: 1.0}}, 0.95) is None
-
-
-def test_steps_to_solve_are_censored_at_the_budget():
-    assert stats.steps_to_solve([300, 100, 200])[0] == 200
-    assert stats.steps_to_solve([100, 200, None])[0] == 200
-    assert stats.steps_to_solve([100, 200])[0] == 150
-    unsolved = stats.steps_to_solve([100, None, None])
-    assert (unsolved.median, unsolved.solved, unsolved.of) == (None, 1, 3)
-    assert unsolved.interval == (100, math.inf)
-    assert stats.steps_to_solve([100, None]).median is None
-    assert stats.steps_to_solve([]) == (None, None, 0, 0)
+def test_steps_to_the_threshold_are_censored_at_the_budget():
+    assert stats.steps_to_threshold([300, 100, 200])[0] == 200
+    assert stats.steps_to_threshold([100, 200, None])[0] == 200
+    assert stats.steps_to_threshold([100, 200])[0] == 150
+    unreached = stats.steps_to_threshold([100, None, None])
+    assert (unreached.median, unreached.reached, unreached.of) == (None, 1, 3)
+    assert (unreached.interval, unreached.range) == (None, (100, math.inf))
+    assert stats.steps_to_threshold([100, 200, 300, 400, 500, None]).interval == (100, math.inf)
+    assert stats.steps_to_threshold([100, None]).median is None
+    assert stats.steps_to_threshold([]) == (None, None, None, 0, 0)
 
 
 @pytest.mark.parametrize("seeds", [2, 5, 8])
@@ -177,6 +155,28 @@ def test_groups_agree_with_looking_at_every_subset():
         ]
         largest = [group for group in alike if not any(group < other for other in alike)]
         assert sorted(map(sorted, stats.groups(names, apart))) == sorted(map(sorted, largest))
+
+
+def test_tiers_are_groups_in_order_of_which_all_members_are_told_apart():
+    names = ["lstm", "gru", "rnn", "deep"]
+    assert stats.tiers(names, []) == [("lstm", "gru", "rnn", "deep")]
+    assert stats.tiers(names, [("deep", name) for name in ("lstm", "gru", "rnn")]) == [
+        ("deep",),
+        ("lstm", "gru", "rnn"),
+    ]
+    ahead_of_rnn = [(name, "rnn") for name in ("lstm", "gru", "deep")]
+    assert stats.tiers(names, [*ahead_of_rnn, ("deep", "gru")]) == [("lstm", "gru", "deep"), ("rnn",)]
+    assert stats.tiers([], []) == []
+
+
+def test_no_tier_is_before_another_without_a_test_for_every_pair_of_members():
+    names, generator = list("abcdef"), np.random.default_rng(0)
+    for _ in range(200):
+        ahead = [pair for pair in itertools.permutations(names, 2) if pair[0] < pair[1] and generator.random() < 0.7]
+        found = stats.tiers(names, ahead)
+        assert sorted(itertools.chain(*found)) == names
+        for earlier, later in itertools.combinations(found, 2):
+            assert set(itertools.product(earlier, later)) <= set(ahead)
 
 
 def test_ranks_are_means_over_the_tasks_with_ties_shared():

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.analysis.summary import summarise
+from harness.analysis.aggregation import summarise
 from harness.discovery import registry
 from harness.record import Scores
 
@@ -46,8 +46,8 @@ def test_every_mean_of_the_summary_is_the_mean_of_the_rows(rows):
         if row["metric"] == "score" and row["status"] != "skipped":
             scores[row["task"], row["architecture"], int(row["trained_at"])].append(float(row["value"]))
     for task in summarise(results).tasks:
-        for curve in task.curves:
-            for length, cell in curve.cells.items():
+        for curve in task.architectures:
+            for length, cell in curve.lengths.items():
                 assert cell.mean == pytest.approx(sum(scores[task.label, curve.label, length]) / 5, abs=1e-15)
 
 

@@ -12,8 +12,8 @@ from html.parser import HTMLParser
 import pytest
 
 from harness.analysis import verdict
+from harness.analysis.aggregation import summarise
 from harness.analysis.colours import colour
-from harness.analysis.summary import summarise
 from harness.discovery import registry
 from harness.record import Record, Scores
 from harness.spec import Planned
@@ -96,19 +96,21 @@ def test_ids_are_there_once(big):
     assert len(ids) == len(set(ids))
 
 
-def test_the_verdict_and_the_horizon_chart_come_before_everything_else(big):
+def test_the_verdict_and_the_accuracy_of_every_task_come_before_everything_else(big):
     text = entities.unescape(big)
     places = [text.index(verdict.headline(task)) for task in summarise(as_results(made_up())).tasks]
     chart, first_task = big.index("<svg"), big.index('id="task-0"')
     assert max(places) < chart < first_task
+    assert big[:first_task].count("accuracy by length</figcaption>") == 3
 
 
 def test_every_figure_has_words_and_a_table_behind_it(big):
     figures = re.findall(r"<figure>.*?</figure>", big, flags=re.DOTALL)
     assert len(figures) == 1 + 3 * 4
-    for figure in figures[1:]:
-        assert "<details><summary>Numbers" in figure
-        assert "<table" in figure
+    for figure in figures:
+        if "Horizon" not in figure:  # its table stands beside it
+            assert "<details><summary>Numbers" in figure
+            assert "<table" in figure
     for figure in figures:
         assert re.search(
             r'<svg viewBox="[^"]+" role="img" aria-labelledby="([\w-]+)"><title id="\1">[^<]{40,}</title>', figure
@@ -118,16 +120,17 @@ def test_every_figure_has_words_and_a_table_behind_it(big):
 def test_every_mean_of_the_summary_stands_in_the_page(big):
     cells = set(re.findall(r"<td[^>]*>([^<]*)", big))
     for task in summarise(as_results(made_up())).tasks:
-        for curve in task.curves:
-            for cell in curve.cells.values():
+        for curve in task.architectures:
+            for cell in curve.lengths.values():
                 assert f"{cell.mean:.1%}" in cells
-                assert f"{cell.solved} of 5" in cells
+                assert f"{cell.solving} of 5" in cells
 
 
 def test_marks_say_their_values_when_pointed_at(big):
     task = summarise(as_results(made_up())).tasks[0]
-    cell = task.curves[0].cells[200]
-    assert f"{task.curves[0].label}, T=200: {cell.mean:.1%} [" in big
+    cell = task.architectures[0].lengths[200]
+    assert f"{task.architectures[0].label}, T=200: {cell.mean:.1%} [" in big
+    assert f"seed 1: {cell.finished[1]:.1%}, harness show {cell.runs[1]}" in big
     assert big.count('<g class="mark"><title>') > 3 * 6 * 5
 
 
@@ -173,7 +176,8 @@ def test_the_same_results_give_the_same_page(page):
 
 def test_one_seed_is_marked_wherever_an_interval_would_stand(page):
     said = visible(page(as_results(made_up(["copy"], *SMALL, seeds=1, failures=False))))
-    assert "One seed: this says nothing about differences" in said
+    assert "1 seed is too few to show a difference at the 5% level (2 architectures:" in said
+    assert "--seeds 6" in said
     assert "one seed" in said
     assert not re.search(r"\[\d", said.partition("Numbers")[0])
 
@@ -195,10 +199,11 @@ def test_a_sweep_in_which_everything_failed_makes_a_page(page):
         replace(r, status="error", reason="no luck", scores={}, curve=[]) for r in made_up(["copy"], *SMALL, seeds=2)
     ]
     said = visible(page(as_results(records)))
-    assert "solves copy (T=20 to 50)" in said
+    assert "No run on copy ended with a result; gru and rnn failed in every run (error)." in said
     assert "no luck error" in said
+    assert "<svg" not in page(as_results(records))  # what failed is not drawn
     unknown = [replace(record, chances={}) for record in records]
-    assert "No run on copy ended with a result." in page(as_results(unknown))
+    assert "No run on copy ended with a result; gru and rnn failed" in page(as_results(unknown))
 
 
 def test_seeds_that_are_all_equal_make_a_page_without_nan(page):

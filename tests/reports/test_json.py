@@ -8,8 +8,8 @@ import math
 import jsonschema
 import pytest
 
+from harness.analysis.aggregation import summarise
 from harness.analysis.results_json import VERSION, read
-from harness.analysis.summary import summarise
 from harness.discovery import registry
 from harness.record import Scores
 from harness.spec import Planned
@@ -67,7 +67,7 @@ def test_the_numbers_are_those_of_the_summary(report, tmp_path):
     results = as_results(made_up())
     _, content = written(report, tmp_path, results)
     for told, task in zip(content["summary"]["tasks"], summarise(results).tasks, strict=True):
-        assert [one["horizon"] for one in told["architectures"]] == [curve.horizon for curve in task.curves]
-        for one, curve in zip(told["architectures"], task.curves, strict=True):
-            assert [cell["mean"] for cell in one["cells"]] == [cell.mean for cell in curve.cells.values()]
+        assert [one["horizon"] for one in told["architectures"]] == [curve.horizon for curve in task.architectures]
+        for one, curve in zip(told["architectures"], task.architectures, strict=True):
+            assert [cell["mean"] for cell in one["lengths"]] == [cell.mean for cell in curve.lengths.values()]
         assert [pair["p_holm"] for pair in told["pairs"]] == [pair.p for pair in task.pairs]

@@ -8,7 +8,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from harness.analysis import verdict
-from harness.analysis.summary import summarise
+from harness.analysis.aggregation import summarise
 from harness.discovery import registry
 from harness.spec import Planned
 
@@ -40,13 +40,13 @@ def test_the_verdict_comes_first_and_every_task_has_a_table(text):
 
 def test_a_cell_says_mean_interval_and_failures_and_chance_is_a_row(text):
     said = text(as_results(made_up(tasks=["copy"], seeds=5)))
-    assert re.search(r"\| rnn \| \w+ \| \d+\.\d% \[\d+\.\d, \d+\.\d\], 1 failed \|", said)
-    assert re.search(r"\| chance \|  \|( 12\.5% \|){6}", said)
+    assert re.search(r"\| rnn \| 47,800 \| 96 \| \w+ \|.* \d+\.\d% \[\d+\.\d, \d+\.\d\], 1 failed \|", said)
+    assert re.search(r"\| chance \|  \|  \|  \|( 12\.5% \|){6}", said)
 
 
 def test_a_single_seed_is_marked_and_has_no_interval(text):
     said = text(as_results(made_up(tasks=["copy"], seeds=1, failures=False)))
-    assert "One seed: this says nothing about differences" in said
+    assert "1 seed is too few to show a difference" in said
     assert "[" not in said
 
 
