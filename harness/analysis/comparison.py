@@ -61,10 +61,10 @@ class ScoreChange:
         return f"{said}, {format_p(self.p)}{corrected}"
 
 
-def against(summary: Summary, first: str, second: str, tasks: Sequence[str]) -> list[ScoreChange]:
+def against(summary: Summary, first: str, second: str, tasks: Sequence[str], guard: bool = False) -> list[ScoreChange]:
     """The second architecture against the first, on these tasks."""
     known = by_name(summary)
-    return _changes([(task, known[task, first], known[task, second]) for task in tasks], guard=False)
+    return _changes([(task, known[task, first], known[task, second]) for task in tasks], guard)
 
 
 def since(old: Summary, new: Summary) -> tuple[list[ScoreChange], list[tuple[str, str]]]:

@@ -29,8 +29,8 @@ _EPILOG = """examples:
 Scores are compared by seed: accuracy from 0 (chance) to 1 (perfect), mean over
 the lengths that both have. A difference counts when a permutation test finds it
 at the 5% level, corrected for the number of comparisons (Holm). With --baseline
-and too few seeds for a test, it counts when every seed changes in one direction
-and the mean by more than 0.02: an alarm for CI, no evidence.
+or --fail-on, and too few seeds for a test, it counts when every seed changes in
+one direction and the mean by more than 0.02: an alarm for CI, no evidence.
 exit codes: 0 success; 2 wrong usage; 3 with --fail-on regression: something is
 worse, or is no longer measured
 """
@@ -97,7 +97,7 @@ def _against(arguments: argparse.Namespace) -> list[ScoreChange]:
     tasks = [task for task in asked if all((task, name) in known for name in arguments.names)]
     for task in set(asked) - set(tasks):
         print(f"{task}: left out, since one of the two has no result", file=sys.stderr)
-    return against(summary, arguments.names[0], arguments.names[1], tasks)
+    return against(summary, arguments.names[0], arguments.names[1], tasks, guard=bool(arguments.fail_on))
 
 
 def _tasks(summary: Summary, asked: Sequence[str] | None) -> list[str]:

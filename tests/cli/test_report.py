@@ -95,11 +95,12 @@ def test_every_number_is_the_same_in_the_store_the_csv_and_the_page(harness, her
     page = next((here / "out").glob("*.html")).read_text()
     content = json.loads(next((here / "out").glob("*.json")).read_text())
     for one in content["summary"]["tasks"][0]["architectures"]:
-        for cell in one["cells"]:
+        for cell in one["lengths"]:
             key = ("score", one["architecture"], str(cell["length"]))
             scores = [float(r["value"]) for r in rows if (r["metric"], r["architecture"], r["trained_at"]) == key]
             assert cell["mean"] == fmean(scores)
             assert f">{fmean(scores):.1%}</td>" in page
+            assert cell["range"] == [min(scores), max(scores)]
 
 
 @pytest.mark.parametrize(
@@ -137,8 +138,8 @@ def test_without_records_the_way_to_begin_is_said_and_no_store_is_made(harness, 
 def test_two_architectures_are_compared_with_a_verdict_and_a_table(harness, there):
     done = harness("compare gru rnn --task copy")
     assert done.code == 0
-    assert done.out.startswith("copy: rnn is behind gru in every seed (-0.")
-    assert "too few for a test" in done.out
+    assert done.out.startswith("copy: rnn and gru cannot be told apart (-0.")
+    assert "2 seeds; a test needs 6" in " ".join(done.out.split())
     assert "chance" in done.out
     assert harness("compare gru rnn --fail-on regression").code == 3
     assert harness("compare rnn gru --fail-on regression").code == 0
