@@ -17,7 +17,7 @@ from harness.architecture import State
 
 from ._compiled import applies, call, layout
 
-_PANEL = 16  # columns that the loops take together: sizes are multiples of it
+PANEL = 16  # columns that the loops take together: sizes are multiples of it
 _TOGETHER = 64  # rows, of one step or of several, whose gradients upon the parameters are added up together
 
 
@@ -37,7 +37,7 @@ def fits(kernel: nn.RNNBase, x: Tensor, state: State) -> bool:
 
 def recur(kernel: nn.RNNBase, x: Tensor, state: State) -> tuple[Tensor, ...]:
     """h, or h and c, after each step (batch, time, hidden_size), of x (batch, time, input_size) and h, or (h, c)."""
-    size, extra = kernel.hidden_size, -kernel.hidden_size % _PANEL
+    size, extra = kernel.hidden_size, -kernel.hidden_size % PANEL
     cell = {nn.LSTM: "lstm", nn.GRU: "gru"}.get(type(kernel)) or kernel.nonlinearity
     given = _parts(state) or (x.new_zeros(len(x), size),) * (2 if cell == "lstm" else 1)
     start = [F.pad(part, (0, extra)) for part in given]
@@ -72,7 +72,7 @@ class _CompiledRecurrence(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, cell: str, x: Tensor, w: Tensor, *start: Tensor) -> tuple[Tensor, ...]:
         steps, (rows, size), depth = x.shape[1], start[0].shape, w.shape[1]
-        w = F.pad(w, (0, -depth % _PANEL))
+        w = F.pad(w, (0, -depth % PANEL))
         seen = x.new_empty(steps + 1, rows, w.shape[1])
         seen[0, :, :size], seen[:, :, size], seen[:, :, depth:] = start[0], 1.0, 0.0
         seen[:-1, :, size + 1 : depth] = x.transpose(0, 1)
@@ -82,7 +82,7 @@ class _CompiledRecurrence(torch.autograd.Function):
         out, room = x.new_empty(rows, steps, size), steps if any(ctx.needs_input_grad) else 1
         gates = x.new_empty(room, rows, len(w)) if len(w) > size else None
         ctx.sizes = {"steps": steps, "rows": rows, "size": size, "depth": depth, "width": w.shape[1]}
-        arrays = {"w": _panels(w.t()), "seen": seen, "cells": cells, "gates": gates, "out": out}
+        arrays = {"w": panels(w.t()), "seen": seen, "cells": cells, "gates": gates, "out": out}
         call(f"{cell}_forward", _Loop, **ctx.sizes, room=room, **arrays)
         ctx.save_for_backward(w, seen, cells, gates)
         ctx.cell = cell
@@ -99,7 +99,7 @@ class _CompiledRecurrence(torch.autograd.Function):
         carried, upon_w = [w.new_empty(rows, size) for _ in ctx.needs_input_grad[3:]], torch.zeros_like(w)
         call(
             f"{ctx.cell}_backward", _Loop, **ctx.sizes, room=len(before), together=together,
-            w=_panels(w[: 3 * size if ctx.cell == "gru" else None, :size]), seen=seen, cells=cells, gates=gates,
+            w=panels(w[: 3 * size if ctx.cell == "gru" else None, :size]), seen=seen, cells=cells, gates=gates,
             upon=w.new_zeros(rows, steps, size) if upon is None else upon.contiguous(),
             upon_cells=None if upon_cells is None else upon_cells.contiguous(),
             before=before, carried=carried[0], carried_cells=carried[-1], upon_w=upon_w,
@@ -117,6 +117,6 @@ class _Loop(ctypes.Structure):
     )
 
 
-def _panels(matrix: Tensor) -> Tensor:
+def panels(matrix: Tensor) -> Tensor:
     """(depth, columns) as the loops read it: (columns / 16, depth, 16)."""
-    return matrix.reshape(len(matrix), -1, _PANEL).transpose(0, 1).contiguous()
+    return matrix.reshape(len(matrix), -1, PANEL).transpose(0, 1).contiguous()
