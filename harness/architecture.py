@@ -25,7 +25,7 @@ class Facts(NamedTuple):
     eigenvalues: str  # those that the derivative of a state with respect to the state before it can have
     cannot: str  # what a layer cannot learn for sequences of any length, and who proved it
     cost: str  # multiplications in one time step, in its leading order
-    parallel: str  # in time: "no", "scan" or "chunks"
+    parallel: str  # in time: "no", "scan", "convolution" or "chunks"
 
 
 class Architecture(nn.Module):

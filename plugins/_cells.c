@@ -29,11 +29,6 @@ INLINE void arrive(const cells *l, size_t t, size_t parts) {
     add_to(l->carried, l->upon + t * step, step);
 }
 
-INLINE float bounded_exponential(float x) {
-    parts e = exponential(-87.0f > x ? -87.0f : x);
-    return e.scale * e.rest + e.scale;
-}
-
 /* min(x, 0) - log(1 + e^-|x|), and the logarithm is twice the area tangent of s = e^-|x| / (2 + e^-|x|), at most 1/3. */
 INLINE float log_sigmoid(float x) {
     float e = bounded_exponential(x < 0.0f ? x : -x), s = e / (2.0f + e), q = s * s;

@@ -81,6 +81,12 @@ INLINE parts exponential(float x) {
     return (parts){scale.f, p * r * r + r};
 }
 
+/* e^x for x up to 87; from -87 down it is as small as at -87. */
+INLINE float bounded_exponential(float x) {
+    parts e = exponential(-87.0f > x ? -87.0f : x);
+    return e.scale * e.rest + e.scale;
+}
+
 INLINE float sigmoid(float x) {
     x = -87.0f > x ? -87.0f : x;
     x = 87.0f < x ? 87.0f : x;

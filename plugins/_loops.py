@@ -96,7 +96,7 @@ def run_loop(
     """All parts of the states after each step, each (batch, time, size), by a compiled loop."""
     size = start[0].shape[1]
     extra = -size % PANEL
-    a = F.pad(a.unflatten(2, (-1, size)), (0, extra)).flatten(2)
+    a = F.pad(torch.unflatten(a, 2, (-1, size)), (0, extra)).flatten(2)
     state = torch.cat([F.pad(part, (0, extra)) for part in start], dim=1)
     padded = [F.pad(w, (0, extra)) if w.dim() == 1 else _padded(w, size, extra) for w in weights]
     states = _CompiledLoop.apply(loop, constants, size + extra, a, state, *padded)  # type: ignore[no-untyped-call]
@@ -105,7 +105,7 @@ def run_loop(
 
 def _padded(matrix: Tensor, size: int, extra: int) -> Tensor:
     """A matrix of blocks of size x size, each with `extra` rows and columns of zeros."""
-    blocks = matrix.unflatten(0, (-1, size)).unflatten(2, (-1, size))
+    blocks = torch.unflatten(torch.unflatten(matrix, 1, (-1, size)), 0, (-1, size))
     return F.pad(blocks, (0, extra, 0, 0, 0, extra)).flatten(2).flatten(0, 1)
 
 
@@ -132,7 +132,7 @@ class _CompiledLoop(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, upon: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, upon: Tensor) -> tuple[Tensor | None, ...]:
         numbers, states, gates, *weights = ctx.saved_tensors
         steps, rows, size = ctx.sizes.values()
         before = states.new_empty(steps, rows, ctx.width)

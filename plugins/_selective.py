@@ -75,7 +75,7 @@ class _Compiled(torch.autograd.Function):
 
 
 class _Layout(ctypes.Structure):
-    """`selective` of `_kernels.c`."""
+    """`selective` of `_selective.c`."""
 
     _fields_ = layout(
         "steps rows units states chunk with_sign",

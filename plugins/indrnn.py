@@ -31,7 +31,7 @@ class IndRNN(Stepwise):
     facts = Facts(
         state="vector h: H numbers",
         eigenvalues="real, within 2^(1/T)",
-        cannot="the word problem of A5 (Merrill et al. 2024), in one layer of units that do not see each other",
+        cannot="no proof known to us",
         cost="H",
         parallel="no",
     )

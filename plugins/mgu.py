@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from harness.architecture import CellArchitecture, Facts, State
 
+from ._loops import Named, unroll
+
 
 class MGU(CellArchitecture):
     """h' = (1 - f) * h + f * tanh(W x + U (f * h) + b), with the gate f = sigmoid(W_f x + U_f h + b_f).
@@ -31,7 +33,16 @@ class MGU(CellArchitecture):
         self.recur = nn.Linear(hidden_size, hidden_size, bias=False)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        _, state = self._named_step(x, state)
+        return state, state
+
+    def observe(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> Named:
+        """The gate, the candidate and the outputs after each step, each (batch, time, hidden_size)."""
+        return unroll(self._named_step, x, self.initial_state(x) if state is None else state, lengths)[0]
+
+    def _named_step(self, x: Tensor, state: State) -> tuple[Named, State]:
         gate, candidate = self.enter(x).chunk(2, dim=1)
         gate = torch.sigmoid(gate + self.recur_gate(state))
-        state = state + gate * (torch.tanh(candidate + self.recur(gate * state)) - state)
-        return state, state
+        candidate = torch.tanh(candidate + self.recur(gate * state))
+        state = state + gate * (candidate - state)
+        return {"hidden": state, "forget gate": gate, "candidate": candidate}, state

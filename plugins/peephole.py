@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from harness.architecture import CellArchitecture, Facts, State
 from harness.space import Choice, Float, SearchSpace
 
+from ._loops import Named, unroll
+
 
 class Peephole(CellArchitecture):
     """An LSTM with peepholes: input and forget gate see the cell as it was, the output gate as it has become.
@@ -46,10 +48,21 @@ class Peephole(CellArchitecture):
         return super().initial_state(x), super().initial_state(x)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        named, state = self._named_step(x, state)
+        return named["hidden"], state
+
+    def observe(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> Named:
+        """The gates, the candidate, the cell and the outputs after each step, each (batch, time, hidden_size)."""
+        return unroll(self._named_step, x, self.initial_state(x) if state is None else state, lengths)[0]
+
+    def _named_step(self, x: Tensor, state: State) -> tuple[Named, State]:
         h, c = state
         forget, output, candidate, *own = (self.enter(x) + self.recur(h)).chunk(3 if self.coupled else 4, dim=1)
         forget = torch.sigmoid(forget + self.peep[0] * c)
-        let_in = 1 - forget if self.coupled else torch.sigmoid(own[0] + self.peep[2] * c)
-        c = forget * c + let_in * torch.tanh(candidate)
-        h = torch.sigmoid(output + self.peep[1] * c) * torch.tanh(c)
-        return h, (h, c)
+        enter = 1 - forget if self.coupled else torch.sigmoid(own[0] + self.peep[2] * c)
+        candidate = torch.tanh(candidate)
+        c = forget * c + enter * candidate
+        output = torch.sigmoid(output + self.peep[1] * c)
+        h = output * torch.tanh(c)
+        gates = {"input gate": enter, "forget gate": forget, "candidate": candidate, "output gate": output}
+        return {"hidden": h, **gates, "cell": c}, (h, c)

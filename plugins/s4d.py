@@ -152,7 +152,7 @@ def _last_state(u: Tensor, powers: Tensor, lengths: Tensor | None) -> Tensor:
         u = moved.masked_fill((source < 0).unsqueeze(2), 0.0)
     of_units = torch.view_as_real(powers).flatten(2)  # (time, hidden_size, state)
     summed = torch.bmm(u.flip(1).permute(2, 0, 1), of_units.transpose(0, 1)).transpose(0, 1)
-    return torch.view_as_complex(summed.unflatten(2, (-1, 2)).contiguous())
+    return torch.view_as_complex(torch.unflatten(summed, 2, (-1, 2)).contiguous())
 
 
 class _CausalConvolution(torch.autograd.Function):
@@ -170,7 +170,7 @@ class _CausalConvolution(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, upon: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+    def backward(ctx: Any, upon: Tensor) -> tuple[Tensor, Tensor]:
         of_u, of_kernel = ctx.saved_tensors
         of_upon = _spectrum(upon)
         upon_kernel = torch.einsum("bhf,bhf->hf", of_upon, of_u.conj())
@@ -182,10 +182,12 @@ def _spectrum(x: Tensor) -> Tensor:
 
     rfft pads by itself if told a length, and takes ten times as long for it.
     """
-    return torch.fft.rfft(F.pad(x.transpose(-2, -1).contiguous(), (0, x.shape[-2])))
+    spectrum: Tensor = torch.fft.rfft(F.pad(x.transpose(-2, -1).contiguous(), (0, x.shape[-2])))
+    return spectrum
 
 
 def _first_half(spectrum: Tensor) -> Tensor:
     """(..., units, frequencies) to the first half of the steps, (..., time, units)."""
     steps = spectrum.shape[-1] - 1
-    return torch.fft.irfft(spectrum, n=2 * steps)[..., :steps].transpose(-2, -1).contiguous()
+    both: Tensor = torch.fft.irfft(spectrum, n=2 * steps)
+    return both[..., :steps].transpose(-2, -1).contiguous()

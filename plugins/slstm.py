@@ -78,7 +78,8 @@ class SLSTM(Stepwise):
 
     def recurrent(self) -> tuple[Tensor, ...]:
         """R, (4 hidden_size, hidden_size), its blocks along the diagonal for each of i~, f~, z~, o~."""
-        return (torch.cat([torch.block_diag(*blocks) for blocks in zip(*self.r, strict=True)]),)
+        of_gates = [torch.block_diag(*blocks) for blocks in zip(*self.r, strict=True)]  # type: ignore[no-untyped-call]
+        return (torch.cat(of_gates),)
 
     def constants(self) -> tuple[float, ...]:
         return (float(self.forget_gate == "exp"),)

@@ -9,14 +9,24 @@ from harness.discovery.compose import build_architecture
 from harness.testing import ArchitectureContract
 
 BASES = ["lru", "mgu", "mingru", "mlp", "peephole", "tcn", "transformer"]
+VECTORS = ["slstm", "s4d", "lem", "cornn", "indrnn"]  # inside block: too
 WITH_OPTIONS = [
     ("peephole", {"peephole.coupled": True}),
     ("mingru", {"mingru.positive": True, "mingru.gate_bias": -1.0}),
     ("tcn", {"tcn.dropout": 0.1, "tcn.levels": 2}),
     ("transformer", {"transformer.positions": "none", "transformer.heads": 3}),
     ("mlp", {"mlp.window": 6}),
+    ("slstm", {"slstm.heads": 3, "slstm.forget_gate": "exp", "slstm.bias_init": "linspace"}),
+    ("s4d", {"s4d.state": 4}),
+    ("indrnn", {"indrnn.nonlinearity": "tanh"}),
 ]
-ALL = [*((f"{wrapper}:{base}", {}) for base in BASES for wrapper in ("deep", "bidirectional")), *WITH_OPTIONS]
+ALL = [
+    *((f"{wrapper}:{base}", {}) for base in BASES for wrapper in ("deep", "bidirectional")),
+    *((f"{wrapper}:{base}", {}) for base in VECTORS for wrapper in ("deep", "bidirectional", "block")),
+    *WITH_OPTIONS,
+]
+ALL.remove(("deep:cornn", {}))
+ALL.append(("deep:cornn", {"cornn.dt": 0.2}))  # the default is meant for hundreds of steps: six of them move little
 
 
 class TestComposed(ArchitectureContract):
@@ -33,7 +43,7 @@ def test_a_window_shorter_than_the_gap_recalls_nothing():
         )
 
 
-@pytest.mark.parametrize("name", ["lru", "mingru", "mlp", "tcn"])
+@pytest.mark.parametrize("name", ["lru", "mingru", "mlp", "tcn", *VECTORS])
 def test_a_state_is_carried_from_any_cut_to_any_other(name):
     """Chunks shorter than a window, and of a single step."""
     torch.manual_seed(0)

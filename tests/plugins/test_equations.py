@@ -11,11 +11,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 from harness.plugins import _scan
+from harness.plugins.cornn import CoRNN
+from harness.plugins.indrnn import IndRNN
+from harness.plugins.lem import LEM
 from harness.plugins.lru import LRU
 from harness.plugins.mgu import MGU
 from harness.plugins.mingru import MinGRU
 from harness.plugins.mlp import MLP
 from harness.plugins.peephole import Peephole
+from harness.plugins.s4d import S4D
+from harness.plugins.slstm import SLSTM
 from harness.plugins.tcn import TCN
 from harness.plugins.transformer import Transformer
 from torch import Tensor
@@ -75,6 +80,77 @@ def mgu(model: MGU, x: Tensor) -> Tensor:
     return torch.stack(outputs, dim=1)
 
 
+def slstm(model: SLSTM, x: Tensor) -> Tensor:
+    """Equations 8 to 14 of the paper, without the stabiliser: i = exp(i~), f = sigmoid(f~) or exp(f~)."""
+    forget = torch.sigmoid if model.forget_gate == "sigmoid" else torch.exp
+    h = c = n = torch.zeros(ROWS, HIDDEN, dtype=x.dtype)
+    outputs = []
+    for x_t in x.unbind(1):
+        given, first, seen = (x_t @ model.enter.weight.T + model.enter.bias).unflatten(1, (4, -1)), 0, []
+        for r in model.r:
+            own = slice(first, first + r.shape[1])
+            seen.append(torch.stack([given[:, gate, own] + h[:, own] @ r[gate].T for gate in range(4)], dim=1))
+            first = own.stop
+        i, f, z, o = torch.cat(seen, dim=2).unbind(1)
+        c, n = forget(f) * c + torch.exp(i) * torch.tanh(z), forget(f) * n + torch.exp(i)
+        h = torch.sigmoid(o) * c / n
+        outputs.append(h)
+    return torch.stack(outputs, dim=1)
+
+
+def lem(model: LEM, x: Tensor) -> Tensor:
+    """Equation 3 of the paper, every matrix by itself."""
+    (v_1, v_2, v_z, v_y), (b_1, b_2, b_z, b_y) = model.v.weight.chunk(4), model.v.bias.chunk(4)
+    (w_1, w_2, w_z), w_y = model.w.weight.chunk(3), model.w_y.weight
+    y = z = torch.zeros(ROWS, HIDDEN, dtype=x.dtype)
+    outputs = []
+    for u in x.unbind(1):
+        dt_1 = model.dt * torch.sigmoid(y @ w_1.T + u @ v_1.T + b_1)
+        dt_2 = model.dt * torch.sigmoid(y @ w_2.T + u @ v_2.T + b_2)
+        z = (1 - dt_1) * z + dt_1 * torch.tanh(y @ w_z.T + u @ v_z.T + b_z)
+        y = (1 - dt_2) * y + dt_2 * torch.tanh(z @ w_y.T + u @ v_y.T + b_y)
+        outputs.append(y)
+    return torch.stack(outputs, dim=1)
+
+
+def cornn(model: CoRNN, x: Tensor) -> Tensor:
+    """Equation 3 of the paper: z is the velocity of y, moved first."""
+    w, w_z = model.w.weight.chunk(2, dim=1)
+    y = z = torch.zeros(ROWS, HIDDEN, dtype=x.dtype)
+    outputs = []
+    for u in x.unbind(1):
+        pull = torch.tanh(y @ w.T + z @ w_z.T + u @ model.v.weight.T + model.v.bias)
+        z = z + model.dt * (pull - model.gamma * y - model.epsilon * z)
+        y = y + model.dt * z
+        outputs.append(y)
+    return torch.stack(outputs, dim=1)
+
+
+def indrnn(model: IndRNN, x: Tensor) -> Tensor:
+    """h' = f(W x + u h + b), each unit with a weight of its own."""
+    f = {"relu": torch.relu, "tanh": torch.tanh}[model.nonlinearity]
+    h, outputs = torch.zeros(ROWS, HIDDEN, dtype=x.dtype), []
+    for x_t in x.unbind(1):
+        h = f(x_t @ model.enter.weight.T + h @ torch.diag(model.u) + model.enter.bias)
+        outputs.append(h)
+    return torch.stack(outputs, dim=1)
+
+
+def s4d(model: S4D, x: Tensor) -> Tensor:
+    """A matrix of states over all steps: s' = exp(Delta A) s + A^-1 (exp(Delta A) - 1) u, y = 2 Re(C s) + D u."""
+    a = torch.complex(-model.log_a_real.exp(), model.a_imag)
+    moved = (a * model.log_dt.exp().unsqueeze(1)).exp()
+    c = torch.complex(*model.c.unbind(2))
+    s, outputs = torch.zeros(ROWS, *a.shape, dtype=a.dtype), []
+    for x_t in x.unbind(1):
+        u = x_t @ model.enter.weight.T + model.enter.bias
+        s = moved * s + (moved - 1) / a * u.unsqueeze(2)
+        y = (c * s + (c * s).conj()).sum(dim=2).real + model.d * u
+        value, gate = (F.gelu(y) @ model.leave.weight.T + model.leave.bias).chunk(2, dim=1)
+        outputs.append(value * torch.sigmoid(gate))
+    return torch.stack(outputs, dim=1)
+
+
 def mlp(model: MLP, x: Tensor) -> Tensor:
     """At each step the window is gathered into one long vector."""
     weight = model.slide.weight.flatten(1)
@@ -130,6 +206,14 @@ CASES: dict[str, tuple[Callable, Callable, dict]] = {
     "peephole": (Peephole, peephole, {}),
     "peephole coupled": (Peephole, peephole, {"coupled": True}),
     "mgu": (MGU, mgu, {}),
+    "slstm": (SLSTM, slstm, {}),
+    "slstm exponential": (SLSTM, slstm, {"heads": 1, "forget_gate": "exp", "bias_init": "linspace"}),
+    "lem": (LEM, lem, {"dt": 0.4}),
+    "cornn": (CoRNN, cornn, {}),
+    "indrnn": (IndRNN, indrnn, {}),
+    "indrnn tanh": (IndRNN, indrnn, {"nonlinearity": "tanh", "max_length": STEPS}),
+    "s4d": (S4D, s4d, {}),
+    "s4d of few states": (S4D, s4d, {"state": 2}),
     "mlp": (MLP, mlp, {"window": 4}),
     "mlp of one step": (MLP, mlp, {"window": 1}),
     "tcn": (TCN, tcn, {"levels": 2}),
