@@ -1,4 +1,4 @@
-"""What `harness bench` prints: rows, how cost grows with length, differences."""
+"""What `harness bench` prints: measurements, growth with length, differences."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from harness.bench.request import PASSES
 from harness.bench_record import Row
 
 _KERNELS = (
-    "A table of kernels, not of architectures: on a CPU some are loops in one piece, others many small operations, as "
-    "the column says; a cell written step by step is the latter."
+    "This table compares kernels, not architectures: on a CPU some are one compiled loop and others many small "
+    "operations (column kernel). A cell that is written step by step is many small operations."
 )
 _BUSY = 1.2  # times the CPU time
 
 
 def rows(measured: Measured) -> None:
-    """Everything that was measured, and what is needed to read it."""
+    """The measurements, and the notes that explain them."""
     console = _console()
     with_memory = measured.request.memory
     console.print(_table(measured.rows, with_memory))
@@ -33,11 +33,11 @@ def rows(measured: Measured) -> None:
 
 
 def changes(found: Sequence[Change]) -> None:
-    """Each cell against what it was."""
+    """Each timed pass relative to the saved measurement."""
     table = _columns("architecture", "length", "pass", "now / before", "noise up to", "p", "")
     for one in found:
         style = {"slower": "red", "faster": "green", "same": ""}[one.verdict]
-        verdict = one.verdict if one.verdict != "same" else "not to be told apart"
+        verdict = one.verdict if one.verdict != "same" else "no difference found"
         cells = (f"{one.ratio:.3f}", f"{one.floor:.3f}", f"{one.p:.2g}", verdict)
         table.add_row(one.label, str(one.length), PASSES[one.kind], *cells, style=style)
     _console().print(table)
@@ -82,15 +82,15 @@ def _by_label(measured: Measured) -> dict[str, str]:
 def _notes(measured: Measured) -> list[str]:
     there = measured.environment
     lines = [
-        f"{there['cpu']}, {there['device.name']}, {there['threads']} thread(s) of {there['cores']} cores, torch "
+        f"{there['cpu']}, {there['device.name']}, threads: {there['threads']}, cores: {there['cores']}, torch "
         f"{there['version.torch']}, denormals flushed; times are {there['timer']}, medians of all samples.",
-        f"The machine's own product of large matrices: {measured.product / 1e9:,.3g} GFLOP/s. FLOP are those of "
-        "matrix products, counted in plain operations.",
-        f"Processes that measure the same differ by up to {noise(measured):.1%} (A/A, 19 of 20); sittings are told "
-        "apart from 5 % on.",
+        f"A product of large matrices on this machine: {measured.product / 1e9:,.3g} GFLOP/s (column of product). FLOP "
+        "are those of matrix products, counted without fused kernels.",
+        f"Processes that measure the same differ by up to {noise(measured):.1%} (A/A, 19 of 20). Between sessions, "
+        "differences from 5 % on are reported.",
     ]
     if there["timer"] == "CPU time" and measured.clock_over_cpu > _BUSY:
-        lines.append(f"The machine was busy: by the clock all took {measured.clock_over_cpu:.1f} times as long.")
+        lines.append(f"The machine had other load: wall times were {measured.clock_over_cpu:.1f} times as long.")
     return [*lines, *([_KERNELS] if there["device"] == "cpu" else [])]
 
 

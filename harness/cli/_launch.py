@@ -1,4 +1,4 @@
-"""What verbs that train share: from a sweep and where it is to run to the result on the screen and an exit code."""
+"""What the verbs that train share: they execute a sweep, show its result and return the exit code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Work:
-    """What is to be done: a sweep, the line that asks for it, and which runs of it (None: those that are missing)."""
+    """A sweep to execute, the command that asks for it, and the identities to run (None: those that are missing)."""
 
     sweep: SweepSpec
     command: str
@@ -33,13 +33,13 @@ class Work:
 
 
 def begin(arguments: argparse.Namespace) -> None:
-    """Refuses flags that exclude each other, says what takes seconds, and has the workers begin with it."""
+    """Refuses flags that exclude each other, and starts the imports that take seconds, in the workers too."""
     if arguments.engine != "ray" and (arguments.ray_address or arguments.gpus_per_run):
         raise UsageError("--ray-address and --gpus-per-run are for --engine ray.")
     if arguments.engine == "inline" and (arguments.timeout or arguments.jobs):
         raise UsageError("--timeout and --jobs need worker processes: leave out --engine inline.")
     if arguments.gpus_per_run and arguments.slots_per_gpu > 1:
-        raise UsageError("--gpus-per-run and --slots-per-gpu say the same: leave one of them out.")
+        raise UsageError("--gpus-per-run and --slots-per-gpu set the same thing: leave one of them out.")
     if not arguments.quiet:
         print("loading torch, Lightning and MLflow ...", file=sys.stderr, flush=True)
     if arguments.engine == "local":
@@ -49,7 +49,7 @@ def begin(arguments: argparse.Namespace) -> None:
 
 
 def carry_out(arguments: argparse.Namespace, asked: Callable[[], Work]) -> int:
-    """Executes a sweep, shows what became of it, and returns the exit code."""
+    """Executes a sweep, shows its result, and returns the exit code."""
     from harness.tracking.connect import resolve_uri
 
     uri = resolve_uri(arguments.tracking_uri)
@@ -67,7 +67,7 @@ def rules(arguments: argparse.Namespace) -> Rules:
 
 
 def _execute(arguments: argparse.Namespace, uri: str, asked: Callable[[], Work]) -> tuple[int, Outcome]:
-    """How many runs were planned, and what became of them."""
+    """The number of planned runs, and the outcome of the sweep."""
     from harness.cli._progress import Quiet, display
     from harness.sweeps.execute import execute
     from harness.sweeps.plan import plan
@@ -123,7 +123,7 @@ def _ray(arguments: argparse.Namespace) -> Engine:
 
 
 def _show(outcome: Outcome, arguments: argparse.Namespace, uri: str, planned: int) -> None:
-    """The result on stdout; where the records are and what to type next on stderr."""
+    """The result on standard output; the store and the next commands on standard error."""
     from harness.record import as_json
     from harness.report import Results
 
@@ -140,14 +140,14 @@ def _show(outcome: Outcome, arguments: argparse.Namespace, uri: str, planned: in
 
 
 def _told(outcome: Outcome, planned: int) -> list[str]:
-    """What the table does not say of a sweep."""
+    """Facts about a sweep that its table does not show."""
     missing = planned - sum(record.status != "interrupted" for record in outcome.records)
     lines = {
-        f"{outcome.reused} of {planned} runs were finished before and were not run again.": outcome.reused,
+        f"{outcome.reused} of {planned} runs were finished before and are not run again.": outcome.reused,
         f"{outcome.helped} of {planned} runs were finished by another command meanwhile.": outcome.helped,
         f"{outcome.stale} of {planned} runs were finished before with older plugin code.": outcome.stale,
-        f"{outcome.elsewhere} of {planned} runs are another command's, which is at work on them.": outcome.elsewhere,
-        f"The sweep was ended: {outcome.stopped}.": outcome.stopped,
+        f"{outcome.elsewhere} of {planned} runs are being run by another command.": outcome.elsewhere,
+        f"The sweep was stopped: {outcome.stopped}.": outcome.stopped,
         "The store takes no weights; everything else is recorded. --keep-weights none leaves them out. "
         f"({outcome.weights_trouble})": outcome.weights_trouble,
         f"{missing} of {planned} runs are missing: the same command runs the rest.": missing,

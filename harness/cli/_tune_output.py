@@ -1,4 +1,4 @@
-"""What `harness tune` prints: a line for each trial while it goes on, a table of what was found."""
+"""What `harness tune` prints: a line for each trial when it ends, and a table of the results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from harness.tuning.running_trial import Flight
 from harness.tuning.study import Study
 
 _SECONDS_BETWEEN_LINES = 10
-_WIDE = 200  # columns, where nobody wraps them
+_WIDE = 200  # columns, if the output is not a terminal
 
 
 class Quiet(_progress.Quiet):
@@ -32,7 +32,7 @@ class Quiet(_progress.Quiet):
 
 
 class Lines:
-    """A line when a trial ends, and one every ten seconds between."""
+    """A line when a trial ends, and one every ten seconds in between."""
 
     def __init__(self, studies: Sequence[Study]) -> None:
         self.studies, self.last = studies, time.monotonic()
@@ -40,13 +40,13 @@ class Lines:
 
     def looking(self, runs: int) -> None: ...
     def waiting(self, reason: str) -> None:
-        say(f"{reason}\n  what has ended is kept here until it can be written; Ctrl-C gives up")
+        say(f"{reason}\n  finished results are kept in memory until they can be written; Ctrl-C gives up")
 
     def planned(self, runs: dict[str, RunSpec], done: int) -> None:
         self.runs = runs
         if runs:
             self.confirming = True
-            say(f"{len(runs)} runs on fresh seeds to confirm the best")
+            say(f"{len(runs)} runs on new seeds to confirm the best settings")
         for study in () if self.told else self.studies:
             say(
                 f"{study.name}: {len(study.ended())} of {study.search.trials} trials ended; "
@@ -84,7 +84,7 @@ def display(studies: Sequence[Study]) -> Lines:
 
 
 def table(studies: Sequence[Study], found: Mapping[str, Found]) -> None:
-    """What was found: a table for each task, and the settings under it."""
+    """The results: a table for each task, and the settings below it."""
     console = Console()
     console.width = console.width if console.is_terminal else _WIDE
     for task in dict.fromkeys((one.task_label, *one.lengths) for one in found.values()):
@@ -113,7 +113,7 @@ def _row(study: Study, one: Found) -> list[Text]:
 
 
 def failures(studies: Sequence[Study], found: Mapping[str, Found]) -> Iterator[str]:
-    """What to say of studies in which no trial came to its end."""
+    """A message for each search in which no trial was completed."""
     for study in studies:
         ended = study.ended()
         if study.digest not in found and ended:

@@ -1,4 +1,4 @@
-"""`harness bench`: how fast architectures are, how much memory they take, and whether a change made them slower."""
+"""`harness bench`: measures speed and memory of architectures, and compares with an earlier measurement."""
 
 from __future__ import annotations
 
@@ -35,31 +35,34 @@ _EPILOG = """examples:
   harness bench --compare before --fail-on slower:10%    # after a change
   harness bench --device cuda --precision bf16-mixed --memory
 
-A difference counts when it is beyond what sittings of the same code differ by
-(5 % and more), and beyond a rank test. One of exactly the share after slower:
-is found half of the times: ask for half of what must not slip through.
-exit codes: 0 all well; 1 nothing could be measured; 2 wrong usage;
+A difference counts if it is beyond the noise between sessions of the same code
+(5 % and more), and a rank test confirms it. A slowdown of exactly the share
+after slower: is found in half of all cases: use half of the slowdown that you
+want to catch.
+exit codes: 0 success; 1 nothing could be measured; 2 wrong usage;
 3 with --fail-on: something is slower; 130 interrupted
 """
-_INTERRUPTED = "The sitting was interrupted and nothing of it is kept: the same command measures it again."
+_INTERRUPTED = "The session was interrupted, and none of its measurements is kept: the same command measures again."
 
 
 def add(verbs: Any) -> None:
     parser = verbs.add_parser(
         "bench",
-        help="speed and memory, and whether a change cost some",
-        description="Times forward, forward and backward, and whole training steps, in fresh processes and in turns.",
+        help="measure speed and memory, and compare with earlier",
+        description="Times the forward pass, forward and backward, and whole training steps, in fresh processes.",
         epilog=_EPILOG,
     )
     completes(many(parser, "--arch", metavar="NAME", help="architectures (default: rnn,lstm,gru)"), "architecture")
-    completes(parser.add_argument("--task", metavar="NAME", help="whose batches (default: adding)"), "task")
+    completes(
+        parser.add_argument("--task", metavar="NAME", help="task whose batches are used (default: adding)"), "task"
+    )
     many(parser, "--length", kind=whole(1), metavar="T", help="lengths (default: 50,200,800)")
-    parser.add_argument("--batch", type=whole(1), metavar="N", help="sequences (default: 32)")
+    parser.add_argument("--batch", type=whole(1), metavar="N", help="sequences per batch (default: 32)")
     parser.add_argument("--hidden", type=whole(1), metavar="N", help="hidden_size (default: 128)")
     _flags.add_set(parser, default=None)
-    parser.add_argument("--memory", action="store_true", default=None, help="peak memory too")
+    parser.add_argument("--memory", action="store_true", default=None, help="measure peak memory as well")
     _add_how(parser.add_argument_group("how"))
-    _add_comparison(parser.add_argument_group("comparing"))
+    _add_comparison(parser.add_argument_group("comparison"))
     _flags.add_store(parser)
     _flags.add_quiet(parser)
     _flags.add_json(parser)
@@ -67,28 +70,38 @@ def add(verbs: Any) -> None:
 
 
 def _add_how(group: Any) -> None:
-    group.add_argument("--device", choices=["cpu", "cuda", "mps", "auto"], help="(default: cpu)")
-    group.add_argument("--precision", choices=PRECISIONS, help="(default: 32)")
-    group.add_argument("--execution", choices=EXECUTIONS, help="of the passes (default: eager)")
-    group.add_argument("--threads", type=whole(1), metavar="N", help="of the CPU (default: 1, as harness run)")
-    group.add_argument("--processes", type=whole(1), metavar="N", help="fresh ones that time everything (default: 3)")
-    group.add_argument("--rounds", type=whole(1), metavar="N", help="of every cell in turn, each process (default: 5)")
+    group.add_argument("--device", choices=["cpu", "cuda", "mps", "auto"], help="device (default: cpu)")
+    group.add_argument("--precision", choices=PRECISIONS, help="floating-point precision (default: 32)")
+    group.add_argument("--execution", choices=EXECUTIONS, help="how the passes are executed (default: eager)")
+    group.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads (default: 1, as harness run)")
     group.add_argument(
-        "--timeout", type=positive(), default=300.0, metavar="SECONDS", help="for the look at each cell (default: 300)"
+        "--processes", type=whole(1), metavar="N", help="fresh processes, each of which times everything (default: 3)"
+    )
+    group.add_argument(
+        "--rounds", type=whole(1), metavar="N", help="rounds over all passes in each process (default: 5)"
+    )
+    group.add_argument(
+        "--timeout",
+        type=positive(),
+        default=300.0,
+        metavar="SECONDS",
+        help="time limit of each first trial (default: 300)",
     )
 
 
 def _add_comparison(group: Any) -> None:
-    group.add_argument("--save", metavar="NAME", help="keep all samples as DIR/NAME.json")
-    group.add_argument("--compare", metavar="NAME", help="with what was saved; what is not typed is as it was then")
-    group.add_argument("--fail-on", type=_threshold, metavar="slower[:P%]", help="exit code 3 from this difference on")
-    group.add_argument("--across-machines", action="store_true", help="compare with another machine's, or version's")
-    group.add_argument("--dir", type=Path, default=Path("bench"), help="for saved ones (default: bench)")
+    group.add_argument("--save", metavar="NAME", help="save all samples as DIR/NAME.json")
+    group.add_argument(
+        "--compare", metavar="NAME", help="compare with a saved measurement, and take flags that are not typed from it"
+    )
+    group.add_argument("--fail-on", type=_threshold, metavar="slower[:P%]", help="exit code 3 from this slowdown on")
+    group.add_argument("--across-machines", action="store_true", help="allow another machine or version")
+    group.add_argument("--dir", type=Path, default=Path("bench"), help="folder of saved measurements (default: bench)")
 
 
 def call(arguments: argparse.Namespace) -> int:
     if arguments.fail_on is not None and not arguments.compare:
-        raise UsageError("--fail-on slower needs something to compare with: --compare NAME.")
+        raise UsageError("--fail-on slower needs a saved measurement: --compare NAME.")
     refuse_unknown_names(arguments.arch or (), [arguments.task] if arguments.task else [])
     tell = silent if arguments.quiet else say
     tell("loading torch, Lightning and MLflow ...")
@@ -100,7 +113,7 @@ def call(arguments: argparse.Namespace) -> int:
 
 
 def _measure(arguments: argparse.Namespace, tell: Callable[[str], None]) -> tuple[Measured | None, Measured | None]:
-    """What is compared with, and the sitting, which is kept whole; None where it was interrupted."""
+    """The saved measurement, if one is compared with, and the new one; None if it was interrupted."""
     from harness.bench import comparison
     from harness.bench.measurement import load, place
     from harness.bench.mlflow_log import keep
@@ -129,7 +142,7 @@ def _measure(arguments: argparse.Namespace, tell: Callable[[str], None]) -> tupl
 
 
 def _request(arguments: argparse.Namespace, before: Measured | None) -> Request:
-    """What is asked for: what was typed, then what was measured before, then the defaults."""
+    """The settings: as typed, else as in the saved measurement, else the defaults."""
     from harness.bench.request import Request, whole_paths
     from harness.spec import SweepSpec
     from harness.sweeps.plan import plan
@@ -172,14 +185,14 @@ def _tell(arguments: argparse.Namespace, before: Measured | None, measured: Meas
         shown.rows(measured)
         shown.changes(found) if before else None
     if before and not found:
-        print("harness: nothing could be compared: no cell was timed both times", file=sys.stderr)
+        print("harness: nothing could be compared: no pass was timed in both measurements", file=sys.stderr)
     if all(row.reason for row in measured.rows):
         return 1
     return REGRESSION if _fails(found, arguments.fail_on, bool(before)) else 0
 
 
 def _fails(found: list[Change], threshold: float | None, compared: bool) -> bool:
-    """Whether something is slower by the share that counts, or nothing is left to say so of."""
+    """Whether something is slower by at least the threshold, or nothing could be compared."""
     if threshold is None:
         return False
     return (compared and not found) or any(o.verdict == "slower" and o.ratio - 1 >= threshold for o in found)

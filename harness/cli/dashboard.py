@@ -1,4 +1,4 @@
-"""`harness dashboard`: MLflow's page for the store in use, opened on accuracy against length."""
+"""`harness dashboard`: serves MLflow's page for the store, opened on accuracy against length."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from harness.process import interrupt
 def add(verbs: Any) -> None:
     parser = verbs.add_parser(
         "dashboard",
-        help="MLflow's page, opened on accuracy against length",
-        description="Serves MLflow's page for the records, to this machine alone, until Ctrl-C.",
+        help="serve MLflow's page with the records",
+        description="Serves MLflow's page with the records, on this machine only, until Ctrl-C. harness report writes "
+        "a page that needs no server.",
         epilog="examples:\n  harness dashboard --open\n  harness dashboard --task copy --tracking-uri sqlite:///other.db",
     )
     completes(
-        parser.add_argument("--task", metavar="NAME", help="the task to open (default: the one recorded last)"), "task"
+        parser.add_argument("--task", metavar="NAME", help="task to open (default: that of the newest record)"), "task"
     )
     add_store(parser)
-    parser.add_argument("--port", type=whole(1, 65535), default=0, metavar="N", help="default: a free one")
-    parser.add_argument("--open", action="store_true", help="open the address in a browser")
+    parser.add_argument("--port", type=whole(1, 65535), default=0, metavar="N", help="port (default: a free one)")
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
     parser.set_defaults(call=call)
 
 

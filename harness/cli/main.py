@@ -1,4 +1,4 @@
-"""`harness`: finds the verb, calls it, turns what went wrong into one to three lines and an exit code."""
+"""`harness`: finds the verb, calls it, and turns an error into one to three lines and an exit code."""
 
 # PYTHON_ARGCOMPLETE_OK
 from __future__ import annotations
@@ -58,18 +58,18 @@ _EPILOG = """examples:
   harness describe lstm
   harness dashboard
 
-exit codes: 0 all well; 1 a run failed, its record and all others are kept;
-2 wrong usage; 3 worse than asked for, with --fail-on; 130 interrupted
+exit codes: 0 success; 1 a run failed, and all records are kept;
+2 wrong usage; 3 with --fail-on: something is worse; 130 interrupted
 """
 
 
 def command() -> int:
-    """`harness` as it is typed."""
+    """The entry point of the command `harness`."""
     gc_tuning.defer_collection()
     try:
         return main()
     finally:
-        gc.freeze()  # on its way out Python would look through all of it again
+        gc.freeze()  # saves the collection of all objects when Python exits
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -97,8 +97,8 @@ def _call(parsed: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("\nharness: interrupted", file=sys.stderr)
         return interrupt.EXIT_CODE
-    except BrokenPipeError:  # the reader of our output went away, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be written
+    except BrokenPipeError:  # the reader of standard output has closed it, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the rest of the output
         return 0
     return code
 

@@ -1,4 +1,4 @@
-"""`harness run`: trains every combination asked for and shows accuracy against length."""
+"""`harness run`: trains every combination of a grid and shows accuracy against length."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _EPILOG = """examples:
   harness run --arch lstm --task copy
   harness run --arch rnn,lstm,gru --task adding --length 20,50,100 --seeds 3
-  harness run --arch lstm gru --task copy --length 10 20   # spaces do as well
+  harness run --arch lstm gru --task copy --length 10 20   # or with spaces
   harness run --arch bidirectional:gru --task parentheses --set merge=sum
   harness run --arch lstm --task copy --set forget_bias=0,1     # two variants
   harness run --arch rnn,lstm,gru --task copy --params 50k   # at matched size
@@ -26,8 +26,8 @@ _EPILOG = """examples:
   harness run --config sweep.toml           # task = "copy", length = [10, 20]
   harness run --arch lstm --task copy --engine ray --ray-address auto
 
-The same command typed again runs what is not finished yet.
-exit codes: 0 all well; 1 a run failed, its record and all others are kept;
+The same command typed again runs only what is missing.
+exit codes: 0 success; 1 a run failed, and all records are kept;
 2 wrong usage; 130 interrupted
 """
 
@@ -48,7 +48,7 @@ def add(verbs: Any) -> None:
         const="alike",
         choices=["alike", "any"],
         metavar="any",
-        help="at the best settings that harness tune found, on fresh seeds; any: tuned with unlike budgets too",
+        help="use the best settings that harness tune found, on new seeds; any: allow different budgets",
     )
     _flags.add_training(parser.add_argument_group("training"))
     _flags.add_where(parser.add_argument_group("where and how"))
@@ -84,7 +84,7 @@ def _dry_run(arguments: argparse.Namespace) -> int:
 
 
 def _asked(arguments: argparse.Namespace) -> SweepSpec:
-    """The sweep, at tuned settings where those are asked for."""
+    """The sweep, with tuned settings if `--tuned` asks for them."""
     sweep = sweep_of(arguments)
     if not arguments.tuned:
         return sweep

@@ -1,4 +1,4 @@
-"""`harness status`: how far a sweep has come, and why runs failed."""
+"""`harness status`: the progress of a sweep, and the causes of failures."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _MOST_FAILURES = 20
 def add(verbs: Any) -> None:
     parser = verbs.add_parser(
         "status",
-        help="how far a sweep has come",
-        description="Counts the runs of a sweep: planned, ok, failed, refused, running, missing; says why runs failed.",
+        help="progress of a sweep, and causes of failures",
+        description="Counts the runs of a sweep by status, and shows the causes of failures.",
         epilog="examples:\n  harness status\n  harness status --watch\n  harness status --sweep 1f3a --json",
     )
     add_sweep(parser)
-    parser.add_argument("--watch", action="store_true", help="look again every two seconds until nothing is running")
+    parser.add_argument("--watch", action="store_true", help="update every two seconds until no run is running")
     add_store(parser)
     add_json(parser)
     parser.set_defaults(call=call)
@@ -68,7 +68,7 @@ def _watch(store: Store, name: str | None) -> int:
             now = standing(store, now.sweep.name)
             live.update(_shown(now), refresh=True)
     if not now.running and now.missing:
-        print("Nobody is at work on it.", file=sys.stderr)
+        print("No command is running this sweep.", file=sys.stderr)
     return 0
 
 
@@ -97,7 +97,7 @@ def _cell(name: str, number: int) -> Any:
 
 
 def _notes(now: Standing) -> list[tuple[str, str]]:
-    """Failures with their cause, and how to go on."""
+    """Failures with their causes, and the commands that continue."""
     notes = []
     failures = now.failures()
     for record in failures[:_MOST_FAILURES]:
@@ -107,9 +107,9 @@ def _notes(now: Standing) -> list[tuple[str, str]]:
     if len(failures) > _MOST_FAILURES:
         notes.append((f"and {len(failures) - _MOST_FAILURES} more: harness status --json", "red"))
     if failures:
-        notes.append((f"all about one: harness show {failures[0].identity[:8]}    again: harness retry", "dim"))
+        notes.append((f"details: harness show {failures[0].identity[:8]}    repeat: harness retry", "dim"))
     if any(row["stale"] for *_, row in now.rows()):
-        notes.append(("stale: the plugin's code has changed since; the same command runs these anew", "yellow"))
+        notes.append(("stale: the plugin's code has changed since; the same command trains these again", "yellow"))
     if now.missing and now.sweep.command:
         notes.append((f"the rest: {now.sweep.command}", "dim"))
     return notes

@@ -1,4 +1,4 @@
-"""`harness tune`: searches the settings of each architecture with the same budget, and writes down the best."""
+"""`harness tune`: searches the settings of each architecture with equal budgets, and writes the best to a file."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _EPILOG = """examples:
   harness tune --arch rnn,lstm --task copy --trials 30 --params 50k
   harness tune --arch lstm --task adding --space lr=1e-4:1e-2:log
   harness tune --arch lstm --task adding --space forget_bias=0,1,3
-  harness run --arch rnn,lstm --task copy --tuned       # the best, fresh seeds
+  harness run --arch rnn,lstm --task copy --tuned  # with the best, on new seeds
 
-Each architecture on each task is a study, and all have equal budgets. The same
-command typed again goes on: --trials is the total wanted. What is set by a flag
-is not searched.
-exit codes: 0 all well; 1 no trial came to its end; 2 wrong usage;
+Each architecture on each task is one search, and all have equal budgets. The
+same command typed again continues: --trials is the total. A setting that is
+given by a flag is not searched.
+exit codes: 0 success; 1 no trial was completed; 2 wrong usage;
 130 interrupted
 """
 
@@ -39,15 +39,15 @@ exit codes: 0 all well; 1 no trial came to its end; 2 wrong usage;
 def add(verbs: Any) -> None:
     parser: Parser = verbs.add_parser(
         "tune",
-        help="search settings, with equal budgets",
+        help="search settings with equal budgets",
         usage="harness tune --arch NAME ... --task NAME ... [flags]",
-        description="Searches the settings of every architecture with the same number of trials, judged on validation "
-        "data, and confirms the best on fresh seeds.",
+        description="Searches the settings of every architecture with the same number of trials, ranks them by "
+        "validation data, and confirms the best on new seeds.",
         epilog=_EPILOG,
     )
     _add_what(parser)
     _add_search(parser.add_argument_group("search"))
-    _flags.add_training(parser.add_argument_group("training (what is set here is not searched)"), tested=False)
+    _flags.add_training(parser.add_argument_group("training (settings given here are not searched)"), tested=False)
     _flags.add_where(parser.add_argument_group("where and how"), reuse=False, retry=1)
     parser.set_defaults(call=call, seeds=1, match="params", test_length=None)
 
@@ -67,41 +67,62 @@ def call(arguments: argparse.Namespace) -> int:
 def _add_what(parser: Any) -> None:
     completes(many(parser, "--arch", required=True, metavar="NAME", help="architectures"), "architecture")
     completes(many(parser, "--task", required=True, metavar="NAME", help="tasks"), "task")
-    many(
-        parser, "--length", kind=whole(1), metavar="T", help="lengths, a trial is all of them (default: the task's own)"
+    many(parser, "--length", kind=whole(1), metavar="T", help="lengths of each trial (default: the task's own)")
+    parser.add_argument(
+        "--params", type=count, metavar="N", help="parameters of every model: hidden_size is solved for each"
     )
-    parser.add_argument("--params", type=count, metavar="N", help="parameters of every model: solves hidden_size")
     _flags.add_set(parser, "; fixed in all trials")
 
 
 def _add_search(group: Any) -> None:
-    group.add_argument("--trials", type=whole(1), default=50, metavar="N", help="in all, of each study (default: 50)")
+    group.add_argument("--trials", type=whole(1), default=50, metavar="N", help="total of each search (default: 50)")
     group.add_argument(
         "--space",
         action="append",
         default=[],
         metavar="NAME=RANGE",
-        help="what to search: low:high, low:high:log, or value,value; narrows what plugins declare, or adds to it",
+        help="a range to search: low:high, low:high:log, or value,value; narrows the declared ranges, or adds one",
     )
     group.add_argument(
-        "--objective", choices=["accuracy", "steps_to_solve", "loss"], default="accuracy", help="(default: accuracy)"
-    )
-    group.add_argument("--prune", choices=["median", "halving", "none"], default="median", help="(default: median)")
-    group.add_argument("--no-prune", dest="prune", action="store_const", const="none", help="train every trial whole")
-    group.add_argument(
-        "--seed", dest="first_seed", type=whole(0), default=0, metavar="S", help="of search and trials (default: 0)"
+        "--objective",
+        choices=["accuracy", "steps_to_solve", "loss"],
+        default="accuracy",
+        help="score of a trial (default: accuracy)",
     )
     group.add_argument(
-        "--confirm-seeds", type=whole(0), default=3, metavar="N", help="fresh seeds for the best (default: 3; 0: none)"
+        "--prune",
+        choices=["median", "halving", "none"],
+        default="median",
+        help="rule of early stopping (default: median)",
     )
-    group.add_argument("--top", type=whole(1), default=3, metavar="K", help="settings to confirm (default: 3)")
+    group.add_argument("--no-prune", dest="prune", action="store_const", const="none", help="complete every trial")
+    group.add_argument(
+        "--seed",
+        dest="first_seed",
+        type=whole(0),
+        default=0,
+        metavar="S",
+        help="seed of the search and of its trials (default: 0)",
+    )
+    group.add_argument(
+        "--confirm-seeds",
+        type=whole(0),
+        default=3,
+        metavar="N",
+        help="new seeds for the best settings (default: 3; 0: none)",
+    )
+    group.add_argument(
+        "--top", type=whole(1), default=3, metavar="K", help="number of settings to confirm (default: 3)"
+    )
     group.add_argument(
         "--storage",
         metavar="PLACE",
-        help="a journal file, or a database that Optuna knows, such as postgresql://... (default: "
+        help="a journal file, or a database that Optuna supports, such as postgresql://... (default: "
         "harness-tuning.journal beside the store)",
     )
-    group.add_argument("--out", type=Path, default=Path("tuned"), metavar="DIR", help="for the files (default: tuned)")
+    group.add_argument(
+        "--out", type=Path, default=Path("tuned"), metavar="DIR", help="folder for the files (default: tuned)"
+    )
 
 
 def _space(assignments: list[str]) -> dict[str, str]:
@@ -144,7 +165,7 @@ def _execute(arguments: argparse.Namespace, typed: dict[str, str]) -> tuple[Tuni
 
 
 def _show(tuning: Tuning, tuned: Tuned, arguments: argparse.Namespace) -> None:
-    """The table on stdout; what to type next on stderr."""
+    """The table on standard output, the next command on standard error."""
     from harness.cli._tune_output import failures, table
     from harness.tuning.storage import shown
 
@@ -157,7 +178,7 @@ def _show(tuning: Tuning, tuned: Tuned, arguments: argparse.Namespace) -> None:
     if arguments.quiet:
         return
     if tuned.stopped:
-        print(f"The search was ended: {tuned.stopped}.", file=sys.stderr)
+        print(f"The search was stopped: {tuned.stopped}.", file=sys.stderr)
     for path in tuned.files:
         print(f"written: {path}", file=sys.stderr)
     where = f" --tracking-uri {arguments.tracking_uri}" if arguments.tracking_uri else ""

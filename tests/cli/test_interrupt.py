@@ -128,7 +128,7 @@ def test_ending_a_sitting_of_bench_leaves_nobody_and_nothing_and_says_so(how, st
         assert said.code == -signal.SIGKILL
     else:
         assert (said.code, said.out) == (130, "")
-        assert said.err.count("nothing of it is kept: the same command measures it again.") == 1
+        assert said.err.count("none of its measurements is kept: the same command measures again.") == 1
         assert not list(temporary.glob("harness-bench-*"))
 
 
