@@ -68,6 +68,7 @@ class Record:
     state_size: int | None = None  # numbers carried for one sequence; None: not known, as of a plain module
     solved_at: float = 1.0
     environment: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)  # what a plugin changed of its process, and was put back
     attempt: int = 1  # 2 and more: it failed before and was tried again
     weights: bytes = field(default=b"", compare=False, repr=False)  # safetensors of the trained model, where kept
     identity: str = field(default="", compare=False)  # as recorded, by the version that ran it; '' for a run of today

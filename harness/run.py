@@ -10,6 +10,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from harness.discovery.compose import refuse_other_code
 from harness.discovery.plugin_errors import describe_error
 from harness.errors import DivergedError, HarnessError, RefusedError, StoppedError
+from harness.process.state import preserve_state
 from harness.record import Record, Status
 from harness.spec import RunSpec
 from harness.task import Batch, Task
@@ -29,7 +30,7 @@ from harness.training.weights import kept_weights
 def run(spec: RunSpec, device: torch.device, on_progress: OnProgress = lambda progress: None) -> Record:
     """Trains and tests one model; whatever happens becomes a record, Ctrl-C too (status 'interrupted')."""
     record = Record(spec)
-    with computing(device):
+    with computing(device), preserve_state() as record.notes:
         record.environment = environment(device)
         try:
             _run(spec, device, on_progress, record)
@@ -49,9 +50,10 @@ def _run(spec: RunSpec, device: torch.device, on_progress: OnProgress, record: R
     refuse_other_data(spec, task)
     know_task(record, task)
     model = build_model(spec, task).to(device)
-    batch = probe_batch(task, spec, device)
-    refuse_unfit(model, task, spec, batch)
-    _describe(model, batch, record)
+    with preserve_state():  # what the first calls of the model change of the process should not reach its training
+        batch = probe_batch(task, spec, device)
+        refuse_unfit(model, task, spec, batch)
+        _describe(model, batch, record)
 
     training = Training()
     try:

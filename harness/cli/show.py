@@ -113,6 +113,7 @@ def _measured(record: Record) -> list[str]:
         lines.append(f"parameters: {sum(record.parameters.values()):,} ({parts})")
     if record.state_size is not None:
         lines.append(f"state: {record.state_size:,} numbers carried from step to step")
+    lines += [f"note: the plugin changed its process, which was put back: {note}" for note in record.notes]
     if record.attempt > 1:
         lines.append(f"attempt: {record.attempt}")
     return lines

@@ -15,6 +15,7 @@ from harness.discovery.adapt import as_architecture
 from harness.discovery.options import Option, arguments, options_of, resolve, takes
 from harness.errors import PluginError, UsageError
 from harness.names import is_importable, split_parts
+from harness.process.state import preserve_state
 from harness.spec import RunSpec
 
 _GIVEN = ("output_size", "max_length")  # arguments that are no options: the core or the wrapper knows them
@@ -96,8 +97,10 @@ class Composition:
         self, input_size: int, hidden_size: int, options: Mapping[str, Any] | None = None, max_length: int | None = None
     ) -> Architecture:
         """The module; `max_length`, the most time steps it will be given, goes to the parts that take it."""
-        with footprint.watching(*(part.found.module for part in self.parts if not part.found.is_installed)):
-            return _make(self._split(options or {}), input_size, hidden_size, max_length)
+        parts = self._split(options or {})
+        watched = [part.found.module for part in self.parts if not part.found.is_installed]
+        with preserve_state(), footprint.watching(*watched):
+            return _make(parts, input_size, hidden_size, max_length)
 
     def _split(self, given: Mapping[str, Any]) -> list[tuple[Part, dict[str, Any]]]:
         """Each part with its own options resolved."""

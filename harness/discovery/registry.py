@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.metadata
 import sysconfig
@@ -16,6 +17,7 @@ from harness.discovery.selection import Kind as Kind
 from harness.discovery.selection import ambiguous_message, candidates
 from harness.errors import PluginError, UsageError, did_you_mean, one_line
 from harness.names import is_file, is_importable, short_name
+from harness.process.state import preserve_state
 
 _BUILT_IN = ("harness.plugins.", "harness.tasks.", "harness.reports.")
 _RELATIVE_IMPORT = "attempted relative import with no known parent package"
@@ -45,7 +47,9 @@ class Plugin:
     def load(self) -> Any:
         """The class or function itself; raises PluginError with the cause if it cannot be imported."""
         try:
-            with footprint.watching(*([] if self.is_installed else [self.module])):
+            watched = [] if self.is_installed else [self.module]
+            guard = contextlib.nullcontext() if self.built_in else preserve_state()
+            with guard, footprint.watching(*watched):
                 return self._pick(self._import())
         except PluginError:
             raise

@@ -7,8 +7,6 @@ process, the same plugin's next run too, would then compute other numbers.
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import ctypes.util
 import gc
 import os
 import signal
@@ -110,17 +108,20 @@ def _write_timer(runs: bool) -> None:
 
 
 def _read_rounding() -> int:
-    """The rounding mode of floating-point numbers, as C's fenv.h has it."""
+    """The rounding mode of floating-point numbers, as C's fenv.h has it; 0 where it cannot be read."""
     return _libm().fegetround() if _libm() else 0
 
 
 def _write_rounding(mode: int) -> None:
-    if _libm():
-        _libm().fesetround(mode)
+    _libm().fesetround(mode)
 
 
+@cache
 def _libm() -> Any:
-    return _LIBM if hasattr(_LIBM, "fegetround") else None
+    import ctypes  # takes some milliseconds, and `harness list` imports this file
+
+    library = ctypes.CDLL(None) if os.name == "posix" else None
+    return library if hasattr(library, "fegetround") else None
 
 
 def _read_numpy() -> dict[str, str]:
@@ -144,23 +145,13 @@ def _write_filters(filters: list[Any]) -> None:
     warnings._filters_mutated()  # type: ignore[attr-defined]  # as catch_warnings does
 
 
-def _write_environment(values: dict[str, str]) -> None:
-    for name in os.environ.keys() - values.keys():
-        del os.environ[name]
-    os.environ.update(values)
-
-
-_LIBM = ctypes.CDLL(ctypes.util.find_library("m")) if os.name == "posix" else None
-
 _PROCESS_SETTINGS = (
     _Setting("rounding mode", _read_rounding, _write_rounding),
     _Setting("numpy's error handling", _read_numpy, _write_numpy),
     _Setting("timer", _read_timer, _write_timer),
     _Setting("signal handlers", _read_handlers, _write_handlers),
     _Setting("working folder", _read_folder, _change_folder),
-    _Setting("environment variables", lambda: dict(os.environ), _write_environment),
     _Setting("warnings filters", lambda: list(warnings.filters), _write_filters),
-    _Setting("recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
     _Setting("file mode mask", _read_umask, os.umask),
     _Setting("garbage collection", gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
 )

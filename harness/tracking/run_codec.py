@@ -59,6 +59,7 @@ def tags_of(record: Record) -> list[RunTag]:
     tags = {f"{_ENVIRONMENT}{key}": value for key, value in record.environment.items()}
     tags["harness.asked"] = json.dumps(record.spec.asked)
     tags["harness.reason"] = record.reason[:_TAG_LENGTH]
+    tags["harness.notes"] = "\n".join(record.notes)[:_TAG_LENGTH]
     tags["harness.traceback"] = record.traceback[-_TAG_LENGTH:]
     tags["harness.learning_curve"] = json.dumps([_rounded(point) for point in thinned(record.curve)])
     return [RunTag(key, value) for key, value in tags.items() if value]
@@ -86,6 +87,7 @@ def record_of(run: Run, curve: bool = False) -> Record:
         status=cast(Status, tags["harness.status"]),
         reason=tags.get("harness.reason", ""),
         traceback=tags.get("harness.traceback", ""),
+        notes=tags.get("harness.notes", "").splitlines(),
         scores=_scores(spec, metrics),
         chances=_chances(spec, metrics),
         seconds=metrics.get("seconds", 0.0),

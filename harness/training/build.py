@@ -11,6 +11,7 @@ from harness.discovery.compose import Part, build_architecture, load_task
 from harness.discovery.options import arguments, resolve
 from harness.errors import PluginError
 from harness.process.rng import seed_all
+from harness.process.state import preserve_state
 from harness.record import Record
 from harness.spec import RunSpec
 from harness.task import Batch, Task
@@ -26,7 +27,9 @@ def build_task(name: str, options: dict[str, Any]) -> Task:
 
 def make_task(part: Part, options: Mapping[str, Any]) -> Task:
     """A task that is loaded, with its options; a ValueError of its constructor refuses them."""
-    task: Task = part.plugin(**arguments(part.options, resolve(part.name, part.options, options)))
+    given = arguments(part.options, resolve(part.name, part.options, options))
+    with preserve_state():
+        task: Task = part.plugin(**given)
     refuse_undeclared(task)
     return task
 
