@@ -206,12 +206,12 @@ def test_a_fixed_option_reaches_a_worker_as_the_constructor_has_it(small, tmp_pa
     path = tmp_path / "cell.py"
     path.write_text(
         "from torch import nn\n\n\nclass Cell(nn.GRU):\n"
-        "    def __init__(self, input_size, hidden_size, *, kernels: tuple[int, ...] = (3, 3), leak: float = 0.5):\n"
-        "        assert kernels == (3, 3)\n"
+        "    def __init__(self, input_size, hidden_size, *, kernels: tuple[int, ...] = (3, 3), act=abs):\n"
+        "        assert (kernels, act) == ((3, 3), abs)\n"
         "        super().__init__(input_size, hidden_size, batch_first=True)\n"
     )
     (variant,) = architecture_variants(compose(str(path)), {})
-    assert variant.options == {"cell.leak": 0.5}
+    assert variant.options == {"cell.kernels": [3, 3]}
     spec = small(architecture=str(path), architecture_options=variant.options)
     assert run(RunSpec.from_json(spec.to_json()), CPU).status == "ok"
 

@@ -16,6 +16,7 @@ from harness.process.rng import preserve_rng
 from harness.training.model import Model, count_parameters, state_size
 
 _LARGEST = 2**20
+_MAX_UNIT_SIZE = 64  # of a hidden_size that must be divisible
 
 
 @dataclass(frozen=True)
@@ -34,26 +35,48 @@ def match(
 ) -> Match:
     """Finds the hidden_size whose really built model measures nearest to `wanted`; the measure grows with it."""
 
-    def measured(size: int) -> int:
-        try:
-            with time_limit.within(time_limit.SECONDS, f"Making a model of hidden_size {size}"):
-                return _measured(lambda: measure(build(size)))
-        except HarnessError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise PluginError(f"A model of hidden_size {size} cannot be made: {describe_error(error)}") from error
+    def measured(units: int) -> int:
+        return _measured_at(build, measure, units * unit_size)
 
+    unit_size = _smallest_size(build, measure)
     high = 1
     while measured(high) < wanted:
         high *= 2
-        if high > _LARGEST:
+        if high * unit_size > _LARGEST:
             raise UsageError(f"No hidden_size up to {_LARGEST:,} gives {wanted:,} {unit}: does it size the model?")
     low = high // 2  # too small, or 0
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if measured(middle) < wanted else (low, middle)
-    best = min((size for size in (low, high) if size), key=lambda size: abs(measured(size) - wanted))
-    return Match(best, measured(best))
+    best = min((units for units in (low, high) if units), key=lambda units: abs(measured(units) - wanted))
+    return Match(best * unit_size, measured(best))
+
+
+def _smallest_size(build: Callable[[int], nn.Module], measure: Callable[[Any], int]) -> int:
+    """The first hidden_size that the constructor accepts; its multiples are searched.
+
+    It is 1 for most architectures, and 8 for one whose hidden_size must be divisible by 8.
+    """
+    refusals = []
+    for size in range(1, _MAX_UNIT_SIZE + 1):
+        try:
+            _measured_at(build, measure, size)
+            return size
+        except PluginError as error:
+            refusals.append(error)
+            if not isinstance(error.__cause__, (ValueError, AssertionError, RuntimeError)):
+                break  # the fault is not the size
+    raise refusals[0]
+
+
+def _measured_at(build: Callable[[int], nn.Module], measure: Callable[[Any], int], size: int) -> int:
+    try:
+        with time_limit.within(time_limit.SECONDS, f"Making a model of hidden_size {size}"):
+            return _measured(lambda: measure(build(size)))
+    except HarnessError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"A model of hidden_size {size} cannot be made: {describe_error(error)}") from error
 
 
 def match_state(builds: list[Callable[[int], Model]], first: int) -> list[int]:

@@ -94,7 +94,10 @@ def test_finished_runs_are_run_again_where_that_is_asked(harness, here):
 def test_every_seed_length_and_value_is_a_run(records, here):
     found = records("--arch lstm --task copy --length 2,4 --seeds 2 --set forget_bias=0,1")
     assert {(r["spec"]["label"], r["spec"]["length"], r["spec"]["seed"]) for r in found} == {
-        (label, length, seed) for label in ("lstm", "lstm forget_bias=0.0") for length in (2, 4) for seed in (0, 1)
+        (label, length, seed)
+        for label in ("lstm forget_bias=0.0", "lstm forget_bias=1.0")
+        for length in (2, 4)
+        for seed in (0, 1)
     }
 
 
@@ -174,7 +177,7 @@ def test_completion_prints_code_for_the_shell(harness, shell):
         ("harness describe gr", {"gru"}),
         ("harness describe add", {"adding"}),
         ("harness da", {"dashboard"}),
-        ("harness dashboard --task co", {"copy"}),
+        ("harness dashboard --task cop", {"copy"}),
         ("harness run --tr", {"--tracking-uri"}),
     ],
 )

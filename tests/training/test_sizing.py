@@ -90,3 +90,19 @@ def test_the_size_is_found_whose_state_comes_nearest(name):
 def test_an_architecture_without_a_state_cannot_be_matched_by_it(name):
     with pytest.raises(UsageError, match=r"matched by the state, since .* carries none: leave it out, or match params"):
         match(model(name), 2000, count_state, "numbers of state")
+
+
+class Divisible(nn.Module):
+    """Eight modules of one size, as a clockwork RNN has them."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        if hidden_size % 8:
+            raise ValueError(f"hidden_size ({hidden_size}) must be divisible by 8")
+        self.cells = nn.ModuleList([nn.Linear(input_size, hidden_size // 8) for _ in range(8)])
+
+
+def test_a_size_that_must_be_divisible_is_searched_in_steps_that_the_constructor_accepts():
+    found = match(lambda size: Divisible(9, size), 1000)
+    assert found.hidden_size in (96, 104)
+    assert abs(found.reached - 1000) <= 40
