@@ -8,9 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.cli._values import quote_value
 from harness.errors import UsageError, did_you_mean
+from harness.names import is_file, split_parts
 
 _SET = "set"
+_NAMES = ("arch", "task")
 
 
 def expanded(arguments: Sequence[str], parser: argparse.ArgumentParser) -> list[str]:
@@ -28,7 +31,7 @@ def expanded(arguments: Sequence[str], parser: argparse.ArgumentParser) -> list[
             raise UsageError(f"{path}: {did_you_mean('key', key, (flag[2:] for flag in flags))}")
     given = {token.partition("=")[0] for token in typed if token.startswith("--")}
     own = {key: value for key, value in content.items() if key == _SET or _flag(key) not in given}
-    return [token for key, value in own.items() for token in _tokens(path, key, value, typed)] + typed
+    return [token for key, value in own.items() for token in _tokens(Path(path), key, value, typed)] + typed
 
 
 def _taken(arguments: list[str]) -> str | None:
@@ -46,39 +49,72 @@ def _taken(arguments: list[str]) -> str | None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise UsageError(f"{path} is nested too deeply: one level of tables is enough.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValueError) as error:
+        if path.suffix in (".yaml", ".yml"):
+            raise UsageError(f"{path} is YAML, and --config takes TOML: lines such as length = [10, 20].") from None
         raise UsageError(f"{path} is not TOML: {error}.") from None
 
 
-def _tokens(path: str, key: str, value: Any, typed: list[str]) -> list[str]:
+def _tokens(path: Path, key: str, value: Any, typed: list[str]) -> list[str]:
     if key == _SET:
         return _assignments(path, value, typed)
     if isinstance(value, bool):
         return [_flag(key)] if value else []
-    return [_flag(key), *(str(one) for one in _values(path, key, value))]
+    values = _values(path, key, value)
+    if key in _NAMES:
+        values = [_named(path, str(one)) for one in values]
+    return [_flag(key), *map(str, values)]
 
 
-def _assignments(path: str, table: Any, typed: list[str]) -> list[str]:
+def _assignments(path: Path, table: Any, typed: list[str]) -> list[str]:
     """`[set]` is a table of options; a list makes variants. A typed option overrides it."""
     if not isinstance(table, Mapping):
         raise UsageError(f"{path}: 'set' is a table of options: [set] and a line name = value for each.")
     names = {token.partition("=")[0] for token in typed}
-    wanted = {name: _values(path, name, value) for name, value in table.items() if name not in names}
-    return [t for name, values in wanted.items() for t in ("--set", f"{name}={','.join(map(_text, values))}")]
+    tokens: list[str] = []
+    for name, value in _flat(table).items():
+        if name in names:
+            continue
+        values = [_text(path, name, one) for one in _values(path, name, value, (str, int, float, list))]
+        tokens += ["--set", f"{name}={','.join(values)}"]
+    return tokens
 
 
-def _values(path: str, key: str, value: Any) -> list[Any]:
+def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
+    """In TOML `lstm.forget_bias = 0` makes a table in the table; here it is the option lstm.forget_bias."""
+    flat: dict[str, Any] = {}
+    for name, value in table.items():
+        inner = {f"{name}.{key}": one for key, one in value.items()} if isinstance(value, Mapping) else {name: value}
+        flat.update(inner)
+    return flat
+
+
+def _values(path: Path, key: str, value: Any, kinds: tuple[type, ...] = (str, int, float)) -> list[Any]:
     values = value if isinstance(value, list) else [value]
-    if not values or any(not isinstance(one, (str, int, float)) for one in values):
+    if not values or any(not isinstance(one, kinds) for one in values):
         raise UsageError(f"{path}: {key!r} takes a text, a number, or a list of them, got {value!r}.")
     return values
 
 
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _text(path: Path, name: str, value: Any) -> str:
+    """A value of an option as --set takes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return repr(value)
+    if name.rpartition(".")[2] == "path" and (path.parent / str(value)).exists():
+        value = str(path.parent / str(value))
+    return quote_value(value) if isinstance(value, str) else str(value)
+
+
+def _named(path: Path, name: str) -> str:
+    """An architecture or a task; the path of a loose file begins at the folder of the TOML file."""
+    return ":".join(str(path.parent / part) if is_file(part) else part for part in split_parts(name))
 
 
 def _flag(key: str) -> str:

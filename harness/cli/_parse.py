@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from harness.cli import _config
+from harness.cli._values import split_values
 from harness.discovery import registry
 from harness.errors import UsageError
 
@@ -162,7 +163,7 @@ def assignment(text: str) -> tuple[str, tuple[str, ...]]:
     name, equals, values = text.partition("=")
     if not equals or not name.strip() or not values.strip():
         raise argparse.ArgumentTypeError(f"takes name=value, got {text!r}")
-    return name.strip(), tuple(value.strip() for value in values.split(","))
+    return name.strip(), split_values(values)
 
 
 def completes(action: argparse.Action, *kinds: registry.Kind) -> None:

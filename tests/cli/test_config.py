@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.cli._values import quote_value, split_values
 from harness.cli.main import _parser
 
 FILE = """
@@ -17,6 +18,18 @@ validate-every = 7
 hidden_size = [4, 8]
 "lstm.forget_bias" = 0.5
 selective = true
+"""
+DOTTED = """
+arch = ["./cells/my cell.py:Mine", "deep:./cells/other.py", "lstm"]
+task = "charlm"
+
+[set]
+lstm.forget_bias = -1
+charlm.path = "a book, vol 1.txt"
+sizes = [[1, 2], [3]]
+
+[set.gru]
+init = ["chrono", "default"]
 """
 
 
@@ -89,3 +102,64 @@ def test_a_file_that_is_not_there_is_told(parse, capsys):
     with pytest.raises(SystemExit):
         _parser().parse_args(["run", "--config", "nowhere.toml"])
     assert "nowhere.toml cannot be read" in capsys.readouterr().err
+
+
+def test_a_dotted_name_of_toml_is_the_option_of_that_name(parse):
+    options = dict(parse(content=DOTTED).options)
+    assert options["lstm.forget_bias"] == ("-1",)
+    assert options["gru.init"] == ("chrono", "default")
+
+
+def test_a_text_with_a_comma_and_a_list_are_one_value_each(parse):
+    options = dict(parse(content=DOTTED).options)
+    assert options["charlm.path"] == ("a book, vol 1.txt",)
+    assert options["sizes"] == ("[1, 2]", "[3]")
+
+
+def test_paths_in_a_file_begin_at_its_folder(parse, tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a book, vol 1.txt").write_text("text")
+    (tmp_path / "sub" / "sweep.toml").write_text(DOTTED)
+    found = _parser().parse_args(["run", "--config", "sub/sweep.toml"])
+    assert found.arch == ["sub/cells/my cell.py:Mine", "deep:sub/cells/other.py", "lstm"]
+    assert dict(found.options)["charlm.path"] == ("sub/a book, vol 1.txt",)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_file(parse, tmp_path):
+    (tmp_path / "sweep.toml").write_bytes(b"\xef\xbb\xbf" + FILE.encode())
+    assert _parser().parse_args(["run", "--config", "sweep.toml"]).steps == 20
+
+
+def test_yaml_is_told_by_its_name(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sweep.yaml").write_text("arch: lstm\ntask: copy\n")
+    with pytest.raises(SystemExit):
+        _parser().parse_args(["run", "--config", "sweep.yaml"])
+    assert "sweep.yaml is YAML, and --config takes TOML" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("opening", ["x = " + "[" * 50_000, "arch = " + "[" * 5000 + "]" * 5000])
+def test_a_deeply_nested_file_is_told_in_one_line(parse, capsys, opening):
+    with pytest.raises(SystemExit) as end:
+        parse(content=opening)
+    assert end.value.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("1,2", ("1", "2")),
+        ('"it is a book, vol 1.txt"', ("it is a book, vol 1.txt",)),
+        ("a, 'b, c',[1,2],(3, 4)", ("a", "b, c", "[1,2]", "(3, 4)")),
+        ("it's", ("it's",)),
+        ("1,", ("1", "")),
+    ],
+)
+def test_values_are_split_at_commas_outside_quotes_and_brackets(text, values):
+    assert split_values(text) == values
+
+
+@pytest.mark.parametrize("value", ["plain", "a, b", 'say "hi", twice', "[1, 2]", "it's, so"])
+def test_a_quoted_value_is_read_as_it_was(value):
+    assert split_values(quote_value(value)) == (value,)
