@@ -18,7 +18,7 @@ from ._starts import step_biases
 
 
 class Mamba(CellArchitecture):
-    """The block of the paper without norm and residual, which `block:mamba` adds.
+    """The block of the paper without norm and residual: `deep:block:mamba` with `expansion=0` is its stack.
 
     The inputs are projected to u and z of `expand` x hidden_size units; u = silu(conv(u)) with a causal convolution
     over `conv` steps. Each unit has `state` numbers h, and with A = -exp(log A), a parameter,
