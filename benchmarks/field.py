@@ -20,7 +20,7 @@ from dataclasses import replace
 import torch
 
 from harness.discovery import registry
-from harness.discovery.compose import is_wrapper
+from harness.discovery.compose import compose, is_wrapper
 from harness.discovery.variants import architecture_variants
 from harness.spec import RunSpec
 from harness.training.build import build_model, build_task
@@ -65,7 +65,7 @@ def recurrent() -> list[str]:
 def steps_of(names: list[str], typed: dict[str, tuple[str, ...]], shape: RunSpec) -> Iterator[Step]:
     """A step of every variant of every architecture, the gru first."""
     for name in ["gru", *(name for name in names if name != "gru")]:
-        for variant in architecture_variants(name, typed):
+        for variant in architecture_variants(compose(name), typed):
             yield Step(replace(shape, architecture=name, architecture_options=variant.options, label=variant.label))
 
 

@@ -1,9 +1,9 @@
-"""Matrices that remember, in chunks of time: what linear attention, RetNet, GLA, mLSTM and DeltaNet have in common.
+"""Matrices that remember, in chunks of time: what linear attention, RetNet, GLA, mLSTM, DeltaNet and RWKV-7 share.
 
 A head's memory S has the shape (key, value). One step is S_t = Diag(a_t) S_{t-1} + k_t v_t^T (`recall`), or the same
-with the delta rule (`recall_by_delta`), and o_t = S_t^T q_t reads it. Inside a chunk every step is a product of
-matrices, as in attention; only the memories at the chunks' ends are chained. Decays are given as logarithms, whose sums
-over a chunk are used as differences that are never positive, so nothing overflows and nothing is divided by.
+with the delta rule (`recall_by_delta`) or its general form (`recall_by_transition`), and o_t = S_t^T q_t reads it.
+Inside a chunk every step is a product of matrices, as in attention; only the memories at the chunks' ends are chained.
+Decays are given as logarithms and used as sums over a chunk: nothing overflows, and nothing is divided by.
 
 Tensors have the shape (batch, heads, time, width). Computes in 32 bits at least, whatever it is given.
 """
@@ -98,7 +98,7 @@ def recall_by_delta(q: Tensor, k: Tensor, v: Tensor, beta: Tensor, log_a: Tensor
     system = beta * (k @ k.transpose(3, 4)) * decay  # its diagonal is taken as 1
     given = beta * torch.cat([v, k * since.exp()], dim=4)
     solved = torch.linalg.solve_triangular(system, given, upper=False, unitriangular=True)
-    v_new, w = solved.split([value, k.shape[4]], dim=4)
+    v_new, w = torch.split(solved, [value, k.shape[4]], dim=4)
     keep = since[:, :, :, -1:].exp()
     k_out = (k * (since[:, :, :, -1:] - since).exp()).transpose(3, 4)
     before, u = [], []
@@ -108,6 +108,35 @@ def recall_by_delta(q: Tensor, k: Tensor, v: Tensor, beta: Tensor, log_a: Tensor
         memory = keep_c * memory + k_c @ u[-1]
     match = (q @ k.transpose(3, 4)) * decay
     o = (q * since.exp()) @ torch.stack(before, dim=2) + match @ torch.stack(u, dim=2)
+    return Read(o.flatten(2, 3)[:, :, :steps], memory)
+
+
+def recall_by_transition(q: Tensor, k: Tensor, v: Tensor, x: Tensor, y: Tensor, log_a: Tensor, memory: Tensor) -> Read:
+    """S_t = Diag(a_t) S_{t-1} + x_t y_t^T S_{t-1} + k_t v_t^T, read as o_t = S_t^T q_t.
+
+    Each key decays by itself; `log_a` is at least `STRONGEST`. What y_t reads, u_t = S_{t-1}^T y_t, depends linearly on
+    the u before it in the chunk and on the memory before the chunk: one triangular system, as for the delta rule.
+    """
+    steps, value = q.shape[2], v.shape[3]
+    q, k, v, x, y, log_a = (cut(part) for part in (q, k, v, x, y, log_a))
+    since = log_a.cumsum(dim=3)
+    until = (since[:, :, :, -1:] - since).exp()
+    grown = torch.cat([x, k], dim=3) * (-since).exp().repeat(1, 1, 1, 2, 1)
+    y_in, q_in = y * (since - log_a).exp(), q * since.exp()
+    x_seen, k_seen = (part.tril(-1) for part in (y_in @ grown.transpose(3, 4)).chunk(2, dim=4))
+    given = torch.cat([k_seen @ v, y_in], dim=4)
+    solved = torch.linalg.solve_triangular(-x_seen, given, upper=False, unitriangular=True)
+    u_new, w = torch.split(solved, [value, y.shape[4]], dim=4)
+    keep = since[:, :, :, -1].exp().unsqueeze(4)
+    written, x_out = (k * until).transpose(3, 4) @ v, (x * until).transpose(3, 4)
+    before, u = [], []
+    for parts in zip(*(part.unbind(2) for part in (u_new, w, x_out, written, keep)), strict=True):
+        u_c, w_c, x_c, written_c, keep_c = parts
+        before.append(memory)
+        u.append(u_c + w_c @ memory)
+        memory = keep_c * memory + x_c @ u[-1] + written_c
+    x_match, k_match = (part.tril() for part in (q_in @ grown.transpose(3, 4)).chunk(2, dim=4))
+    o = q_in @ torch.stack(before, dim=2) + x_match @ torch.stack(u, dim=2) + k_match @ v
     return Read(o.flatten(2, 3)[:, :, :steps], memory)
 
 

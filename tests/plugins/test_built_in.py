@@ -20,7 +20,7 @@ from harness.training.model import Model, count_parameters, state_size
 from harness.training.optimizer import make_optimizer
 
 NEW = ["lru", "mgu", "mingru", "mlp", "peephole", "tcn", "transformer"]
-NEW += ["mamba", "deltanet", "mlstm", "linear_attention"]
+NEW += ["mamba", "deltanet", "mlstm", "rwkv7", "linear_attention"]
 
 STATE_SIZES = {  # of hidden_size 8 with an input of 3; 4 heads are 2 wide
     "mgu": 8,
@@ -29,6 +29,7 @@ STATE_SIZES = {  # of hidden_size 8 with an input of 3; 4 heads are 2 wide
     "mlp": 9 * 3,
     "mamba": 16 * 16 + 3 * 16,
     "deltanet": 4 * 2 * 2 + 3 * 3 * 8,
+    "rwkv7": 3 + 4 * 2 * 2,
     "mlstm": 4 * (2 * 2 + 2 + 1),
     "linear_attention": 4 * (2 * 2 + 2),
 }

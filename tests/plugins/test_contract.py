@@ -13,7 +13,7 @@ from harness.testing import ArchitectureContract, check_architecture
 
 BUILT_IN = [p.name for p in registry.plugins("architecture") if p.module.startswith("harness.plugins.")]
 COMPOSED = ["bidirectional:gru", "deep:gru", "deep:bidirectional:rnn", "bidirectional:deep:lstm"]
-MATRICES = ("mamba", "deltanet", "mlstm", "linear_attention")
+MATRICES = ("mamba", "deltanet", "mlstm", "linear_attention", "rwkv7")
 COMPOSED += [f"{wrapper}:{base}" for wrapper in ("deep", "bidirectional", "deep:block") for base in MATRICES]
 WITH_OPTIONS = [
     ("rnn", {"rnn.nonlinearity": "relu", "rnn.init": "identity"}),

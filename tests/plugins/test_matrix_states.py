@@ -1,4 +1,4 @@
-"""mamba, deltanet, mlstm and linear_attention: the equations of the papers, one step at a time, and in parallel.
+"""mamba, deltanet, mlstm, rwkv7 and linear_attention: the equations of the papers, one step at a time, and in parallel.
 
 `step` and the parallel `forward` are held against loops written out here, and against each other over unequal
 lengths and cuts, all in float64, in values and gradients.
@@ -17,6 +17,7 @@ from harness.plugins.deltanet import DeltaNet
 from harness.plugins.linear_attention import LinearAttention
 from harness.plugins.mamba import Mamba
 from harness.plugins.mlstm import MLSTM
+from harness.plugins.rwkv7 import RWKV7
 from torch import Tensor
 
 from harness.architecture import Architecture, CellArchitecture, State
@@ -120,6 +121,37 @@ def mlstm(model: MLSTM, x: Tensor) -> Tensor:
     return torch.stack(outputs).view(len(x), x.shape[1], -1)
 
 
+def rwkv7(model: RWKV7, x: Tensor) -> Tensor:
+    """S_t = S_{t-1} (diag(w) - kappa^T (a kappa)) + v^T k, each row and head by itself, with rows as vectors."""
+    outputs = []
+    for row in range(len(x)):
+        memories = [torch.zeros(model.width, model.width, dtype=x.dtype) for _ in range(model.heads)]
+        for t in range(x.shape[1]):
+            before = x[row, t - 1] if t else torch.zeros_like(x[row, t])
+            mixed = [x[row, t] + mu * (before - x[row, t]) for mu in model.mu]
+            r, k, v = (layer.weight @ mixed[i] for layer, i in ((model.r, 0), (model.k, 2), (model.v, 3)))
+            d, a = model.decay, model.rate
+            d = d.wide.weight @ torch.tanh(d.narrow.weight @ mixed[1]) + d.wide.bias
+            w = torch.exp(-torch.sigmoid(d) / torch.e**0.5)
+            a = torch.sigmoid(a.wide.weight @ (a.narrow.weight @ mixed[4]) + a.wide.bias)
+            gate = model.gate[2].weight @ torch.sigmoid(model.gate[0].weight @ mixed[5])
+            removed, k = k * model.xi, k * (1 + model.alpha * (a - 1))
+            read = []
+            for head in range(model.heads):
+                r_h, w_h, k_h, v_h, a_h, kappa, rho = (
+                    heads_of(part, model.heads)[head] for part in (r, w, k, v, a, removed, model.rho)
+                )
+                kappa = kappa / kappa.norm()
+                turned = torch.diag(w_h) - torch.outer(kappa, a_h * kappa)
+                memories[head] = memories[head] @ turned + torch.outer(v_h, k_h)
+                o = memories[head] @ r_h
+                o = (o - o.mean()) / (o.var(unbiased=False) + 64e-5).sqrt()
+                weight, bias = (heads_of(part, model.heads)[head] for part in (model.norm.weight, model.norm.bias))
+                read.append(o * weight + bias + (r_h * rho * k_h).sum() * v_h)
+            outputs.append(model.leave.weight @ (gate * torch.cat(read)))
+    return torch.stack(outputs).view(len(x), x.shape[1], -1)
+
+
 def mamba(model: Mamba, x: Tensor) -> Tensor:
     """h = exp(Delta A) h + Delta B u, y = C h + D u for each unit."""
     u, z = (x @ model.enter.weight.T).chunk(2, dim=2)
@@ -149,6 +181,7 @@ CASES: dict[str, tuple[type[CellArchitecture], Callable, dict]] = {
     "gated deltanet": (DeltaNet, deltanet, {"heads": 4, "gated": True}),
     "mlstm": (MLSTM, mlstm, {"heads": 2}),
     "mlstm that forgets": (MLSTM, mlstm, {"heads": 1, "forget_bias": 0.0}),
+    "rwkv7": (RWKV7, rwkv7, {"heads": 2, "rank": 3}),
     "mamba": (Mamba, mamba, {"state": 3}),
     "mamba signed": (Mamba, mamba, {"state": 2, "expand": 1, "conv": 2, "signed": True}),
 }
@@ -300,6 +333,18 @@ def test_only_the_option_makes_eigenvalues_negative_and_none_leaves_the_unit_int
     assert -1 - 1e-6 <= lowest[True] < -0.3
 
 
+def test_eigenvalues_of_rwkv7_reach_below_zero_but_not_to_minus_one():
+    """w is exp(-exp(-0.5)) at least, 0.545, and a below 1."""
+    model = build(RWKV7, {"heads": 2, "rank": 3})
+    with torch.no_grad():
+        model.rate.bias.fill_(4.0)
+        model.decay.bias.fill_(4.0)
+    found = torch.cat([eigenvalues(model, 3 * x.unsqueeze(0)) for x in inputs(20)[0].detach()])
+    assert found.imag.abs().max() < 1e-6
+    assert -0.455 < found.real.min() < -0.3
+    assert found.real.max() <= 1
+
+
 @pytest.mark.parametrize(
     ("make", "options", "said"),
     [
@@ -307,6 +352,7 @@ def test_only_the_option_makes_eigenvalues_negative_and_none_leaves_the_unit_int
         (Mamba, {"conv": 0}, "conv must be at least 1, got 0"),
         (DeltaNet, {"heads": 0}, "heads must be at least 1, got 0"),
         (MLSTM, {"heads": 0}, "heads must be at least 1, got 0"),
+        (RWKV7, {"rank": 0}, "heads >= 1 and rank >= 1, got heads=4, rank=0"),
         (LinearAttention, {"heads": 0}, "heads must be at least 1, got 0"),
         (LinearAttention, {"decay": "slow"}, "'none', 'fixed' or 'input', got 'slow'"),
     ],
