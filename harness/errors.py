@@ -5,7 +5,7 @@ HarnessError             something a person can put right; shown in one line, wi
     PluginError          a plugin cannot be found, imported or told apart from another (exit code 2)
     StoreError           a store that could be opened failed later (exit code 1)
     NoRecordsError       nothing is recorded yet (exit code 1)
-    RefusedError         an architecture and a task do not fit: the run gets the status "skipped"
+    RefusedError         an architecture and a task do not fit: the run gets the status "refused"
     DivergedError        a loss became NaN or infinite: the run gets the status "diverged"
     StoppedError         a search has seen enough of a run: it gets the status "pruned"
 """
@@ -37,7 +37,7 @@ class NoRecordsError(HarnessError):
 
 
 class RefusedError(HarnessError):
-    """An architecture and a task do not fit: the run is skipped, and this reason is recorded."""
+    """An architecture and a task do not fit: the run is refused, and this reason is recorded."""
 
 
 class DivergedError(HarnessError):

@@ -74,7 +74,7 @@ def outcome(error: BaseException) -> tuple[Status, str]:
     if isinstance(error, StoppedError):
         return "pruned", "stopped: the search had seen enough of it"
     if isinstance(error, RefusedError):
-        return "skipped", str(error)
+        return "refused", str(error)
     if isinstance(error, DivergedError):
         return "diverged", str(error)
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):

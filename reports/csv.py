@@ -4,7 +4,7 @@ Columns, in this order:
 
 - `sweep`; `identity` of the run, 16 hexadecimal digits
 - `task` and `architecture`, with their variants as in every table; `seed`; `trained_at`: the length trained at
-- `status`: ok, diverged, timeout, out_of_memory, error, skipped, interrupted
+- `status`: ok, diverged, timeout, out_of_memory, error, refused, interrupted
 - `tested_at`: the length tested at; empty for what holds for the run as a whole
 - `metric`, `value`: see below; numbers in full precision, `nan` for what is not a number
 

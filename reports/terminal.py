@@ -147,8 +147,7 @@ def _failures(records: Sequence[Record]) -> Iterator[Text]:
     lengths: dict[tuple[str, str, str], set[int]] = defaultdict(set)
     for record in records:
         if record.status not in ("ok", "interrupted"):
-            became = "refused" if record.status == "skipped" else record.status
-            lengths[record.spec.label, became, record.reason].add(record.spec.length)
+            lengths[record.spec.label, record.status, record.reason].add(record.spec.length)
     for (label, status, reason), at in lengths.items():
         yield Text(f"{label} at {', '.join(map(str, sorted(at)))}: {status}: {reason}", style="red")
 

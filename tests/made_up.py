@@ -43,7 +43,7 @@ def _record(task: str, label: str, length: int, seed: int, failures: bool, point
     record = Record(spec, "ok", solved_at=solved_at, chances={length: chance, 2 * length: chance})
     record.environment, record.steps, record.steps_per_sequence = dict(ENVIRONMENT), 5000, length + 20
     if failures and task == "parentheses" and label.startswith("bidirectional"):
-        record.status, record.reason = "skipped", "bidirectional:lstm cannot be run on parentheses: it sees the future."
+        record.status, record.reason = "refused", "bidirectional:lstm cannot be run on parentheses: it sees the future."
         return record
     record.parameters = {"embedding": 0, "architecture": 20_000 + 9_000 * len(label), "head": 800}
     record.state_size = 96 * (1 + ("lstm" in label)) * (1 + ("deep" in label))

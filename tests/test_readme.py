@@ -24,7 +24,7 @@ ELSEWHERE = (  # what needs more than a folder: these run in tests of their own
     ),
     "harness bench --device cuda --precision bf16-mixed --memory",
     *("harness compare lstm gru --task adding", "harness compare --baseline main.json --fail-on regression"),
-    "harness run --arch lstm,gru --task adding --tuned --seeds 5",  # cli/test_tune.py
+    "harness run --arch lstm,gru --task adding --tuned --seeds 6",  # cli/test_tune.py
 )
 
 

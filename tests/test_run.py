@@ -119,13 +119,13 @@ def test_test_data_is_touched_once_and_last(small, monkeypatch):
         ("torch.ones(2) @ torch.ones(3)", "error", " (cell.py:11)"),
         ("if self.calls > 3: raise ValueError('after three')", "error", "ValueError: after three"),
         ("if self.calls > 3: x = x * float('nan')", "diverged", "the loss became nan at step 4"),
-        ("x = x * float('inf')", "skipped", "not finite"),
+        ("x = x * float('inf')", "refused", "not finite"),
         ("if self.calls > 3: sys.exit(1)", "error", "called sys.exit(1) (cell.py:11)"),
         ("if self.calls > 3: raise KeyboardInterrupt", "interrupted", "Ctrl-C"),
         ("if self.calls > 3: raise MemoryError", "out_of_memory", "MemoryError"),
         ("if self.calls > 3: torch.empty(10**14)", "out_of_memory", "can't allocate memory"),
-        ("x = x + x.mean(0, keepdim=True)", "skipped", "rows of a batch must not see each other"),
-        ("x = x.transpose(0, 1).contiguous()", "skipped", "batch first"),
+        ("x = x + x.mean(0, keepdim=True)", "refused", "rows of a batch must not see each other"),
+        ("x = x.transpose(0, 1).contiguous()", "refused", "batch first"),
     ],
 )
 def test_whatever_a_plugin_does_becomes_a_status_and_a_reason(small, tmp_path, body, status, reason):
@@ -152,7 +152,7 @@ def test_a_run_that_breaks_keeps_what_it_had_measured(small, tmp_path):
 def test_a_model_that_looks_ahead_is_refused_where_it_may_not(small):
     spec = small(architecture="bidirectional:gru", task="parentheses", task_options={"variant": "next"}, length=8)
     record = run(spec, CPU)
-    assert record.status == "skipped"
+    assert record.status == "refused"
     assert "looks ahead" in record.reason
 
 

@@ -43,7 +43,7 @@ def summarise(results: Results) -> Summary:
     return Summary(
         tasks,
         failures=tuple(record for record in records if record.status in FAILED),
-        refusals=tuple(record for record in records if record.status == "skipped"),
+        refusals=tuple(record for record in records if record.status == "refused"),
         ranks=stats.mean_ranks(scores) if len(tasks) > 1 else {},
     )
 
@@ -92,7 +92,7 @@ def _ordered(task: TaskSummary) -> tuple[ArchitectureSummary, ...]:
 def _architecture(
     label: str, records: Sequence[Record], lengths: tuple[int, ...], chances: Mapping[int, float], solved_at: float
 ) -> ArchitectureSummary:
-    refused = records[0].reason if all(record.status == "skipped" for record in records) else ""
+    refused = records[0].reason if all(record.status == "refused" for record in records) else ""
     statuses = sorted({record.status for record in records})
     trained: dict[int, list[Record]] = defaultdict(list)
     for record in records:

@@ -13,12 +13,15 @@ from harness.sweeps.preview import Preview
 
 def show(previews: Sequence[Preview], jobs: int) -> None:
     table = Table()
-    for name in ("task", "architecture", "planned", "done", "to run", "about"):
+    for name in ("task", "architecture", "parameters", "hidden_size", "planned", "done", "to run", "about"):
         table.add_column(name, justify="left" if name in ("task", "architecture") else "right")
     for row in previews:
         left = row.planned - row.done
         time = "-" if row.trouble or not left else duration(row.seconds / jobs)
-        table.add_row(Text(row.task_label), Text(row.label), str(row.planned), str(row.done), str(left), time)
+        size = "-" if row.parameters is None else f"{row.parameters:,}"
+        hidden = "..".join(map(str, dict.fromkeys((row.hidden_sizes[0], row.hidden_sizes[-1]))))
+        counts = map(str, (row.planned, row.done, left))
+        table.add_row(Text(row.task_label), Text(row.label), size, hidden, *counts, time)
     console = Console()
     console.print(table)
     for row in previews:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -47,6 +47,8 @@ class Lines:
         self.runs, self.total, self.ended_runs = runs, len(runs), done
         self.pace = _Pace(runs, done)
         self.last = time.monotonic()
+        for line in solved_sizes(runs.values()):
+            say(line)
         say(f"{len(runs)} run{'s' if len(runs) != 1 else ''} planned, {done} finished before")
 
     def started(self, key: str) -> None:
@@ -85,6 +87,8 @@ class Bars:
             self.bars.console.print(_looking(runs), highlight=False)
 
     def planned(self, runs: dict[str, RunSpec], done: int) -> None:
+        for line in solved_sizes(runs.values()):
+            self._say(line)
         self.runs = runs
         self.pace = _Pace(runs, done)
         self.all = self.bars.add_task("all runs", total=len(runs), completed=done, look="")
@@ -172,6 +176,21 @@ def _columns(width: int) -> list[ProgressColumn]:
 
 def name(spec: RunSpec) -> str:
     return f"{spec.label} on {spec.task_label}, length {spec.length_text}, seed {spec.seed}"
+
+
+def solved_sizes(runs: Iterable[RunSpec]) -> list[str]:
+    """The `hidden_size` of each architecture, where it was solved from a number of parameters."""
+    sizes: dict[tuple[int, str, str], set[int]] = {}
+    for spec in runs:
+        if "params" in spec.asked:
+            key = (spec.asked["params"], spec.task_label, spec.label)
+            sizes.setdefault(key, set()).add(spec.hidden_size)
+    lines: dict[tuple[int, str], list[str]] = {}
+    for (params, task, label), found in sizes.items():
+        lines.setdefault((params, task), []).append(f"{label} {'..'.join(map(str, sorted({min(found), max(found)})))}")
+    return [
+        f"hidden_size for {params:,} parameters on {task}: {', '.join(said)}" for (params, task), said in lines.items()
+    ]
 
 
 def look(progress: Look) -> str:

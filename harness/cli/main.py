@@ -53,7 +53,7 @@ VERBS = (
 )  # as the help lists them
 _EPILOG = """examples:
   harness run --arch lstm --task copy
-  harness run --arch rnn,lstm,gru --task adding --length 20,50,100 --seeds 3
+  harness run --arch rnn,lstm,gru --task adding --length 20,50,100 --seeds 7
   harness list
   harness describe lstm
   harness dashboard

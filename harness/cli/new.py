@@ -17,8 +17,8 @@ from harness.errors import UsageError
 _KINDS: dict[str, registry.Kind] = {"arch": "architecture", "task": "task"}
 _WRITTEN = {"arch": ("my_cell", "MyCell"), "task": ("my_task", "MyTask")}  # the names inside the templates
 _NEXT = {
-    "arch": "harness run --arch {plugin},lstm --task first_token --length 10,50 --params 10k --steps 1000 --seeds 3",
-    "task": "harness run --arch rnn,lstm --task {plugin} --length 5,10 --params 10k --steps 1000 --seeds 3",
+    "arch": "harness run --arch {plugin},lstm --task first_token --length 10,50 --params 10k --steps 1000 --seeds 6",
+    "task": "harness run --arch rnn,lstm --task {plugin} --length 5,10 --params 10k --steps 1000 --seeds 6",
 }
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _EPILOG = """examples:
   harness run --arch lstm --task copy
-  harness run --arch rnn,lstm,gru --task adding --length 20,50,100 --seeds 3
+  harness run --arch rnn,lstm,gru --task adding --length 20,50,100 --seeds 7
   harness run --arch lstm gru --task copy --length 10 20   # or with spaces
   harness run --arch bidirectional:gru --task parentheses --set merge=sum
   harness run --arch lstm --task copy --set forget_bias=0,1     # two variants

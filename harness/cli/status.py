@@ -116,7 +116,7 @@ def _notes(now: Standing) -> list[tuple[str, str]]:
 
 
 def _counts(row: Counter[str]) -> Counter[str]:
-    return row + Counter(failed=sum(row[status] for status in FAILED), refused=row["skipped"])
+    return row + Counter(failed=sum(row[status] for status in FAILED), refused=row["refused"])
 
 
 def _as_json(now: Standing) -> dict[str, Any]:

@@ -28,8 +28,10 @@ class Preview:
     label: str
     planned: int
     done: int
-    trouble: str  # why its runs would be skipped or fail; '' if they would not
+    trouble: str  # why its runs would be refused or fail; '' if they would not
     seconds: float  # of training left, at most: solved runs end sooner
+    hidden_sizes: tuple[int, ...]  # several where they were solved for each length
+    parameters: int | None  # of the model at the shortest length; None: it could not be built
 
 
 def preview(runs: list[RunSpec], done: set[str], device: torch.device) -> list[Preview]:
@@ -43,20 +45,22 @@ def preview(runs: list[RunSpec], done: set[str], device: torch.device) -> list[P
 def _preview(task: str, label: str, specs: list[RunSpec], done: set[str], device: torch.device) -> Preview:
     left = [spec for spec in specs if spec.identity not in done]
     shortest = min(specs, key=lambda spec: spec.length)
+    sizes = tuple(sorted({spec.hidden_size for spec in specs}))
+    ended = len(specs) - len(left)
     try:
         with computing(device):
-            pace = _seconds_per_time_step(shortest, device)
+            pace, parameters = _measured(shortest, device)
             made = build_task(shortest.task, shortest.task_options)
             fed = {length: time_steps(made, length) for length in set(map(_mean_length, left))}
             fed = {length: min(steps, shortest.tbptt or steps) for length, steps in fed.items()}
     except (Exception, SystemExit) as error:
-        return Preview(task, label, len(specs), len(specs) - len(left), ": ".join(outcome(error)), 0.0)
+        return Preview(task, label, len(specs), ended, ": ".join(outcome(error)), 0.0, sizes, None)
     seconds = _EVALUATION * pace * sum(spec.steps * fed[_mean_length(spec)] for spec in left)
-    return Preview(task, label, len(specs), len(specs) - len(left), "", seconds)
+    return Preview(task, label, len(specs), ended, "", seconds, sizes, parameters)
 
 
-def _seconds_per_time_step(spec: RunSpec, device: torch.device) -> float:
-    """What one time step of one training step costs: cost is linear in the length."""
+def _measured(spec: RunSpec, device: torch.device) -> tuple[float, int]:
+    """Seconds that one time step of one training step costs (cost is linear in the length), and parameters."""
     refuse_precision(spec.precision, device)
     refuse_execution(spec, device)
     task = build_task(spec.task, spec.task_options)
@@ -68,7 +72,8 @@ def _seconds_per_time_step(spec: RunSpec, device: torch.device) -> float:
         if number == 1:
             begun = _now(device)
         step(batch)
-    return (_now(device) - begun) / _STEPS / time_steps(task, spec.length)
+    pace = (_now(device) - begun) / _STEPS / time_steps(task, spec.length)
+    return pace, sum(parameter.numel() for parameter in model.parameters())
 
 
 def _mean_length(spec: RunSpec) -> int:

@@ -99,7 +99,7 @@ def _params(drawn: _Drawn) -> list[Param]:
 def _wanted(records: list[Record]) -> Iterator[_Drawn]:
     for label in dict.fromkeys(record.spec.label for record in records):
         members = [record for record in records if record.spec.label == label]
-        if all(record.status == "skipped" for record in members):
+        if all(record.status == "refused" for record in members):
             continue
         for seed in dict.fromkeys(record.spec.seed for record in members):
             one = [record for record in members if record.spec.seed == seed]

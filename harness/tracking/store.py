@@ -34,7 +34,7 @@ from harness.spec import RunSpec
 from harness.tracking.connect import artifact_location, exists, failures_told, opened, resolve_uri
 from harness.tracking.run_codec import LEARNING, metrics_of, params_of, record_of, tags_of
 
-_MLFLOW_STATUS = {"ok": "FINISHED", "skipped": "FINISHED", "pruned": "KILLED", "interrupted": "KILLED"}  # else FAILED
+_MLFLOW_STATUS = {"ok": "FINISHED", "refused": "FINISHED", "pruned": "KILLED", "interrupted": "KILLED"}  # else FAILED
 _AT_ONCE = 1000  # metrics in one call
 _WEIGHTS = "weights.safetensors"  # artifact of a run
 _PAGE = 500  # runs read at once: each is some fifty rows, and as many objects

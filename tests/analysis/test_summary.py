@@ -72,7 +72,7 @@ def test_architectures_that_are_not_told_apart_come_in_the_order_they_were_asked
 
 def test_tiers_that_are_told_apart_come_first_then_failed_then_refused(record):
     scores = {"rnn": 0.3, "lstm": 0.9, "gru": 0.91}
-    records = [record(status="skipped", label="big"), record(status="error", label="bad")]
+    records = [record(status="refused", label="big"), record(status="error", label="bad")]
     for label, accuracy in scores.items():
         order = range(9) if label != "gru" else range(8, -1, -1)
         records += [record(accuracy + 0.01 * seed, label=label, seed=place) for place, seed in enumerate(order)]
@@ -87,14 +87,14 @@ def test_a_gap_below_the_horizon_is_known(record):
 
 
 def test_a_refused_architecture_is_in_the_list_and_in_no_comparison(record):
-    task = only([record(0.9), record(status="skipped", label="big"), record(0.5, label="gru")])
+    task = only([record(0.9), record(status="refused", label="big"), record(0.5, label="gru")])
     refused = next(curve for curve in task.architectures if curve.label == "big")
     assert (refused.refused, refused.lengths, refused.score) == ("no luck", {}, None)
     assert [(pair.first, pair.second) for pair in task.pairs] == [("lstm", "gru")]
 
 
 def test_a_refusal_at_some_lengths_only_counts_as_chance_there(record):
-    (curve,) = only([record(0.95), record(status="skipped", length=20)]).architectures
+    (curve,) = only([record(0.95), record(status="refused", length=20)]).architectures
     assert curve.lengths[20].mean == 0.2
 
 

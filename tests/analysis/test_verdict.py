@@ -75,7 +75,7 @@ def test_what_failed_and_what_was_refused_is_in_the_headline(small):
         return Record(small(label=label), status, "no luck", chances={3: 0.125})
 
     good = Record(small(), "ok", scores={3: Scores(0.1, 1.0, 0.0)}, chances={3: 0.125}, solved_at=0.9)
-    made = summarise(Results([ended("bad", "error"), good, ended("big", "skipped")])).tasks[0]
+    made = summarise(Results([ended("bad", "error"), good, ended("big", "refused")])).tasks[0]
     assert verdict.headline(made) == (
         "lstm solves no length of copy (T=3); bad failed in every run (error); big is refused."
     )

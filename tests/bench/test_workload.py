@@ -99,7 +99,7 @@ def in_trouble(folder, trouble):
     [
         ("raise ValueError('too long for me')", "error", "ValueError: too long for me (cell.py:13)"),
         ("torch.empty(2**50)", "out_of_memory", "(cell.py:13)"),
-        ("return self.layer(x)[0]", "skipped", "batch first"),
+        ("return self.layer(x)[0]", "refused", "batch first"),
     ],
 )
 def test_a_plugin_that_fails_at_this_length_is_a_look_with_the_reason(tmp_path, trouble, status, reason):

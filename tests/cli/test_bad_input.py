@@ -202,7 +202,7 @@ def test_a_plugin_that_raises_is_a_record_with_a_traceback_and_harms_no_other(ha
         "Constructor": ("error", "RuntimeError: no weights today (cells.py:22)"),
         "Forward": ("error", "RuntimeError: cannot go forward (cells.py:29)"),
         "Later": ("error", "RuntimeError: tired (cells.py:36)"),
-        "NotFinite": ("skipped", found["NotFinite"]["reason"]),
+        "NotFinite": ("refused", found["NotFinite"]["reason"]),
         "NotFiniteLater": ("diverged", found["NotFiniteLater"]["reason"]),
         "Leaves": ("error", "the plugin called sys.exit(0) (cells.py:53)"),
         "gru": ("ok", ""),

@@ -97,3 +97,10 @@ def test_the_time_left_comes_from_the_work_done_so_far(runs, monkeypatch):
 def test_without_a_terminal_there_are_lines(capsys):
     with _progress.display() as shown:
         assert isinstance(shown, _progress.Lines)
+
+
+def test_a_solved_hidden_size_is_shown_before_anything_is_trained(small):
+    solved = (("lstm", 30, 5), ("gru", 35, 5), ("gru", 36, 10))
+    runs = [small(label=label, hidden_size=size, asked={"params": 5000}, length=n) for label, size, n in solved]
+    assert _progress.solved_sizes(runs) == ["hidden_size for 5,000 parameters on copy: lstm 30, gru 35..36"]
+    assert _progress.solved_sizes([small()]) == []

@@ -73,8 +73,8 @@ def statuses(store):
 
 
 def test_every_run_ends_as_a_record_with_chance_beside_it(drive, store):
-    drive({0: "ok", 1: "error", 2: "skipped", 3: "diverged"})
-    assert statuses(store) == {"ok": 1, "error": 1, "skipped": 1, "diverged": 1}
+    drive({0: "ok", 1: "error", 2: "refused", 3: "diverged"})
+    assert statuses(store) == {"ok": 1, "error": 1, "refused": 1, "diverged": 1}
     assert all(record.chance == 0.125 for _, record in store.records(["copy"]))
 
 
@@ -86,15 +86,15 @@ def test_a_failed_run_is_tried_again_as_often_as_asked_and_every_attempt_is_kept
     assert driver.display.said == [("again", 1), ("again", 1), ("again", 2), ("again", 2)]
 
 
-@pytest.mark.parametrize("status", ["skipped", "diverged"])
+@pytest.mark.parametrize("status", ["refused", "diverged"])
 def test_what_would_end_alike_is_not_tried_again(drive, store, status):
     drive({0: status}, retry=3)
     assert statuses(store) == {status: 1}
 
 
 def test_the_sweep_ends_when_too_many_runs_failed(drive, store):
-    driver = drive({0: "error", 1: "skipped", 2: "diverged", 3: "ok", 4: "ok"}, max_failures=2)
-    assert statuses(store) == {"error": 1, "skipped": 1, "diverged": 1}
+    driver = drive({0: "error", 1: "refused", 2: "diverged", 3: "ok", 4: "ok"}, max_failures=2)
+    assert statuses(store) == {"error": 1, "refused": 1, "diverged": 1}
     assert driver.engine.cancelled
     assert "2 runs failed" in driver.stopped
     assert not driver.interrupted

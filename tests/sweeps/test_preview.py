@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from harness.sweeps.preview import _now, preview
+from harness.training.build import build_model, build_task
 
 CPU = torch.device("cpu")
 
@@ -33,12 +34,18 @@ def test_each_architecture_on_each_task_is_a_row(small):
     ]
 
 
+def test_sizes_are_known_before_anything_is_trained(small):
+    (row,) = preview([small(hidden_size=8), small(hidden_size=9, length=9)], set(), CPU)
+    model = build_model(small(hidden_size=8), build_task("copy", {}))
+    assert (row.parameters, row.hidden_sizes) == (sum(p.numel() for p in model.parameters()), (8, 9))
+
+
 def test_a_refusal_is_told_and_harms_no_other_row(small):
     options = {"task": "parentheses", "task_options": {"variant": "next"}, "task_label": "next", "length": 8}
     refused, fine = preview(
         [small(architecture="bidirectional:gru", label="b", **options), small(**options)], set(), CPU
     )
-    assert refused.trouble.startswith("skipped: ")
+    assert refused.trouble.startswith("refused: ")
     assert "looks ahead" in refused.trouble
     assert (fine.trouble, refused.seconds) == ("", 0.0)
 
@@ -82,7 +89,7 @@ def test_a_preview_times_steps_at_the_precision_asked(small, tmp_path, precision
 
 def test_a_precision_that_is_not_there_is_told(small):
     (row,) = preview([small(precision="16-mixed")], set(), CPU)
-    assert row.trouble.startswith("skipped: 16-mixed needs a CUDA GPU")
+    assert row.trouble.startswith("refused: 16-mixed needs a CUDA GPU")
 
 
 def test_the_clock_waits_for_an_accelerator_and_not_for_the_cpu(monkeypatch):

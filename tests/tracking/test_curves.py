@@ -66,7 +66,7 @@ def test_a_failed_cell_is_at_chance(store, finished):
 
 
 def test_an_interrupted_cell_is_no_point_and_a_refused_architecture_no_curve(store, finished):
-    records = [finished(length=2), finished(length=4, status="interrupted"), finished(label="gru", status="skipped")]
+    records = [finished(length=2), finished(length=4, status="interrupted"), finished(label="gru", status="refused")]
     write_curves(store, records, "s")
     assert drawn(store) == {"lstm seed=0": [(2, 0.5)], "chance": [(2, 0.125), (3, 0.125)]}
 

@@ -33,7 +33,7 @@ def test_a_record_is_read_back_as_it_was(store, finished):
     assert replace(found, curve=store.learning_curve(run_id)) == record
 
 
-@pytest.mark.parametrize("status", ["diverged", "error", "timeout", "out_of_memory", "skipped", "interrupted"])
+@pytest.mark.parametrize("status", ["diverged", "error", "timeout", "out_of_memory", "refused", "interrupted"])
 def test_a_failure_is_kept_with_its_reason(store, finished, status):
     record = replace(finished(status=status), traceback="Traceback ...")
     written(store, [record])

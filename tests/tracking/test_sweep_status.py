@@ -34,7 +34,7 @@ def planned(store):
 
 
 def test_every_planned_run_is_counted_once_by_what_became_of_it(store, finished, planned):
-    fates = ["ok", "error", "skipped", "interrupted", "missing", "running"]
+    fates = ["ok", "error", "refused", "interrupted", "missing", "running"]
     made = [
         finished(status=fate if fate not in ("missing", "running") else "ok", seed=i) for i, fate in enumerate(fates)
     ]
@@ -46,7 +46,7 @@ def test_every_planned_run_is_counted_once_by_what_became_of_it(store, finished,
         other.start(made[5].spec, "t")
         ((task, label, row),) = standing(store, "s").rows()
     assert (task, label) == ("copy", "lstm")
-    assert row == Counter(planned=6, ok=1, error=1, skipped=1, missing=2, running=1)
+    assert row == Counter(planned=6, ok=1, error=1, refused=1, missing=2, running=1)
 
 
 def test_the_newest_record_of_a_run_counts(store, finished, planned):

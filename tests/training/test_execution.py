@@ -34,7 +34,7 @@ def losses_and_gradients(spec, execution, device):
 def test_cuda_graphs_without_a_gpu_are_a_refusal_that_says_what_there_is(small):
     record = run(small(execution="cuda-graphs"), CPU)
     assert (record.status, record.reason) == (
-        "skipped",
+        "refused",
         "--execution cuda-graphs needs a CUDA GPU, and this is cpu: eager, or compile.",
     )
 
