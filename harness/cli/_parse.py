@@ -130,6 +130,17 @@ def _ends(text: str) -> tuple[int, int]:
     return first, last
 
 
+def one_of(choices: Sequence[str]) -> Any:
+    """An argument type: one of some words."""
+
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise argparse.ArgumentTypeError(f"takes {', '.join(choices)}, got {text!r}")
+        return text
+
+    return parse
+
+
 def count(text: str) -> int:
     """An argument type: a number of parameters, such as 50k, 1.5M or 50000."""
     factor = {"k": 10**3, "m": 10**6}.get(text[-1:].lower(), 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 from dataclasses import fields
+from typing import Any
 
 from harness.discovery import registry
 from harness.errors import UsageError
@@ -26,7 +27,7 @@ def refuse_unknown_names(architectures: Iterable[str], tasks: Iterable[str]) -> 
 def sweep_of(arguments: argparse.Namespace) -> SweepSpec:
     """The sweep that the flags ask for."""
     names = [field.name for field in fields(RunSpec) if field.name in vars(arguments) and field.name not in _SEVERAL]
-    settings = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    settings = {name: _one_or_several(vars(arguments)[name]) for name in names if vars(arguments)[name] is not None}
     if arguments.test_length:
         settings["test_lengths"] = tuple(sorted({length for group in arguments.test_length for length in group}))
     lengths, length_range = _trained(arguments.length or [])
@@ -53,6 +54,14 @@ def _trained(typed: list[int | tuple[int, int]]) -> tuple[tuple[int, ...], tuple
         low, high = ranges[0]
         raise UsageError(f"--length {low}..{high} is one range for every run: leave out the other lengths.")
     return (), ranges[0]
+
+
+def _one_or_several(value: Any) -> Any:
+    """The value of a flag; of several values, each of which makes a variant, a tuple."""
+    if not isinstance(value, list):
+        return value
+    values = tuple(dict.fromkeys(value))
+    return values[0] if len(values) == 1 else values
 
 
 def _joined(assignments: list[tuple[str, tuple[str, ...]]]) -> dict[str, tuple[str, ...]]:

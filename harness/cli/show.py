@@ -59,7 +59,8 @@ def command_of(spec: RunSpec) -> str:
     add_training(training)
     for action in training._actions:
         value = getattr(spec, action.dest)
-        if value != getattr(RunSpec, action.dest):
+        of_vectors = action.dest == "embedding" and value == "none"
+        if value != getattr(RunSpec, action.dest) and not of_vectors:
             words += [action.option_strings[0], str(value)]
     if spec.hidden_size != RunSpec.hidden_size:
         words += ["--set", f"hidden_size={spec.hidden_size}"]

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.discovery.compose import Composition, Part, compose, load_task
@@ -30,6 +30,7 @@ class ArchitectureVariant:
     options: dict[str, Any]  # by 'part.option'
     asked: dict[str, Any]  # those of the options that were typed
     hidden_size: int = RunSpec.hidden_size
+    settings: dict[str, Any] = field(default_factory=dict)  # of its training, as in RunSpec: those that were typed
 
     @property
     def name(self) -> str:
@@ -148,6 +149,12 @@ def refuse_unknown_options(compositions: Sequence[Composition], tasks: Sequence[
             raise UsageError(did_you_mean("option", name, known))
         if "." not in name:
             _refuse_unshared(name, groups, hits)
+
+
+def has_option(name: str, compositions: Sequence[Composition], tasks: Sequence[Part]) -> bool:
+    """Whether any of them has an option of this name."""
+    owners = [*map(_architecture, compositions), *map(_task, tasks)]
+    return any(owner.find(name) for owner in owners)
 
 
 def load_tasks(names: Iterable[str]) -> list[Part]:

@@ -25,11 +25,11 @@ from harness.discovery.variants import (
 )
 from harness.errors import HarnessError, PluginError, UsageError
 from harness.spec import RunSpec, SweepSpec
+from harness.sweeps.settings import recommended, refuse_settings, setting_variants, split_typed
 from harness.task import Task
 from harness.training.build import build_model, make_task, time_steps
+from harness.training.frame import NONE, embedding_of, refuse_embedding
 from harness.training.model import Model
-from harness.training.optimizer import refuse_weight_decay
-from harness.training.schedule import refuse_schedule
 from harness.training.sizing import match, match_state
 
 LONGEST = 100_000
@@ -41,14 +41,20 @@ _Trained = tuple[int | None, int]
 def plan(sweep: SweepSpec) -> list[RunSpec]:
     """Every run of a sweep, in the order in which a comparison grows: by task, seed, length, then architecture."""
     compositions, tasks = compose_all(sweep.architectures), load_tasks(sweep.tasks)
-    refuse_unknown_options(compositions, tasks, sweep.options)
+    options, own_settings = split_typed(sweep.options, compositions, tasks)
+    refuse_unknown_options(compositions, tasks, options)
     for solver, given in (("--params", sweep.params), ("--match state", sweep.match == "state")):
-        if given and HIDDEN_SIZE in sweep.options:
+        if given and HIDDEN_SIZE in options:
             raise UsageError(f"{solver} solves hidden_size; leave out one of {solver} and --set hidden_size=...")
     called = labels(compositions)
-    variants = [v for one in compositions for v in architecture_variants(one, sweep.options, called[one.name])]
+    variants = [
+        variant
+        for one in compositions
+        for plain in architecture_variants(one, options, called[one.name])
+        for variant in setting_variants(plain, sweep.settings, own_settings)
+    ]
     runs = []
-    for task_variant in (variant for part in tasks for variant in task_variants(part, sweep.options)):
+    for task_variant in (variant for part in tasks for variant in task_variants(part, options)):
         task = _make_task(task_variant)
         lengths = _lengths(sweep, task, task_variant.label)
         refuse_endless(len(variants) * len(lengths) * sweep.seeds)
@@ -58,10 +64,10 @@ def plan(sweep: SweepSpec) -> list[RunSpec]:
         sized = _sized(sweep, tuned, task, max(longest for _, longest in lengths))
         seeds = range(sweep.first_seed, sweep.first_seed + sweep.seeds)
         for seed, length, variant in itertools.product(seeds, lengths, sized):
-            runs.append(_run(sweep, variant, task_variant, task.data, seed, length))
-    for spec in runs:
-        refuse_schedule(spec)
-        refuse_weight_decay(spec)
+            runs.append(_run(sweep, variant, task_variant, task, seed, length))
+    for spec in {(spec.task_label, spec.label): spec for spec in runs}.values():
+        refuse_settings(spec)
+    _refuse_embedding_of_vectors(runs)
     return list({spec.identity: spec for spec in runs}.values())
 
 
@@ -102,16 +108,18 @@ def _tuned(sweep: SweepSpec, variant: ArchitectureVariant, task: TaskVariant) ->
 
 def _builder(variant: ArchitectureVariant, task: Task, longest: int) -> Callable[[int], Model]:
     """Makes a variant's model of a hidden_size."""
-    spec = RunSpec(variant.name, "", longest, architecture_options=variant.options)
+    frame = _embedding(variant, task)
+    spec = RunSpec(variant.name, "", longest, architecture_options=variant.options, embedding=frame)
     return lambda size: build_model(replace(spec, hidden_size=size), task)
 
 
 def _run(
-    sweep: SweepSpec, variant: ArchitectureVariant, task: TaskVariant, data: str, seed: int, length: _Trained
+    sweep: SweepSpec, variant: ArchitectureVariant, task: TaskVariant, made: Task, seed: int, length: _Trained
 ) -> RunSpec:
     tuned = sweep.tuned.get(f"{variant.name} on {task.label}", {})
     asked = {key: value for key, value in tuned.items() if key != "search"}
-    settings = {key: value for key, value in asked.items() if "." not in key and key not in (HIDDEN_SIZE, "tuned")}
+    found = {key: value for key, value in asked.items() if "." not in key and key not in (HIDDEN_SIZE, "tuned")}
+    settings = {**recommended(variant.composition), **found, **variant.settings}
     return RunSpec(
         architecture=variant.name,
         task=task.name,
@@ -123,13 +131,28 @@ def _run(
         hidden_size=variant.hidden_size,
         architecture_code=variant.composition.code,
         task_code=task.part.code,
-        task_data=data,
+        task_data=made.data,
         code_files={**variant.composition.files, **task.part.files},
         label=variant.label,
         task_label=task.label,
-        asked={**variant.asked, **task.asked, **asked, **sweep.settings},
-        **{**settings, **sweep.settings},
+        asked={**variant.asked, **task.asked, **asked, **variant.settings},
+        **{**settings, "embedding": _embedding(variant, made)},
     )
+
+
+def _embedding(variant: ArchitectureVariant, task: Task) -> str:
+    """The frame of a variant on a task: as typed, else as the architecture recommends, else as the task has it."""
+    asked = {**recommended(variant.composition), **variant.settings}.get("embedding")
+    if asked is not None:
+        refuse_embedding(asked)
+    return embedding_of(task.inputs, asked)
+
+
+def _refuse_embedding_of_vectors(runs: list[RunSpec]) -> None:
+    """Raises UsageError where an embedding is asked for, and no task has tokens to embed."""
+    if all(spec.embedding == NONE for spec in runs) and any("embedding" in spec.asked for spec in runs):
+        tasks = ", ".join(dict.fromkeys(spec.task_label for spec in runs))
+        raise UsageError(f"--embedding is for tasks whose inputs are tokens, and those of {tasks} are vectors.")
 
 
 def _make_task(variant: TaskVariant) -> Task:

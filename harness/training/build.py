@@ -16,6 +16,7 @@ from harness.record import Record
 from harness.spec import RunSpec
 from harness.task import Batch, Task
 from harness.training.compatibility import refuse_undeclared
+from harness.training.frame import embedding_size
 from harness.training.model import Model
 from harness.training.seeds import derive_seed
 
@@ -44,9 +45,9 @@ def build_model(spec: RunSpec, task: Task) -> Model:
     """The model of a spec, initialised from the spec's seed."""
     seed_all(derive_seed(spec.seed, "init"))
     longest = time_steps(task, spec.longest)
-    size = task.inputs.size
+    size = embedding_size(task.inputs, spec.embedding)
     architecture = build_architecture(spec.architecture, size, spec.hidden_size, spec.architecture_options, longest)
-    return Model(architecture, task)
+    return Model(architecture, task, spec.embedding)
 
 
 def know_task(record: Record, task: Task) -> None:

@@ -9,20 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.architecture import Architecture, State
-from harness.task import Batch, Classes, Task, Tokens, Vectors
+from harness.task import Batch, Classes, Task, Vectors
+from harness.training.frame import ONE_HOT, make_embedding
 
 _IGNORED = -100
-
-
-class OneHot(nn.Module):
-    """Symbols of shape (batch, time) to one-hot vectors of shape (batch, time, size); has no parameters."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.register_buffer("table", torch.eye(size), persistent=False)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        return F.embedding(tokens, self.table)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -45,10 +35,10 @@ class Model(nn.Module):
     steps = 1 for readout "last".
     """
 
-    def __init__(self, architecture: Architecture, task: Task) -> None:
+    def __init__(self, architecture: Architecture, task: Task, embedding: str = ONE_HOT) -> None:
         super().__init__()
         self.task_inputs, self.targets, self.readout = task.inputs, task.targets, task.readout
-        self.embedding = OneHot(task.inputs.size) if isinstance(task.inputs, Tokens) else nn.Identity()
+        self.embedding = make_embedding(task.inputs, embedding)
         self.architecture = architecture
         self.head = nn.Linear(architecture.output_size, _answer_width(task.targets))
 

@@ -5,7 +5,8 @@ from harness.architecture import Architecture
 from harness.discovery.compose import build_architecture
 from harness.task import Batch, Classes, Tokens, Vectors
 from harness.training.build import build_task
-from harness.training.model import Model, OneHot, count_parameters, last_steps, state_size
+from harness.training.frame import OneHot
+from harness.training.model import Model, count_parameters, last_steps, state_size
 
 
 class Scripted(Architecture):

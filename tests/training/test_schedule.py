@@ -126,7 +126,7 @@ def test_a_group_of_a_plugin_keeps_the_decay_it_states(small):
     [
         ("--warmup 500 --steps 300", "--warmup 500 leaves no steps to train: --steps is 300, and must be more."),
         ("--warmup -1", "must be at least 0, got -1"),
-        ("--schedule cosin", "invalid choice: 'cosin'"),
+        ("--schedule cosin", "takes constant, cosine, linear, got 'cosin'"),
         ("--final-lr 1e-4", "--final-lr is where a schedule ends: add --schedule cosine or linear."),
         ("--schedule cosine --final-lr 1", "--final-lr 1 must be at most the learning rate, --lr 0.005."),
         ("--optimizer sgd --weight-decay 0.1", "--weight-decay is for adam and adamw, and --optimizer is sgd."),
