@@ -23,9 +23,10 @@ from harness.training.schedule import refuse_schedule
 
 _SHORT = {"batch": "batch_size"}
 _CHOICES = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "precision": PRECISIONS, "execution": EXECUTIONS}
-_WHOLE = {"steps": 1, "batch_size": 1, "validate_every": 1, "validation_sequences": 1, "test_sequences": 0,
-          "warmup": 0, "tbptt": 0, "train_sequences": 0}  # fmt: skip
-_REAL = {"lr": 0.0, "final_lr": 0.0, "clip": 0.0, "weight_decay": 0.0, "beta2": 0.0}
+_AT_LEAST_1 = ("steps", "batch_size", "validate_every", "validation_sequences")
+_AT_LEAST_0 = ("test_sequences", "warmup", "tbptt", "train_sequences")
+_WHOLE = {**dict.fromkeys(_AT_LEAST_1, 1), **dict.fromkeys(_AT_LEAST_0, 0)}
+_REAL = ("lr", "final_lr", "clip", "weight_decay", "beta2")
 
 
 def _options() -> dict[str, Option]:
@@ -56,7 +57,8 @@ def split_typed(typed: Typed, compositions: Sequence[Composition], tasks: Sequen
     A plugin's own option comes before a setting of the same name.
     """
     known = {part.name for one in compositions for part in one.parts} | {one.display_name for one in compositions}
-    options, own = {}, {}
+    options: dict[str, tuple[str, ...]] = {}
+    own: dict[str, dict[str, tuple[Any, ...]]] = {}
     for name, texts in typed.items():
         owner, _, short = name.rpartition(".")
         setting = _SHORT.get(short, short)
@@ -98,13 +100,13 @@ def recommended(composition: Composition) -> dict[str, Any]:
 
 def refuse_settings(spec: RunSpec) -> None:
     """Raises UsageError for a setting out of its range, or settings that contradict each other."""
-    for name, low in _WHOLE.items():
-        if getattr(spec, name) < low:
-            raise UsageError(f"{name} must be at least {low}, got {getattr(spec, name)}.")
-    for name, low in _REAL.items():
+    for name, least in _WHOLE.items():
+        if getattr(spec, name) < least:
+            raise UsageError(f"{name} must be at least {least}, got {getattr(spec, name)}.")
+    for name in _REAL:
         value = getattr(spec, name)
-        if value is not None and not (low <= value < math.inf):
-            raise UsageError(f"{name} must be a finite number, at least {low:g}, got {value}.")
+        if value is not None and not 0 <= value < math.inf:
+            raise UsageError(f"{name} must be a finite number, at least 0, got {value}.")
     if not 0 < spec.beta2 < 1:
         raise UsageError(f"beta2 must be between 0 and 1, got {spec.beta2}.")
     refuse_embedding(spec.embedding)

@@ -48,8 +48,8 @@ def parse(tmp_path, monkeypatch, capsys):
 
 def test_keys_are_flags(parse):
     found = parse()
-    assert (found.arch, found.task, found.length, found.steps) == (["lstm", "gru"], ["copy"], [5, 8], 20)
-    assert (found.quiet, found.json, found.validate_every) == (True, False, 7)
+    assert (found.arch, found.task, found.length, found.steps) == (["lstm", "gru"], ["copy"], [5, 8], [20])
+    assert (found.quiet, found.json, found.validate_every) == (True, False, [7])
     assert dict(found.options) == {
         "hidden_size": ("4", "8"),
         "lstm.forget_bias": ("0.5",),
@@ -59,13 +59,13 @@ def test_keys_are_flags(parse):
 
 def test_flags_that_are_typed_replace_those_of_the_file(parse):
     found = parse("--arch", "rnn", "--length=3", "--steps", "5", "--set", "hidden_size=16")
-    assert (found.arch, found.task, found.length, found.steps) == (["rnn"], ["copy"], [3], 5)
+    assert (found.arch, found.task, found.length, found.steps) == (["rnn"], ["copy"], [3], [5])
     assert dict(found.options)["hidden_size"] == ("16",)
     assert dict(found.options)["lstm.forget_bias"] == ("0.5",)
 
 
 def test_the_file_may_be_named_after_an_equals_sign(parse, tmp_path):
-    assert _parser().parse_args(["run", f"--config={tmp_path / 'sweep.toml'}"]).steps == 20
+    assert _parser().parse_args(["run", f"--config={tmp_path / 'sweep.toml'}"]).steps == [20]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_paths_in_a_file_begin_at_its_folder(parse, tmp_path):
 
 def test_a_byte_order_mark_is_no_part_of_the_file(parse, tmp_path):
     (tmp_path / "sweep.toml").write_bytes(b"\xef\xbb\xbf" + FILE.encode())
-    assert _parser().parse_args(["run", "--config", "sweep.toml"]).steps == 20
+    assert _parser().parse_args(["run", "--config", "sweep.toml"]).steps == [20]
 
 
 def test_yaml_is_told_by_its_name(tmp_path, monkeypatch, capsys):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.analysis.summary import summarise
+from harness.analysis.aggregation import summarise
 from harness.cli.main import main
 from harness.report import Results
 
@@ -43,7 +43,7 @@ def test_the_curve_has_a_point_for_each_tested_length(folder, store_uri, capsys)
     assert main([*command, "--seeds", "2"]) == 0
     shown = capsys.readouterr()
     assert "4 of 4 runs were finished before" in shown.err
-    assert "trained on 3..6" in shown.out
+    assert "trained on T=3 to 6" in shown.out
     assert re.search(r"length .* 6 .* 13 .* 20", shown.out)
     assert main(["show", runs[0]["identity"]]) == 0
     shown = capsys.readouterr().out
@@ -64,8 +64,8 @@ def test_the_summary_has_horizon_and_scores_over_tested_lengths(finished):
         records.append(record)
     task = summarise(Results(records)).tasks[0]
     assert task.lengths == lengths
-    assert task.curves[0].horizon == 13
-    assert [cell.solved for cell in task.curves[0].cells.values()] == [3, 3, 0]
+    assert task.architectures[0].horizon == 13
+    assert [at.solving for at in task.architectures[0].lengths.values()] == [3, 3, 0]
 
 
 @pytest.mark.parametrize(
