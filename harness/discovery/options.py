@@ -95,12 +95,16 @@ def options_of(plugin: Any, given: int = 0, without: Sequence[str] = ()) -> dict
     Where the constructor takes `**kwargs`, arguments with a default of the classes it inherits from count too.
     """
     found: dict[str, Option] = {}
-    for target in _constructors(plugin):
+    for index, target in enumerate(_constructors(plugin)):
         scope = getattr(inspect.unwrap(target), "__globals__", {})
         parameters = list(inspect.signature(target).parameters.values())
         parameters = [p for p in parameters if p.name != "self"]
-        named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.POSITIONAL_ONLY)][given:]
-        named = [p for p in named if p.kind is p.POSITIONAL_OR_KEYWORD and not (found and p.default is p.empty)]
+        named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.POSITIONAL_ONLY)]
+        if index == 0:
+            named = named[given:]
+        else:  # a base class: its positional arguments are passed on by the class itself
+            named = [p for p in named if p.default is not p.empty and p.name not in ("input_size", "hidden_size")]
+        named = [p for p in named if p.kind is p.POSITIONAL_OR_KEYWORD]
         for parameter in [*named, *(p for p in parameters if p.kind is p.KEYWORD_ONLY)]:
             if parameter.name not in without:
                 found.setdefault(parameter.name, _option(parameter, _hint(parameter, scope)))

@@ -116,17 +116,12 @@ def _curve(records: Sequence[Record]) -> _Points:
     """One seed: a failed run is at chance, one that did not solve its length took the whole budget."""
     points: _Points = defaultdict(dict)
     for record in records:
-        length = record.spec.length
-        values = {"accuracy": record.score, "chance": record.chance}
-        values["steps_to_solve"] = record.steps_to_solve or record.spec.steps
-        if record.status == "ok":
-            scores = record.scores[length]
-            values |= {**{name: getattr(scores, name) for name in SCORES}, "seconds": record.seconds}
-        for name, value in values.items():
-            if value is not None:
-                points[f"{name}_by_length"][length] = value
+        for length in record.spec.points:
+            for name, value in _values(record, length).items():
+                if value is not None:
+                    points[f"{name}_by_length"][length] = value
         if record.spec.test_lengths:
-            trained = f"accuracy_by_test_length.trained_at_{length}"
+            trained = f"accuracy_by_test_length.trained_at_{record.spec.length_text}"
             points[trained] = {other: scores.accuracy for other, scores in record.scores.items()}
     return points
 

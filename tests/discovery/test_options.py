@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 import numbers
@@ -349,3 +350,10 @@ def test_a_constructor_that_passes_keywords_on_has_the_options_of_the_class_it_i
         def __init__(self, *args, scale: float = 1.0, **kwargs): ...
 
     assert list(options_of(Layer, given=2)) == ["scale", "bias"]
+
+
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+def test_a_layer_of_torch_whose_constructor_passes_everything_on_has_the_options_of_its_base(name):
+    options = options_of(getattr(importlib.import_module("torch.nn"), name), given=2)
+    assert {"bias", "dropout", "bidirectional"} <= options.keys()
+    assert [option.name for option in options.values() if option.required] == []
