@@ -45,10 +45,10 @@ def _copied(table: str, rows: list[dict[str, Any]], record: Record) -> list[dict
     if table == "runs":
         return [{**like, "name": f"{spec.label} T={spec.length} seed={spec.seed}"}]
     if table == "params":
-        return [{**like, "key": param.key, "value": param.value} for param in params_of(spec)]
+        return [{**like, "key": key, "value": str(value)} for key, value in params_of(spec).items()]
     if table == "tags":
         own = {"harness.identity": spec.identity, "harness.spec": spec.to_json(), "harness.status": record.status}
-        tags = {row["key"]: row["value"] for row in rows} | {tag.key: tag.value for tag in tags_of(record)} | own
+        tags = {row["key"]: row["value"] for row in rows} | tags_of(record) | own
         return [{**like, "key": key, "value": value} for key, value in tags.items()]
     metrics = [metric for metric in metrics_of(record, int(time.time() * 1000)) if metric.step == 0]
     return [{**like, "key": metric.key, "value": metric.value, "step": 0, "is_nan": False} for metric in metrics]

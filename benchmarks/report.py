@@ -21,7 +21,7 @@ from harness.record import CurvePoint, Record, Scores
 from harness.spec import Planned, RunSpec, SweepSpec
 from harness.tracking import sweep_log
 from harness.tracking.store import Store
-from harness.tracking.sweep_status import standing
+from harness.tracking.sweep_status import load_status
 
 LENGTHS, SEEDS = (5, 10, 20, 50, 100, 200), 5
 
@@ -44,7 +44,7 @@ def filled(folder: Path, runs: int) -> Store:
     store = Store(f"sqlite:///{folder / 'mlflow.db'}")
     records = [made_up(number) for number in range(runs)]
     plan = [Planned.of(record.spec) for record in records]
-    with sweep_log.written(store, "made-up", SweepSpec(("cell",), ("copy",)), "none", plan):
+    with sweep_log.recording(store, "made-up", SweepSpec(("cell",), ("copy",)), "none", plan):
         fill(store, records, "made-up")
     return store
 
@@ -54,7 +54,7 @@ def measure(runs: int) -> None:
         folder = Path(name)
         store = filled(folder, runs)
         began = time.perf_counter()
-        results = standing(store, learning_curves=True).results()
+        results = load_status(store, learning_curves=True).results()
         said = {"reading": time.perf_counter() - began}
         for kind in ("html", "csv", "json", "markdown"):
             began = time.perf_counter()

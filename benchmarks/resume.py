@@ -76,7 +76,7 @@ class _Idle:
 def resume(uri: str, runs: int) -> None:
     """Types it again; in a process of its own, so that its memory is its own."""
     from harness.cli._progress import Quiet
-    from harness.sweeps.execute import execute
+    from harness.sweeps.execute import SweepRequest, execute
     from harness.sweeps.plan import plan
     from harness.tracking.store import Store
 
@@ -84,7 +84,7 @@ def resume(uri: str, runs: int) -> None:
     asked = sweep(runs)
     planned = plan(asked)
     after_plan = time.perf_counter()
-    outcome = execute(asked, planned, _Idle(), Store(uri), Quiet())
+    outcome = execute(SweepRequest(asked, planned), _Idle(), Store(uri), Quiet())
     ended = time.perf_counter()
     assert outcome.reused == len(planned), "runs were trained that were there"
     figures = {

@@ -33,7 +33,7 @@ from harness.cli._progress import Quiet
 from harness.engines.local import Local
 from harness.record import Record
 from harness.spec import RunSpec, SweepSpec
-from harness.sweeps.execute import execute
+from harness.sweeps.execute import SweepRequest, execute
 from harness.sweeps.plan import plan
 from harness.tracking.store import Store
 from harness.training.build import build_model, build_task
@@ -111,7 +111,7 @@ def sweep(asked: SweepSpec, runs: list[RunSpec], jobs: int) -> Swept:
         store, engine = Store(f"sqlite:///{folder}/mlflow.db"), Local("cpu", jobs)
         watch = Watch(engine)
         own, begun = time.process_time(), time.perf_counter()
-        execute(asked, runs, engine, store, watch)
+        execute(SweepRequest(asked, runs), engine, store, watch)
         seconds, own = time.perf_counter() - begun, time.process_time() - own
     return Swept(seconds, sum(watch.computed.values()), own, watch.idle_share())
 

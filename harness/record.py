@@ -56,6 +56,7 @@ class Record:
     status: Status = "interrupted"
     reason: str = ""  # one line, where the status is not ok
     traceback: str = ""
+    output: str = ""  # what the run printed, or the last of it
     scores: dict[int, Scores] = field(default_factory=dict)  # by test length, the training length among them
     chances: dict[int, float] = field(default_factory=dict)  # by test length: that of the best without memory
     curve: list[CurvePoint] = field(default_factory=list)
@@ -69,6 +70,7 @@ class Record:
     solved_at: float = 1.0
     environment: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)  # what a plugin changed of its process, and was put back
+    began: float = field(default=0.0, compare=False)  # seconds since 1970; 0: not recorded
     attempt: int = 1  # 2 and more: it failed before and was tried again
     weights: bytes = field(default=b"", compare=False, repr=False)  # safetensors of the trained model, where kept
     identity: str = field(default="", compare=False)  # as recorded, by the version that ran it; '' for a run of today

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from harness.bench_record import Row
 from harness.record import Record
-from harness.search_record import Found
+from harness.search_record import SearchRecord
 from harness.spec import Planned
 
 
@@ -24,7 +24,7 @@ class Results:
     report_command: str = ""  # the line that makes this report again
     store: str = ""  # where the records are
     references: Mapping[str, str] = field(default_factory=dict)  # papers, by name of architecture or task
-    searches: Sequence[Found] = ()  # of `harness tune`, whose settings were used
+    searches: Sequence[SearchRecord] = ()  # of `harness tune`, whose settings were used
     speeds: Sequence[Row] = ()  # of `harness bench`, the newest of each architecture
 
 

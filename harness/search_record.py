@@ -1,11 +1,11 @@
-"""What a search had and found, as plain data: for the record, for `run --tuned`, and for reports."""
+"""The result of a search, as plain data: for the store, for `run --tuned`, and for reports."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchRecord:
     """The best setting of one study, and what it took to find it. Scores are of validation data."""
 
     study: str  # its digest
@@ -46,7 +46,7 @@ class Found:
     confirmed: list[float]  # on fresh seeds
     values: dict[str, Any]  # of what was searched
     hidden_size: int
-    settings: dict[str, Any]  # how it was trained, as `SweepSpec.tuned` takes it
+    settings: dict[str, Any]  # how it was trained, as `TunedSetting.values` takes it
     seeds: list[int]  # used so far, for training and for choosing
     trials: list[Trial]
     expected_best: list[float]  # of 1, 2, ... trials
@@ -61,8 +61,8 @@ class Found:
         return max(self.seeds) + 1
 
     @property
-    def told_budget(self) -> str:
-        """In words."""
+    def budget_in_words(self) -> str:
+        """The budget in words: trials, steps, study."""
         ended = sum(self.counts.values())
         return f"{ended} trials of {self.budget['steps']} steps, study {self.study}"
 
@@ -73,19 +73,27 @@ class Found:
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
 
+    @classmethod
+    def from_json(cls, text: str) -> SearchRecord:
+        """Reads a search back; a TypeError, ValueError or KeyError where another version wrote it."""
+        return cls.from_plain(json.loads(text))
 
-def read(text: str) -> Found:
-    """A search as it was recorded; a TypeError, ValueError or KeyError where another version wrote it."""
-    return of(json.loads(text))
+    @classmethod
+    def from_plain(cls, content: dict[str, Any]) -> SearchRecord:
+        """A search from plain data; the same errors as `from_json`."""
+        return cls(**{**content, "trials": [Trial(**trial) for trial in content["trials"]]})
 
 
-def of(content: dict[str, Any]) -> Found:
-    """A search from plain data."""
-    return Found(**{**content, "trials": [Trial(**trial) for trial in content["trials"]]})
+class UnequalSearches(NamedTuple):
+    """Two searches on one task that were not tuned alike."""
+
+    one: SearchRecord
+    other: SearchRecord
+    differences: list[str]  # in words
 
 
-def like(one: Found, other: Found) -> list[str]:
-    """In what the budgets and the shared spaces of two searches differ, in words; nothing where they compare."""
+def differences(one: SearchRecord, other: SearchRecord) -> list[str]:
+    """How the budgets and the shared spaces of two searches differ, in words; empty where they compare."""
     pairs = [("", one.budget, other.budget), ("the range of ", one.shared_space(), other.shared_space())]
     return [
         f"{what}{key} ({first.get(key)} and {second.get(key)})"
@@ -95,10 +103,11 @@ def like(one: Found, other: Found) -> list[str]:
     ]
 
 
-def unlike(searches: Sequence[Found]) -> Iterator[tuple[Found, Found, list[str]]]:
-    """Pairs on one task that were not tuned alike, and in what they differ."""
-    first: dict[str, Found] = {}
+def unequal_searches(searches: Sequence[SearchRecord]) -> Iterator[UnequalSearches]:
+    """Compares each search with the first one on its task."""
+    first: dict[str, SearchRecord] = {}
     for one in searches:
         other = first.setdefault(one.task_label, one)
-        if differences := like(other, one):
-            yield other, one, differences
+        found = differences(other, one)
+        if found:
+            yield UnequalSearches(other, one, found)

@@ -80,6 +80,11 @@ class RunSpec:
         return range(self.length if self.length_from is None else self.length_from, self.length + 1)
 
     @property
+    def task_name(self) -> str:
+        """The task's name in options: 'copy', or the stem of a loose file or its class."""
+        return short_name(self.task)
+
+    @property
     def tested(self) -> list[int]:
         """The lengths that the trained model is tested at: its own among them, unless it trained on a range."""
         own = () if self.length_from is not None and self.test_lengths else (self.length,)
@@ -126,6 +131,17 @@ class RunSpec:
 
 
 @dataclass(frozen=True)
+class TunedSetting:
+    """The values that a search found for one architecture on one task."""
+
+    architecture: str  # full name
+    task_label: str
+    values: Mapping[str, Any]  # settings of RunSpec, hidden_size, and options such as 'lstm.forget_bias'
+    budget: str  # of the search, in words
+    search_run: str  # MLflow id of the search
+
+
+@dataclass(frozen=True)
 class SweepSpec:
     """What a person asks for: every combination of these; settings that are not given are at their defaults."""
 
@@ -139,9 +155,13 @@ class SweepSpec:
     match: Match = "params"  # "hidden", "state": solved for the first one, whose hidden_size or state all others get
     settings: Mapping[str, Any] = field(default_factory=dict)  # of RunSpec; a tuple of values makes variants
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # from --set: name and values, as typed
-    tuned: Mapping[str, Mapping[str, Any]] = field(
-        default_factory=dict
-    )  # by 'lstm on adding': values found by a search
+    tuned: tuple[TunedSetting, ...] = ()  # at most one for each architecture and task
+
+    def tuned_for(self, architecture: str, task_label: str) -> TunedSetting | None:
+        """What a search found for an architecture (by full name) on a task; None where the defaults are used."""
+        return next(
+            (one for one in self.tuned if (one.architecture, one.task_label) == (architecture, task_label)), None
+        )
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
@@ -153,6 +173,7 @@ class SweepSpec:
         content["options"] = {name: tuple(values) for name, values in content["options"].items()}
         settings = content["settings"]
         content["settings"] = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
+        content["tuned"] = tuple(TunedSetting(**one) for one in content["tuned"])
         return cls(**content)
 
 

@@ -70,7 +70,7 @@ def environment(records: Sequence[Record]) -> Table:
 def _resolved(spec: RunSpec) -> Mapping[str, Any]:
     """Every setting by name, and what was asked for in other words: a number of parameters, say."""
     plain = {name: value for name, value in vars(spec).items() if name in _PLAIN and value not in ("", ())}
-    options = {f"{spec.task_label.split()[0]}.{name}": value for name, value in spec.task_options.items()}
+    options = {f"{spec.task_name}.{name}": value for name, value in spec.task_options.items()}
     resolved = {**plain, **spec.architecture_options, **options}
     return {**resolved, **{name: value for name, value in spec.asked.items() if name not in resolved}}
 

@@ -7,13 +7,13 @@ from statistics import fmean
 
 from matplotlib.figure import Figure
 
-from harness.search_record import Found, unlike
-from harness.tuning.figure import PANELS
+from harness.search_record import SearchRecord, unequal_searches
 
 from . import _words as words
 from ._drawing import Drawn
 from ._files import file_name
 from ._tables import Table, TableCell
+from .search import PANELS
 
 NOT_TUNED = "No architecture was tuned: all ran at their default settings, or at those that were typed."
 _COLUMNS = (
@@ -34,17 +34,17 @@ _COLUMNS = (
 _SIZE = 5.4, 2.6  # inches
 
 
-def budgets(searches: Sequence[Found]) -> Table:
+def budgets(searches: Sequence[SearchRecord]) -> Table:
     """What each architecture's search was allowed, what it took, and what it found on validation data."""
     note = (
         "Scores are on validation data, by which settings were chosen; test data was not looked at. Steps are trained."
     )
-    differences = [f"{a.label} and {b.label} in {'; '.join(how)}" for a, b, how in unlike(searches)]
+    differences = [f"{a.label} and {b.label} in {'; '.join(how)}" for a, b, how in unequal_searches(searches)]
     note += f" NOT TUNED ALIKE: {', '.join(differences)}." if differences else " All were tuned alike."
     return Table("Tuning budgets", _COLUMNS, [_row(one) for one in searches], 2, note)
 
 
-def _row(one: Found) -> list[TableCell]:
+def _row(one: SearchRecord) -> list[TableCell]:
     score = words.percent if one.maximises else "{:.4g}".format
     trials = sum(one.counts.values())
     return [
@@ -64,7 +64,7 @@ def _row(one: Found) -> list[TableCell]:
     ]
 
 
-def settings(searches: Sequence[Found]) -> Table:
+def settings(searches: Sequence[SearchRecord]) -> Table:
     """What was searched for each architecture, and what was chosen."""
     rows = [
         [
@@ -84,7 +84,7 @@ def _written(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def figures(searches: Sequence[Found]) -> Iterator[Drawn]:
+def figures(searches: Sequence[SearchRecord]) -> Iterator[Drawn]:
     """Expected best, importances and slice, for each task; call within a style."""
     for index, task in enumerate(dict.fromkeys(one.task_label for one in searches)):
         mine = [one for one in searches if one.task_label == task]

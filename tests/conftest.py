@@ -21,6 +21,8 @@ from harness.record import CurvePoint, Record, Scores, Status
 from harness.spec import RunSpec
 
 if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
     from harness.tracking.store import Store
 
 
@@ -116,10 +118,10 @@ def _forget() -> None:
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database without records; making one takes seconds, copying it none."""
-    from harness.tracking.connect import opened
+    from harness.tracking.connect import open_client
 
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    opened(f"sqlite:///{path}")
+    open_client(f"sqlite:///{path}")
     return path
 
 
@@ -155,6 +157,14 @@ def store(store_uri: str) -> Store:
     from harness.tracking.store import Store
 
     return Store(store_uri)
+
+
+@pytest.fixture
+def client(store: Store) -> MlflowClient:
+    """MLflow's own client of that store."""
+    from mlflow.tracking import MlflowClient
+
+    return MlflowClient(store.uri)
 
 
 @pytest.fixture

@@ -24,11 +24,6 @@ WALLS = {
     "numpy": {"analysis", "bench", "inspection", "testing"},
     "scipy": {"analysis", "bench", "inspection"},
 }
-NOT_YET = {  # walls that are still broken; remove a line with its cause
-    "harness/bench/mlflow_log.py imports mlflow",
-    "harness/cli/_tune_output.py imports optuna",
-    "harness/tuning/figure.py imports matplotlib",
-}
 
 
 def test_every_file_of_the_core_stands_in_a_room_of_the_order():
@@ -53,7 +48,7 @@ def test_a_library_is_imported_in_its_own_room_only():
         for _, module in _imports(file)
         if _room(file) not in WALLS.get(module.partition(".")[0], {_room(file)})
     }
-    assert through == NOT_YET
+    assert through == set()
 
 
 @pytest.mark.parametrize(("room", "other", "upward"), [("spec", "training", True), ("training", "spec", False)])

@@ -13,7 +13,7 @@ from harness.bench_record import Row
 from harness.errors import HarnessError
 from harness.record import CurvePoint, Record, Scores, as_json
 from harness.report import Results
-from harness.search_record import of as search_of
+from harness.search_record import SearchRecord
 from harness.spec import Planned, RunSpec
 
 VERSION = 2
@@ -86,7 +86,7 @@ def _results(content: Mapping[str, Any]) -> Results:
     return Results(
         records=[_record(one) for one in content["records"]],
         missing=[Planned(**one) for one in content.get("missing", ())],
-        searches=tuple(search_of(one) for one in content.get("searches", ())),
+        searches=tuple(SearchRecord.from_plain(one) for one in content.get("searches", ())),
         speeds=tuple(_speed(one) for one in content.get("speeds", ())),
         **told,
     )

@@ -26,7 +26,14 @@ SITTING = 0.015
 """What sittings differ by beyond their processes, a standard deviation, as benchmarks/bench_noise.py found it."""
 
 _SAME = ("cpu", "cores", "device", "device.name", "threads", "timer", "version.torch", "denormals_flushed")
-_NOT_COMPARED: dict[str, Any] = {"architecture": "", "architecture_code": "", "task": "", "task_code": "", "asked": {}}
+_NOT_COMPARED: dict[str, Any] = {
+    "architecture": "",
+    "architecture_code": "",
+    "task": "",
+    "task_code": "",
+    "task_data": "",
+    "asked": {},
+}
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any, get_args
 from harness.cli._parse import (
     assignment,
     completes,
+    completes_from_store,
     count,
     length_or_range,
     many,
@@ -19,6 +20,7 @@ from harness.cli._parse import (
     whole,
 )
 from harness.spec import EXECUTIONS, KEEP_WEIGHTS, OPTIMIZERS, PRECISIONS, SCHEDULES, Match, RunSpec
+from harness.tracking.completion import sweep_names
 
 
 def add_grid(parser: Any) -> None:
@@ -85,9 +87,10 @@ def add_store(parser: Any) -> None:
     )
 
 
-def add_sweep(parser: Any) -> None:
+def add_sweep(parser: Any, default: str = "the newest") -> None:
     """`--sweep NAME`: a sweep in the store."""
-    parser.add_argument("--sweep", metavar="NAME", help="name of the sweep, or its first digits (default: the newest)")
+    text = f"name of the sweep, or its first digits (default: {default})"
+    completes_from_store(parser.add_argument("--sweep", metavar="NAME", help=text), sweep_names)
 
 
 def add_json(parser: Any) -> None:

@@ -30,6 +30,7 @@ class Work:
     sweep: SweepSpec
     command: str
     only: Set[str] | None = None
+    title: str = ""  # a name for the sweep
 
 
 def begin(arguments: argparse.Namespace) -> None:
@@ -50,7 +51,7 @@ def begin(arguments: argparse.Namespace) -> None:
 
 def carry_out(arguments: argparse.Namespace, asked: Callable[[], Work]) -> int:
     """Executes a sweep, shows its result, and returns the exit code."""
-    from harness.tracking.connect import resolve_uri
+    from harness.tracking.address import resolve_uri
 
     uri = resolve_uri(arguments.tracking_uri)
     with contextlib.redirect_stdout(sys.stderr), cluster(arguments):  # whatever a plugin prints is not the result
@@ -69,7 +70,7 @@ def rules(arguments: argparse.Namespace) -> Rules:
 def _execute(arguments: argparse.Namespace, uri: str, asked: Callable[[], Work]) -> tuple[int, Outcome]:
     """The number of planned runs, and the outcome of the sweep."""
     from harness.cli._progress import Quiet, display
-    from harness.sweeps.execute import execute
+    from harness.sweeps.execute import SweepRequest, execute
     from harness.sweeps.plan import plan
     from harness.tracking.store import Store
 
@@ -79,10 +80,17 @@ def _execute(arguments: argparse.Namespace, uri: str, asked: Callable[[], Work])
     store = Store(uri)
     interrupt.raise_as_exception()
     with Quiet() if arguments.quiet else display() as shown:
-        outcome = execute(
-            work.sweep, runs, engine, store, shown, arguments.reuse, rules(arguments), work.command, work.only,
-            curves=arguments.json,
-        )  # fmt: skip
+        request = SweepRequest(
+            work.sweep,
+            runs,
+            work.command,
+            work.title,
+            reuse=arguments.reuse,
+            rules=rules(arguments),
+            only=work.only,
+            learning_curves=arguments.json,
+        )
+        outcome = execute(request, engine, store, shown)
     return len(runs), outcome
 
 
@@ -145,7 +153,7 @@ def _told(outcome: Outcome, planned: int) -> list[str]:
     lines = {
         f"{outcome.reused} of {planned} runs were finished before and are not run again.": outcome.reused,
         f"{outcome.helped} of {planned} runs were finished by another command meanwhile.": outcome.helped,
-        f"{outcome.stale} of {planned} runs were finished before with older plugin code.": outcome.stale,
+        f"{outcome.outdated} of {planned} runs were finished before with older plugin code.": outcome.outdated,
         f"{outcome.elsewhere} of {planned} runs are being run by another command.": outcome.elsewhere,
         f"The sweep was stopped: {outcome.stopped}.": outcome.stopped,
         "The store takes no weights; everything else is recorded. --keep-weights none leaves them out. "

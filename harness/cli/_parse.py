@@ -6,7 +6,7 @@ import argparse
 import difflib
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from harness.cli import _config
@@ -14,6 +14,7 @@ from harness.cli._values import split_values
 from harness.discovery import registry
 from harness.errors import UsageError
 
+_LONGEST_NAME = 100  # characters of a sweep's name
 _MOST_SPACED = 1000  # test lengths that one range may stand for
 
 
@@ -169,6 +170,14 @@ def positive(zero: bool = False, below: float = float("inf")) -> Any:
     return parse
 
 
+def sweep_name(text: str) -> str:
+    """An argument type: a name for a sweep, in one line."""
+    name = text.strip()
+    if not name or not name.isprintable() or len(name) > _LONGEST_NAME:
+        raise argparse.ArgumentTypeError(f"takes 1 to {_LONGEST_NAME} printable characters, got {text!r:.100}")
+    return name
+
+
 def assignment(text: str) -> tuple[str, tuple[str, ...]]:
     """An argument type: name=value or name=value,value."""
     name, equals, values = text.partition("=")
@@ -183,5 +192,14 @@ def completes(action: argparse.Action, *kinds: registry.Kind) -> None:
     def complete(prefix: str, **_: Any) -> Sequence[str]:
         cut = max(prefix.rfind(","), prefix.rfind(":")) + 1
         return [prefix[:cut] + name for kind in kinds for name in registry.names(kind)]
+
+    action.completer = complete  # type: ignore[attr-defined]
+
+
+def completes_from_store(action: argparse.Action, names: Callable[[str | None], Sequence[str]]) -> None:
+    """Lets the shell complete an argument with names in the store that `--tracking-uri` says."""
+
+    def complete(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> Sequence[str]:
+        return names(getattr(parsed_args, "tracking_uri", None))
 
     action.completer = complete  # type: ignore[attr-defined]

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
+from rich import progress as bars
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
 
 from harness.cli._say import say
-from harness.record import Progress as Look
-from harness.record import Record
+from harness.record import Progress, Record
 from harness.spec import RunSpec
 from harness.sweeps.driver import Display
 
@@ -27,23 +26,23 @@ class Quiet:
         return self
 
     def __exit__(self, *error: object) -> None: ...
-    def looking(self, runs: int) -> None: ...
-    def planned(self, runs: dict[str, RunSpec], done: int) -> None: ...
+    def loading(self, runs: int) -> None: ...
+    def planned(self, runs: Mapping[str, RunSpec], done: int) -> None: ...
     def started(self, key: str) -> None: ...
-    def progressed(self, key: str, progress: Look) -> None: ...
+    def progressed(self, key: str, progress: Progress) -> None: ...
     def ended(self, key: str, record: Record) -> None: ...
-    def again(self, key: str, record: Record) -> None: ...
-    def waiting(self, reason: str) -> None: ...
+    def retrying(self, key: str, record: Record) -> None: ...
+    def waiting_for_store(self, reason: str) -> None: ...
 
 
 class Lines:
     """A line when a run begins or ends, and one every ten seconds in between."""
 
-    def looking(self, runs: int) -> None:
+    def loading(self, runs: int) -> None:
         if runs >= _MANY:
-            say(_looking(runs))
+            say(_loading_message(runs))
 
-    def planned(self, runs: dict[str, RunSpec], done: int) -> None:
+    def planned(self, runs: Mapping[str, RunSpec], done: int) -> None:
         self.runs, self.total, self.ended_runs = runs, len(runs), done
         self.pace = _Pace(runs, done)
         self.last = time.monotonic()
@@ -55,7 +54,7 @@ class Lines:
         self.pace.started()
         say(f"{name(self.runs[key])}: started")
 
-    def progressed(self, key: str, progress: Look) -> None:
+    def progressed(self, key: str, progress: Progress) -> None:
         self.pace.progressed(key, progress)
         if time.monotonic() - self.last >= _SECONDS_BETWEEN_LINES:
             self.last = time.monotonic()
@@ -67,26 +66,26 @@ class Lines:
         self.pace.ended(key)
         say(f"[{self.ended_runs}/{self.total}] {result(record)}")
 
-    def again(self, key: str, record: Record) -> None:
+    def retrying(self, key: str, record: Record) -> None:
         self.pace.failed(key)
         say(f"{result(record)}; it is repeated")
 
-    def waiting(self, reason: str) -> None:
-        say(_waiting(reason))
+    def waiting_for_store(self, reason: str) -> None:
+        say(waiting_message(reason))
 
 
 class Bars:
     """A bar for all runs together, and one for each running run."""
 
-    def __init__(self, bars: Progress) -> None:
-        self.bars = bars
-        self.tasks: dict[str, object] = {}
+    def __init__(self, shown: bars.Progress) -> None:
+        self.bars = shown
+        self.tasks: dict[str, bars.TaskID] = {}
 
-    def looking(self, runs: int) -> None:
+    def loading(self, runs: int) -> None:
         if runs >= _MANY:
-            self.bars.console.print(_looking(runs), highlight=False)
+            self.bars.console.print(_loading_message(runs), highlight=False)
 
-    def planned(self, runs: dict[str, RunSpec], done: int) -> None:
+    def planned(self, runs: Mapping[str, RunSpec], done: int) -> None:
         for line in solved_sizes(runs.values()):
             self._say(line)
         self.runs = runs
@@ -99,26 +98,26 @@ class Bars:
         short = f"{spec.label}, {spec.task_label} {spec.length_text}, seed {spec.seed}"
         self.tasks[key] = self.bars.add_task(short, total=self.runs[key].steps, look="")
 
-    def progressed(self, key: str, progress: Look) -> None:
+    def progressed(self, key: str, progress: Progress) -> None:
         self.pace.progressed(key, progress)
-        self.bars.update(self.tasks[key], completed=progress.step, look=look(progress))  # type: ignore[arg-type]
+        self.bars.update(self.tasks[key], completed=progress.step, look=look(progress))
         self.bars.update(self.all, look=f"about {self.pace.left()} left")
 
     def ended(self, key: str, record: Record) -> None:
         self.pace.ended(key)
         if key in self.tasks:
-            self.bars.remove_task(self.tasks.pop(key))  # type: ignore[arg-type]
+            self.bars.remove_task(self.tasks.pop(key))
         self.bars.update(self.all, advance=1)
         self._say(result(record))
 
-    def again(self, key: str, record: Record) -> None:
+    def retrying(self, key: str, record: Record) -> None:
         self.pace.failed(key)
         if key in self.tasks:
-            self.bars.remove_task(self.tasks.pop(key))  # type: ignore[arg-type]
+            self.bars.remove_task(self.tasks.pop(key))
         self._say(f"{result(record)}; it is repeated")
 
-    def waiting(self, reason: str) -> None:
-        self._say(_waiting(reason))
+    def waiting_for_store(self, reason: str) -> None:
+        self._say(waiting_message(reason))
 
     def _say(self, text: str) -> None:
         self.bars.console.print(text, highlight=False, markup=False)  # a reason may hold brackets
@@ -127,15 +126,15 @@ class Bars:
 class _Pace:
     """Estimates the time left; it assumes that a time step costs the same in all runs."""
 
-    def __init__(self, runs: dict[str, RunSpec], done: int) -> None:
+    def __init__(self, runs: Mapping[str, RunSpec], done: int) -> None:
         self.total = sum(_work(spec) for spec in runs.values()) * (1 - done / max(len(runs), 1))
         self.runs, self.ended_work, self.begun = runs, 0.0, 0.0
-        self.running: dict[str, Look] = {}
+        self.running: dict[str, Progress] = {}
 
     def started(self) -> None:
         self.begun = self.begun or time.monotonic()
 
-    def progressed(self, key: str, progress: Look) -> None:
+    def progressed(self, key: str, progress: Progress) -> None:
         self.running[key] = progress
 
     def failed(self, key: str) -> None:
@@ -162,16 +161,16 @@ def display() -> Iterator[Display]:
         yield Lines()
         return
     console = Console(stderr=True)
-    with Progress(*_columns(console.width), console=console, refresh_per_second=4, transient=True) as bars:
-        yield Bars(bars)
+    with bars.Progress(*_columns(console.width), console=console, refresh_per_second=4, transient=True) as shown:
+        yield Bars(shown)
 
 
-def _columns(width: int) -> list[ProgressColumn]:
+def _columns(width: int) -> list[bars.ProgressColumn]:
     """The columns that fit into 80 characters, with bars and times if there is more room."""
-    name, look = (TextColumn(f"{{task.{field}}}", markup=False) for field in ("description", "fields[look]"))
+    name, look = (bars.TextColumn(f"{{task.{field}}}", markup=False) for field in ("description", "fields[look]"))
     if width < 120:
-        return [name, MofNCompleteColumn(), look]
-    return [name, BarColumn(bar_width=20), MofNCompleteColumn(), look, TimeElapsedColumn()]
+        return [name, bars.MofNCompleteColumn(), look]
+    return [name, bars.BarColumn(bar_width=20), bars.MofNCompleteColumn(), look, bars.TimeElapsedColumn()]
 
 
 def name(spec: RunSpec) -> str:
@@ -193,7 +192,7 @@ def solved_sizes(runs: Iterable[RunSpec]) -> list[str]:
     ]
 
 
-def look(progress: Look) -> str:
+def look(progress: Progress) -> str:
     accuracy = "-" if progress.accuracy is None else f"{progress.accuracy:.1%}"
     return f"loss {progress.loss:.3g}, validation {accuracy}, {progress.tokens_per_second:,.0f} tokens/s"
 
@@ -204,21 +203,23 @@ def result(record: Record) -> str:
         return f"{name(record.spec)}: {record.status}: {record.reason}"
     chance = "?" if record.chance is None else f"{record.chance:.1%}"
     accuracy = "?" if record.accuracy is None else f"{record.accuracy:.1%}"
-    return f"{name(record.spec)}: test accuracy {accuracy} (chance {chance}), {_solved(record)}, {record.seconds:.1f} s"
+    return (
+        f"{name(record.spec)}: test accuracy {accuracy} (chance {chance}), {_reached(record)}, {record.seconds:.1f} s"
+    )
 
 
-def _solved(record: Record) -> str:
+def _reached(record: Record) -> str:
     """Whether validation passed the threshold while training; accuracy on test data may be on its other side."""
     if record.steps_to_solve is None:
         return f"threshold not reached in {record.steps} steps (validation)"
     return f"threshold reached after {record.steps_to_solve} steps (validation)"
 
 
-def _looking(runs: int) -> str:
+def _loading_message(runs: int) -> str:
     return f"{runs:,} runs planned; searching the store for finished ones ..."
 
 
-def _waiting(reason: str) -> str:
+def waiting_message(reason: str) -> str:
     return f"{reason}\n  finished results are kept in memory until they can be written; Ctrl-C gives up"
 
 

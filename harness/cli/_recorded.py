@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,15 +11,6 @@ if TYPE_CHECKING:
 
 def recorded(arguments: argparse.Namespace, learning_curves: bool = False) -> Results:
     """What the store holds of the sweep that is meant; HarnessError where it holds none."""
-    from harness.bench.mlflow_log import kept
-    from harness.discovery.references import references
-    from harness.tracking.searches import used
-    from harness.tracking.store import existing
-    from harness.tracking.sweep_status import standing
+    from harness.tracking.results import load_results
 
-    store = existing(arguments.tracking_uri)
-    now = standing(store, arguments.sweep, learning_curves)
-    results = now.results()
-    speeds = kept(store, {record.spec.label for record in results.records})
-    papers = references(results.records)
-    return replace(results, references=papers, searches=used(store, now.sweep), speeds=speeds)
+    return load_results(arguments.sweep, arguments.tracking_uri, learning_curves)

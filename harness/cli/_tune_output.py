@@ -6,19 +6,18 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 
-from optuna.trial import TrialState
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from harness.cli import _progress
-from harness.cli._progress import look, name
+from harness.cli._progress import look, name, waiting_message
 from harness.cli._say import say
 from harness.record import Progress, Record
-from harness.search_record import Found
+from harness.search_record import SearchRecord
 from harness.spec import RunSpec
-from harness.tuning.running_trial import Flight
+from harness.tuning.running_trial import TrialResult
 from harness.tuning.study import Study
 
 _SECONDS_BETWEEN_LINES = 10
@@ -28,33 +27,37 @@ _WIDE = 200  # columns, if the output is not a terminal
 class Quiet(_progress.Quiet):
     """Shows nothing."""
 
-    def landed(self, flight: Flight, state: TrialState) -> None: ...
+    def searching(self, runs: Mapping[str, RunSpec]) -> None: ...
+    def confirming(self, runs: Mapping[str, RunSpec]) -> None: ...
+    def trial_ended(self, result: TrialResult) -> None: ...
 
 
-class Lines:
-    """A line when a trial ends, and one every ten seconds in between."""
+class Lines(Quiet):
+    """A line when a trial or a confirmation ends, and one every ten seconds in between."""
 
     def __init__(self, studies: Sequence[Study]) -> None:
-        self.studies, self.last = studies, time.monotonic()
-        self.confirming = self.told = False
+        self.studies = studies
+        self.last = time.monotonic()
+        self.is_confirming = False
+        self.runs: Mapping[str, RunSpec] = {}
 
-    def looking(self, runs: int) -> None: ...
-    def waiting(self, reason: str) -> None:
-        say(f"{reason}\n  finished results are kept in memory until they can be written; Ctrl-C gives up")
+    def waiting_for_store(self, reason: str) -> None:
+        say(waiting_message(reason))
 
-    def planned(self, runs: dict[str, RunSpec], done: int) -> None:
+    def searching(self, runs: Mapping[str, RunSpec]) -> None:
         self.runs = runs
-        if runs:
-            self.confirming = True
-            say(f"{len(runs)} runs on new seeds to confirm the best settings")
-        for study in () if self.told else self.studies:
+        for study in self.studies:
             say(
                 f"{study.name}: {len(study.ended())} of {study.search.trials} trials ended; "
                 f"searched: {', '.join(f'{key} {space}' for key, space in study.space.items())}"
             )
-        self.told = True
 
-    def started(self, key: str) -> None: ...
+    def confirming(self, runs: Mapping[str, RunSpec]) -> None:
+        self.runs = runs
+        self.is_confirming = True
+        if runs:
+            say(f"{len(runs)} runs on new seeds to confirm the best settings")
+
     def progressed(self, key: str, progress: Progress) -> None:
         if time.monotonic() - self.last >= _SECONDS_BETWEEN_LINES:
             self.last = time.monotonic()
@@ -63,28 +66,22 @@ class Lines:
 
     def ended(self, key: str, record: Record) -> None:
         self.last = time.monotonic()
-        if self.confirming:
+        if self.is_confirming:
             accuracy = f"validation {record.curve[-1].validation_accuracy:.1%}" if record.curve else ""
             how = accuracy if record.status == "ok" else f"{record.status}: {record.reason}"
             say(f"{name(record.spec)}: {how}, {record.seconds:.1f} s")
 
-    def again(self, key: str, record: Record) -> None: ...
-    def landed(self, flight: Flight, state: TrialState) -> None:
-        study, notes = flight.study, flight.trial.user_attrs["harness"]
+    def trial_ended(self, result: TrialResult) -> None:
         how = {
-            TrialState.COMPLETE: f"{study.search.objective} {_score(flight)}",
-            TrialState.PRUNED: f"pruned at step {flight.pruned_at}",
-        }.get(state, notes["reason"])
-        ended = f"{study.label} [{len(study.ended())}/{study.search.trials}] trial {flight.trial.number}"
-        say(f"{ended}: {how}; {shown(flight.trial.params)}; {notes['seconds']:.1f} s")
+            "complete": f"{result.objective} {_score(result)}",
+            "pruned": f"pruned at step {result.pruned_at}",
+        }.get(result.state, result.reason)
+        ended = f"{result.label} [{result.ended}/{result.wanted}] trial {result.number}"
+        say(f"{ended}: {how}; {format_values(result.values)}; {result.seconds:.1f} s")
 
 
-def display(studies: Sequence[Study]) -> Lines:
-    return Lines(studies)
-
-
-def table(studies: Sequence[Study], found: Mapping[str, Found]) -> None:
-    """The results: a table for each task, and the settings below it."""
+def table(studies: Sequence[Study], found: Mapping[str, SearchRecord]) -> None:
+    """The results: a table for each task, and the chosen settings under it."""
     console = Console()
     console.width = console.width if console.is_terminal else _WIDE
     for task in dict.fromkeys((one.task_label, *one.lengths) for one in found.values()):
@@ -100,10 +97,10 @@ def table(studies: Sequence[Study], found: Mapping[str, Found]) -> None:
         console.print(rows)
         for study, one in mine:
             size = f" hidden_size={one.hidden_size}" if one.params else ""
-            console.print(Text(f"{study.label}: {shown(one.values)}{size}"), soft_wrap=True)
+            console.print(Text(f"{study.label}: {format_values(one.values)}{size}"), soft_wrap=True)
 
 
-def _row(study: Study, one: Found) -> list[Text]:
+def _row(study: Study, one: SearchRecord) -> list[Text]:
     number, counts = (_percent if study.maximises else _plain), one.counts
     confirmed = f"{number(fmean(one.confirmed))} ({len(one.confirmed)})" if one.confirmed else "-"
     first = "-" if one.default_score is None else number(one.default_score)
@@ -112,8 +109,8 @@ def _row(study: Study, one: Found) -> list[Text]:
     return [Text(one.label), *(Text(str(cell)) for cell in cells)]
 
 
-def failures(studies: Sequence[Study], found: Mapping[str, Found]) -> Iterator[str]:
-    """A message for each search in which no trial was completed."""
+def failures(studies: Sequence[Study], found: Mapping[str, SearchRecord]) -> Iterator[str]:
+    """A message for each study without a complete trial."""
     for study in studies:
         ended = study.ended()
         if study.digest not in found and ended:
@@ -121,14 +118,16 @@ def failures(studies: Sequence[Study], found: Mapping[str, Found]) -> Iterator[s
             yield f"harness: all {len(ended)} trials of {study.name} failed; the last: {reasons[-1]}"
 
 
-def shown(values: Mapping[str, object]) -> str:
+def format_values(values: Mapping[str, object]) -> str:
     return " ".join(
         f"{key}={value:.3g}" if isinstance(value, float) else f"{key}={value}" for key, value in values.items()
     )
 
 
-def _score(flight: Flight) -> str:
-    return "?" if flight.value is None else (_percent if flight.study.maximises else _plain)(flight.value)
+def _score(result: TrialResult) -> str:
+    if result.value is None:
+        return "?"
+    return _percent(result.value) if result.objective == "accuracy" else _plain(result.value)
 
 
 def _percent(value: float) -> str:

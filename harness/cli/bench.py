@@ -116,9 +116,9 @@ def _measure(arguments: argparse.Namespace, tell: Callable[[str], None]) -> tupl
     """The saved measurement, if one is compared with, and the new one; None if it was interrupted."""
     from harness.bench import comparison
     from harness.bench.measurement import load, place
-    from harness.bench.mlflow_log import keep
+    from harness.bench.mlflow_log import write_measured
     from harness.bench.session import environment, measure
-    from harness.tracking.connect import resolve_uri
+    from harness.tracking.address import resolve_uri
     from harness.tracking.store import Store
 
     before = load(arguments.compare, arguments.dir) if arguments.compare else None
@@ -137,7 +137,7 @@ def _measure(arguments: argparse.Namespace, tell: Callable[[str], None]) -> tupl
     with interrupt.defer_interrupts():
         if arguments.save:
             measured.save(place(arguments.save, arguments.dir))
-        keep(store, measured, arguments.save or "")
+        write_measured(store, measured, arguments.save or "")
     return before, measured
 
 

@@ -24,9 +24,11 @@ from harness.cli import (
     report,
     retry,
     run,
+    runs,
     sample,
     show,
     status,
+    sweeps,
     tune,
 )
 from harness.cli import list as list_verb
@@ -38,6 +40,8 @@ VERBS = (
     run,
     tune,
     status,
+    sweeps,
+    runs,
     show,
     sample,
     retry,

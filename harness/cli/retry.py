@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from harness.cli import _flags
 from harness.cli._launch import Work, begin, carry_out
 from harness.cli._parse import Parser, many
 from harness.errors import HarnessError, UsageError, did_you_mean
 from harness.record import WORTH_A_RETRY, Status
+
+if TYPE_CHECKING:
+    from harness.tracking.sweep_status import SweepStatus
 
 
 def add(verbs: Any) -> None:
@@ -41,16 +44,26 @@ def _asked(arguments: argparse.Namespace, wanted: set[str]) -> Work:
     """The recorded sweep, and those of its runs that ended with a wanted status."""
     from harness.sweeps.plan import plan
     from harness.tracking.store import existing
-    from harness.tracking.sweep_status import standing
+    from harness.tracking.sweep_status import load_status
 
-    now = standing(existing(arguments.tracking_uri), arguments.sweep)
-    found = {key for key, (_, record) in now.records.items() if record.status in wanted}
+    now = load_status(existing(arguments.tracking_uri), arguments.sweep)
+    found = {key for key, stored in now.records.items() if stored.record.status in wanted}
     if not found:
-        raise HarnessError(f"Sweep {now.sweep.name} has no runs that ended with {', '.join(sorted(wanted))}.")
-    sweep = now.sweep.asked()
+        raise HarnessError(_nothing_to_retry(now, wanted))
+    sweep = now.sweep.spec()
     changed = found - {spec.identity for spec in plan(sweep)}
     if len(changed) == len(found):
         raise HarnessError(f"The plugins' code has changed since: {now.sweep.command}")
     if changed:
         print(f"{len(changed)} of {len(found)} runs are left out: their plugins' code has changed.", file=sys.stderr)
     return Work(sweep, now.sweep.command, found - changed)
+
+
+def _nothing_to_retry(now: SweepStatus, wanted: set[str]) -> str:
+    """Says which failures there are instead, and how to repeat those."""
+    others = sorted({record.status for record in now.failures()})
+    message = f"Sweep {now.sweep.name} has no runs that ended with {', '.join(sorted(wanted))}"
+    if others:
+        statuses = ",".join(others)
+        return f"{message}; others ended with {statuses}, which would end the same way: --status {statuses}."
+    return f"{message}." + (f" Its missing runs: {now.sweep.command}" if now.missing else " None failed.")

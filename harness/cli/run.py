@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli import _flags
 from harness.cli._launch import Work, begin, carry_out, cluster, engine_of
-from harness.cli._parse import Parser
+from harness.cli._parse import Parser, sweep_name
 from harness.cli._request import refuse_unknown_names, sweep_of
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def add(verbs: Any) -> None:
         metavar="any",
         help="use the best settings that harness tune found, on new seeds; any: allow different budgets",
     )
+    parser.add_argument("--name", type=sweep_name, metavar="NAME", help="name of the sweep, for --sweep and reports")
     _flags.add_training(parser.add_argument_group("training"))
     _flags.add_where(parser.add_argument_group("where and how"))
     parser.set_defaults(call=call)
@@ -60,22 +61,22 @@ def call(arguments: argparse.Namespace) -> int:
     begin(arguments)
     if arguments.dry_run:
         return _dry_run(arguments)
-    return carry_out(arguments, lambda: Work(_asked(arguments), arguments.typed))
+    return carry_out(arguments, lambda: Work(_asked(arguments), arguments.typed, title=arguments.name or ""))
 
 
 def _dry_run(arguments: argparse.Namespace) -> int:
     from harness.cli._dry_run import show
-    from harness.sweeps.execute import finished
+    from harness.sweeps.execute import load_finished_runs
     from harness.sweeps.plan import plan
     from harness.sweeps.preview import preview
-    from harness.tracking.connect import exists, resolve_uri
+    from harness.tracking.address import exists, resolve_uri
     from harness.tracking.store import Store
     from harness.training import device as devices
 
     runs = plan(_asked(arguments))
     planned = {spec.identity: spec for spec in runs}
     uri = resolve_uri(arguments.tracking_uri)
-    done = set(finished(Store(uri), planned, arguments.reuse).done) if exists(uri) else set()
+    done = set(load_finished_runs(Store(uri), planned, arguments.reuse).done) if exists(uri) else set()
     device = devices.pick(arguments.device)
     with cluster(arguments):
         jobs = engine_of(arguments).capacity
@@ -89,11 +90,11 @@ def _asked(arguments: argparse.Namespace) -> SweepSpec:
     if not arguments.tuned:
         return sweep
     from harness.tracking.store import existing
-    from harness.tuning.apply import with_tuned
+    from harness.tuning.apply import apply_tuned
 
-    tuned, searches = with_tuned(sweep, existing(arguments.tracking_uri), arguments.tuned == "any")
+    tuned, searches = apply_tuned(sweep, existing(arguments.tracking_uri), arguments.tuned == "any")
     for name, one in searches.items() if not arguments.quiet else ():
         values = ", ".join(f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"
                            for key, value in one.values.items())  # fmt: skip
-        print(f"{name}: {one.told_budget} at length {','.join(map(str, one.lengths))}: {values}", file=sys.stderr)
+        print(f"{name}: {one.budget_in_words} at length {','.join(map(str, one.lengths))}: {values}", file=sys.stderr)
     return tuned

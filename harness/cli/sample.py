@@ -45,14 +45,14 @@ def add(verbs: Any) -> None:
 def call(arguments: argparse.Namespace) -> int:
     from harness.errors import UsageError
     from harness.tracking.store import existing
-    from harness.tracking.sweep_status import find
+    from harness.tracking.sweep_status import find_run
     from harness.training.sampling import refuse_prompt, written
     from harness.training.weights import trained_model
 
     store = existing(arguments.tracking_uri)
     if arguments.run is None:
         return _list(store)
-    run_id, record = find(store, arguments.run)
+    run_id, record = find_run(store, arguments.run)
     if record.status != "ok":
         raise UsageError(f"Run {record.identity} ended as '{record.status}' and has no model: sample a finished run.")
     text = _text_of(record.spec)

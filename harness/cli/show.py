@@ -5,16 +5,24 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 from harness.cli._flags import add_json, add_store
+from harness.cli._parse import completes_from_store
+from harness.cli._runs import print_runs
+from harness.errors import NoRecordsError
 from harness.spec import RunSpec
+from harness.tracking.completion import run_names
 
 if TYPE_CHECKING:
     from harness.record import Record
+    from harness.tracking.store import Store
 
 
-_LAST = 15  # lines of a traceback that are shown
+_LAST = 15  # lines of a traceback, or of what a run printed, that are shown
+_NEWEST = 10  # runs that are listed without an argument
 
 
 def add(verbs: Any) -> None:
@@ -22,9 +30,13 @@ def add(verbs: Any) -> None:
         "show",
         help="everything about one run",
         description="Shows the settings, measurements and errors of one run, and the command that repeats it.",
-        epilog="examples:\n  harness show 1f3a5c7e    # first digits of its identity\n  harness show 1f3a5c7e --json",
+        epilog="examples:\n  harness show    # the newest runs\n"
+        "  harness show 1f3a5c7e    # first digits of its identity\n  harness show 1f3a5c7e --json",
     )
-    parser.add_argument("run", help="identity of the run, or its first digits; or its MLflow id")
+    run = parser.add_argument(
+        "run", nargs="?", help="identity of the run, or its first digits; or its MLflow id (default: list the newest)"
+    )
+    completes_from_store(run, run_names)
     add_store(parser)
     add_json(parser)
     parser.set_defaults(call=call)
@@ -33,16 +45,28 @@ def add(verbs: Any) -> None:
 def call(arguments: argparse.Namespace) -> int:
     from harness.record import as_json
     from harness.tracking.store import existing
-    from harness.tracking.sweep_status import find
+    from harness.tracking.sweep_status import find_run
 
     store = existing(arguments.tracking_uri)
-    run_id, record = find(store, arguments.run)
+    if arguments.run is None:
+        return _list_newest(store)
+    run_id, record = find_run(store, arguments.run)
     weights = store.weights_address(run_id)
     if arguments.json:
         content = {**as_json(record), "mlflow_run": run_id, "weights": weights, "command": command_of(record.spec)}
         print(json.dumps(content, indent=2, sort_keys=True))
     else:
         print(_text(run_id, record, weights))
+    return 0
+
+
+def _list_newest(store: Store) -> int:
+    found = [stored.record for stored in store.records(store.task_labels())]
+    if not found:
+        raise NoRecordsError(f"{store.uri} holds no finished run yet: harness run --arch lstm --task copy")
+    newest = sorted(found, key=lambda record: record.began, reverse=True)[:_NEWEST]
+    print_runs(newest)
+    print(f"all about one: harness show {newest[0].identity[:8]}    all runs: harness runs", file=sys.stderr)
     return 0
 
 
@@ -77,6 +101,8 @@ def _text(run_id: str, record: Record, weights: str | None) -> str:
         f"{spec.label} on {spec.task_label}, length {spec.length_text}, seed {spec.seed}",
         "",
     ]
+    if record.began:
+        lines.append(time.strftime("began: %Y-%m-%d %H:%M:%S %Z", time.localtime(record.began)))
     lines += [f"status: {record.status}" + (f": {record.reason}" if record.reason else "")]
     lines += _measured(record)
     sections = {
@@ -87,13 +113,19 @@ def _text(run_id: str, record: Record, weights: str | None) -> str:
     }
     for title, content in ((title, content) for title, content in sections.items() if content):
         lines += ["", f"{title}:", *(f"  {key}: {value}" for key, value in content.items())]
+    if record.output:
+        lines += _last_lines("it printed", record.output)
     if record.traceback:
-        said = record.traceback.rstrip().splitlines()
-        more = f" (all {len(said)} lines: --json)" if len(said) > _LAST else ""
-        lines += ["", f"traceback, last lines{more}:", *said[-_LAST:]]
+        lines += _last_lines("traceback", record.traceback)
     return "\n".join(
         [*lines, "", f"MLflow run: {run_id}", f"weights: {weights or 'not kept'}", f"repeat: {command_of(spec)}"]
     )
+
+
+def _last_lines(title: str, text: str) -> list[str]:
+    lines = text.rstrip().splitlines()
+    more = f", last lines (all {len(lines)} lines: --json)" if len(lines) > _LAST else ""
+    return ["", f"{title}{more}:", *lines[-_LAST:]]
 
 
 def _measured(record: Record) -> list[str]:
@@ -106,8 +138,8 @@ def _measured(record: Record) -> list[str]:
             f"exact match {scores.exact_match:.2%}" + ("" if scores.bits is None else f", bits {scores.bits:.3f}")
         )
     if record.steps:
-        solved = f"solved after {record.steps_to_solve}" if record.steps_to_solve else "not solved"
-        lines.append(f"steps: {record.steps} trained, {solved} (on validation data, threshold {record.solved_at:.0%})")
+        reached = f"reached after {record.steps_to_solve}" if record.steps_to_solve else "not reached"
+        lines.append(f"steps: {record.steps} trained, threshold {reached} (validation accuracy {record.solved_at:.0%})")
         lines.append(f"time: {record.seconds:.1f} s, {record.tokens_per_second:,.0f} tokens/s")
     if record.parameters:
         parts = ", ".join(f"{part} {count:,}" for part, count in record.parameters.items())
@@ -123,5 +155,5 @@ def _measured(record: Record) -> list[str]:
 def _settings(spec: RunSpec) -> dict[str, Any]:
     left_out = ("architecture_options", "task_options", "asked", "label", "task_label")
     plain = {key: value for key, value in json.loads(spec.to_json()).items() if key not in left_out}
-    task = spec.task_label.split()[0]
+    task = spec.task_name
     return {**plain, **spec.architecture_options, **{f"{task}.{key}": v for key, v in spec.task_options.items()}}

@@ -10,17 +10,18 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from harness.cli._flags import add_json, add_store, add_sweep
+from harness.cli._runs import unreadable_message
 from harness.process import interrupt
-from harness.record import FAILED
+from harness.record import FAILED, WORTH_A_RETRY
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from harness.tracking.store import Store
-    from harness.tracking.sweep_status import Standing
+    from harness.tracking.sweep_status import SweepStatus
 
-_COLUMNS = ("planned", "ok", "failed", "refused", "running", "missing", "stale")
-_SECONDS_BETWEEN_LOOKS = 2.0
+_COLUMNS = ("planned", "ok", "failed", "refused", "running", "missing", "outdated")
+_POLL_SECONDS = 2.0
 _MOST_FAILURES = 20
 
 
@@ -40,12 +41,12 @@ def add(verbs: Any) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     from harness.tracking.store import existing
-    from harness.tracking.sweep_status import standing
+    from harness.tracking.sweep_status import load_status
 
     store = existing(arguments.tracking_uri)
     if arguments.watch and not arguments.json:
         return _watch(store, arguments.sweep)
-    now = standing(store, arguments.sweep)
+    now = load_status(store, arguments.sweep)
     if arguments.json:
         print(json.dumps(_as_json(now), indent=2))
     else:
@@ -58,21 +59,24 @@ def call(arguments: argparse.Namespace) -> int:
 def _watch(store: Store, name: str | None) -> int:
     from rich.live import Live
 
-    from harness.tracking.sweep_status import standing
+    from harness.tracking.sweep_status import load_status
 
     interrupt.raise_as_exception()
-    now = standing(store, name)
-    with Live(_shown(now), auto_refresh=False) as live:
-        while now.running or store.drivers():
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
-            now = standing(store, now.sweep.name)
-            live.update(_shown(now), refresh=True)
+    now = load_status(store, name)
+    try:
+        with Live(_shown(now), auto_refresh=False) as live:
+            while now.running or store.drivers():
+                time.sleep(_POLL_SECONDS)
+                now = load_status(store, now.sweep.name)
+                live.update(_shown(now), refresh=True)
+    finally:
+        print()  # rich leaves the cursor in the table's last line
     if not now.running and now.missing:
         print("No command is running this sweep.", file=sys.stderr)
     return 0
 
 
-def _shown(now: Standing) -> RenderableType:
+def _shown(now: SweepStatus) -> RenderableType:
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -85,18 +89,19 @@ def _shown(now: Standing) -> RenderableType:
     for task, label, row in rows:
         table.add_row(Text(task), Text(label), *(_cell(name, row[name]) for name in used))
     begun = time.strftime("%Y-%m-%d %H:%M", time.localtime(now.sweep.began))
-    title = Text(f"sweep {now.sweep.name}, begun {begun}: {now.sweep.command}")
+    name = f"{now.sweep.name} {now.sweep.title}".strip()
+    title = Text(f"sweep {name}, begun {begun}: {now.sweep.command}")
     return Group(title, table, *(Text(line, style=style) for line, style in _notes(now)))
 
 
 def _cell(name: str, number: int) -> Any:
     from rich.text import Text
 
-    style = {"failed": "red", "missing": "yellow", "stale": "yellow", "ok": "green"}.get(name, "")
+    style = {"failed": "red", "missing": "yellow", "outdated": "yellow", "ok": "green"}.get(name, "")
     return Text(str(number) if number else "-", style=style if number else "dim")
 
 
-def _notes(now: Standing) -> list[tuple[str, str]]:
+def _notes(now: SweepStatus) -> list[tuple[str, str]]:
     """Failures with their causes, and the commands that continue."""
     notes = []
     failures = now.failures()
@@ -107,24 +112,29 @@ def _notes(now: Standing) -> list[tuple[str, str]]:
     if len(failures) > _MOST_FAILURES:
         notes.append((f"and {len(failures) - _MOST_FAILURES} more: harness status --json", "red"))
     if failures:
-        notes.append((f"details: harness show {failures[0].identity[:8]}    repeat: harness retry", "dim"))
-    if any(row["stale"] for *_, row in now.rows()):
-        notes.append(("stale: the plugin's code has changed since; the same command trains these again", "yellow"))
+        notes.append((f"details: harness show {failures[0].identity[:8]}", "dim"))
+    if any(record.status in WORTH_A_RETRY for record in failures):
+        notes.append(("repeat failed runs: harness retry", "dim"))
+    if now.unreadable:
+        notes.append((unreadable_message(now.unreadable), "yellow"))
+    if any(row["outdated"] for *_, row in now.rows()):
+        notes.append(("outdated: the plugin's code has changed since; the same command trains these again", "yellow"))
     if now.missing and now.sweep.command:
         notes.append((f"the rest: {now.sweep.command}", "dim"))
     return notes
 
 
 def _counts(row: Counter[str]) -> Counter[str]:
-    return row + Counter(failed=sum(row[status] for status in FAILED), refused=row["refused"])
+    return row + Counter(failed=sum(row[status] for status in FAILED))
 
 
-def _as_json(now: Standing) -> dict[str, Any]:
+def _as_json(now: SweepStatus) -> dict[str, Any]:
     return {
         "sweep": now.sweep.name,
         "command": now.sweep.command,
         "rows": [{"task": task, "architecture": label, **_counts(row)} for task, label, row in now.rows()],
         "missing": [vars(run) for run in now.missing],
+        "unreadable": now.unreadable,
         "failures": [
             {
                 "identity": record.identity,

@@ -61,7 +61,7 @@ def call(arguments: argparse.Namespace) -> int:
     _show(tuning, tuned, arguments)
     if tuned.interrupted:
         return INTERRUPTED
-    return 0 if len(tuned.found) == len(tuned.studies) else 1
+    return 0 if len(tuned.searches) == len(tuned.studies) else 1
 
 
 def _add_what(parser: Any) -> None:
@@ -138,9 +138,9 @@ def _space(assignments: list[str]) -> dict[str, str]:
 
 
 def _execute(arguments: argparse.Namespace, typed: dict[str, str]) -> tuple[Tuning, Tuned]:
-    from harness.cli._tune_output import Quiet, display
+    from harness.cli._tune_output import Lines, Quiet
     from harness.sweeps.driver import Rules
-    from harness.tracking.connect import resolve_uri
+    from harness.tracking.address import resolve_uri
     from harness.tracking.store import Store
     from harness.tuning.storage import resolve
     from harness.tuning.study import Search
@@ -160,20 +160,20 @@ def _execute(arguments: argparse.Namespace, typed: dict[str, str]) -> tuple[Tuni
     studies = studies_of(tuning, store.driver)
     engine = engine_of(arguments)
     interrupt.raise_as_exception()
-    shown = Quiet() if arguments.quiet else display(studies)
+    shown = Quiet() if arguments.quiet else Lines(studies)
     return tuning, tune(tuning, studies, engine, store, shown, Rules(max_failures=arguments.max_failures))
 
 
 def _show(tuning: Tuning, tuned: Tuned, arguments: argparse.Namespace) -> None:
     """The table on standard output, the next command on standard error."""
     from harness.cli._tune_output import failures, table
-    from harness.tuning.storage import shown
+    from harness.tuning.storage import without_password
 
     if arguments.json:
-        print(json.dumps([asdict(one) for one in tuned.found.values()], indent=2, sort_keys=True))
-    elif tuned.found:
-        table(tuned.studies, tuned.found)
-    for line in failures(tuned.studies, tuned.found):
+        print(json.dumps([asdict(one) for one in tuned.searches.values()], indent=2, sort_keys=True))
+    elif tuned.searches:
+        table(tuned.studies, tuned.searches)
+    for line in failures(tuned.studies, tuned.searches):
         print(line, file=sys.stderr)
     if arguments.quiet:
         return
@@ -183,5 +183,5 @@ def _show(tuning: Tuning, tuned: Tuned, arguments: argparse.Namespace) -> None:
         print(f"written: {path}", file=sys.stderr)
     where = f" --tracking-uri {arguments.tracking_uri}" if arguments.tracking_uri else ""
     names = ",".join(dict.fromkeys(arguments.arch))
-    print(f"trials: {shown(tuning.storage)}", file=sys.stderr)
+    print(f"trials: {without_password(tuning.storage)}", file=sys.stderr)
     print(f"next: harness run --arch {names} --task {arguments.task[0]} --tuned{where}", file=sys.stderr)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,8 +24,8 @@ class WaitingRun:
 class RunQueue:
     """In the order of submission, but among the next runs of one seed the longest first, so that workers end together.
 
-    The expected duration of a run is that of the last one which differed from it in its seed alone; a run without one
-    comes before the others.
+    The expected duration of a run is that of the last one which differed from it in its seed alone. Runs without one
+    come before the others, those with the most training data first.
     """
 
     def __init__(self) -> None:
@@ -55,17 +54,25 @@ class RunQueue:
             return None
         seed = self.waiting[0].spec.seed
         next_runs = takewhile(lambda run: run.spec.seed == seed, islice(self.waiting, _LOOK_AHEAD))
-        seconds = {
-            index: self.seconds.get(_kind(run.spec), math.inf)
-            for index, run in enumerate(next_runs)
-            if code is None or run.code == code
+        expected = {
+            index: self._expected(run.spec) for index, run in enumerate(next_runs) if code is None or run.code == code
         }
-        if not seconds:
+        if not expected:
             return None
-        index = max(seconds, key=lambda index: seconds[index])
+        index = max(expected, key=lambda index: expected[index])
         run = self.waiting[index]
         del self.waiting[index]
         return run
+
+    def _expected(self, spec: RunSpec) -> tuple[bool, float]:
+        """What a run is ordered by: whether its duration is unknown, then the duration or the amount of work."""
+        seconds = self.seconds.get(_kind(spec))
+        return (True, _work(spec)) if seconds is None else (False, seconds)
+
+
+def _work(spec: RunSpec) -> int:
+    """Time steps of training, roughly."""
+    return spec.length * spec.steps * spec.batch_size
 
 
 def _kind(spec: RunSpec) -> tuple[str, str, int]:

@@ -34,9 +34,13 @@ def driving(driver: str) -> Iterator[None]:
 
 def is_stale(driver: str, last_beat: float) -> bool:
     """Whether a driver of that name has ended; on another machine, whether its last heartbeat is too long ago."""
-    host, pid, began, _ = driver.rsplit("/", 3)
+    try:
+        host, pid, began, _ = driver.rsplit("/", 3)
+        process = int(pid)
+    except ValueError:
+        return True  # the name was damaged: nobody sends heartbeats under it
     if host == socket.gethostname():
-        return driver not in _DRIVING if int(pid) == os.getpid() else _start_time(int(pid)) != began
+        return driver not in _DRIVING if process == os.getpid() else _start_time(process) != began
     return time.time() - last_beat >= _STALE_SECONDS
 
 

@@ -11,6 +11,7 @@ from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 EXIT_CODE = 130
+_deferred: list[int] = []  # signals that came within `defer_interrupts`
 
 
 @contextmanager
@@ -27,22 +28,30 @@ def raise_as_exception() -> None:
 
 
 @contextmanager
-def defer_interrupts() -> Iterator[list[int]]:
+def defer_interrupts() -> Iterator[None]:
     """Raises KeyboardInterrupt, but only at the end of the block; a second signal raises it at once.
 
-    Yields the signals received so far: a block that waits should check them.
+    Code that waits within the block asks `is_deferred` whether it should give up.
     """
-    pressed: list[int] = []
+    _deferred.clear()
 
     def note(number: int, frame: FrameType | None) -> None:
-        pressed.append(number)
-        if len(pressed) > 1:
+        _deferred.append(number)
+        if len(_deferred) > 1:
             raise KeyboardInterrupt
 
-    with _handled(note):
-        yield pressed
-    if pressed:
-        raise KeyboardInterrupt
+    try:
+        with _handled(note):
+            yield
+        if _deferred:
+            raise KeyboardInterrupt
+    finally:
+        _deferred.clear()
+
+
+def is_deferred() -> bool:
+    """Whether a signal came within `defer_interrupts`, and its KeyboardInterrupt is still to be raised."""
+    return bool(_deferred)
 
 
 @contextmanager

@@ -1,11 +1,11 @@
-"""A grid of runs: planned, what is done already left out, the rest handed to an engine, records collected."""
+"""A grid of runs: finished ones are left out, the rest is handed to an engine, records are collected."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from harness.engines import Engine
@@ -14,15 +14,27 @@ from harness.record import FINAL, Record
 from harness.spec import Planned, RunSpec, SweepSpec
 from harness.sweeps.driver import Display, Driver, Rules
 from harness.tracking.curves import write_curves
-from harness.tracking.store import Store
-from harness.tracking.sweep_log import written
+from harness.tracking.store import Store, StoredRecord
+from harness.tracking.sweep_log import recording
 
-_PLAIN = Rules()
 _ROUNDS = 3  # of runs that other drivers had begun: each of them may fail to finish one
 
-
 Reuse = Literal["fresh", "any", "none"]
-"""Which finished runs stand: those of today's plugin code, those of older code too, or none."""
+"""Which finished runs are not run again: those with today's plugin code, those with older code too, or none."""
+
+
+@dataclass(frozen=True)
+class SweepRequest:
+    """A planned sweep, and how it is to be carried out."""
+
+    sweep: SweepSpec
+    runs: list[RunSpec]  # what `plan` made of the sweep
+    command: str = ""  # the line that was typed, for the log
+    title: str = ""  # a name that a person gave the sweep
+    reuse: Reuse = "fresh"
+    rules: Rules = field(default_factory=Rules)
+    only: Set[str] | None = None  # identities to run, finished or not, and no others
+    learning_curves: bool = False  # read them back, which takes a store some milliseconds for each run
 
 
 @dataclass
@@ -33,97 +45,57 @@ class Outcome:
     records: list[Record]  # of every planned run that ended, now or before, in the order of the plan
     reused: int = 0  # runs that were finished before
     helped: int = 0  # runs that another driver finished meanwhile
-    stale: int = 0  # finished runs that are not reused: their plugin's code has changed since
-    elsewhere: int = 0  # runs that another driver is at work on
-    stopped: str = ""  # why it ended before its time
-    weights_trouble: str = ""  # why weights could not be stored
+    outdated: int = 0  # finished runs that are not reused: their plugin's code has changed since
+    elsewhere: int = 0  # runs that another driver works on
+    stopped: str = ""  # why it ended early
     interrupted: bool = False
+    weights_trouble: str = ""  # why weights could not be stored
 
 
 @dataclass
-class Found:
-    """What a store holds of a plan."""
+class StoredRuns:
+    """The finished runs of a plan that a store holds."""
 
-    done: dict[str, tuple[str, Record]]  # by planned identity: MLflow id and record, the newest of each
-    stale: set[str]  # planned identities that are finished with older plugin code only
+    done: dict[str, StoredRecord]  # by planned identity, the newest of each
+    outdated: set[str]  # planned identities that are finished with older plugin code only
 
 
-def execute(
-    sweep: SweepSpec,
-    runs: list[RunSpec],
-    engine: Engine,
-    store: Store,
-    display: Display,
-    reuse: Reuse = "fresh",
-    rules: Rules = _PLAIN,
-    command: str = "",
-    only: Set[str] | None = None,
-    curves: bool = False,
-) -> Outcome:
-    """Runs what is missing and records it; Ctrl-C ends the sweep with everything finished kept.
-
-    `command`: the line that was typed, for the record. `only`: identities to run, finished or not, and no others.
-    `curves`: read the learning curves of all runs back, which takes a store some milliseconds for each.
-    """
-    planned = {spec.identity: spec for spec in runs}
+def execute(request: SweepRequest, engine: Engine, store: Store, display: Display) -> Outcome:
+    """Runs what is missing and records it; Ctrl-C ends the sweep with everything finished kept."""
+    planned = {spec.identity: spec for spec in request.runs}
     name = _name(planned)
-    display.looking(len(planned))
-    found = finished(store, planned, reuse)
-    reused = {key: record.identity for key, (_, record) in found.done.items()}  # of older code, with reuse "any"
+    display.loading(len(planned))
+    stored = load_finished_runs(store, planned, request.reuse)
+    reused = {key: found.record.identity for key, found in stored.done.items()}  # of older code, with reuse "any"
     listed = [replace(Planned.of(spec), identity=reused.get(key, key)) for key, spec in planned.items()]
-    with written(store, name, sweep, command, listed) as journal:
-        store.bury_lost({spec.task_label for spec in runs})
-        display.planned(planned, len(found.done))
-        driver = Driver(store, display, journal, planned, name, rules)
-        missing = planned.keys() - found.done if only is None else only
-        interrupted = _work(driver, engine, missing, found, reuse)
-        cells = found.done | driver.cells
+    with recording(store, name, request.sweep, request.command, listed, request.title) as log:
+        store.mark_stale_runs({spec.task_label for spec in request.runs})
+        display.planned(planned, len(stored.done))
+        driver = Driver(store, display, log, planned, name, request.rules)
+        missing = planned.keys() - stored.done if request.only is None else request.only
+        interrupted = _drive(driver, engine, missing, stored, request.reuse)
+        ended = stored.done | driver.finished
         with defer_interrupts():
-            driver.patiently(lambda: write_curves(store, [record for _, record in cells.values()], name))
-    if curves:
-        cells = {key: (run_id, replace(r, curve=store.learning_curve(run_id))) for key, (run_id, r) in cells.items()}
+            records = [found.record for found in ended.values()]
+            driver.retry_until_store_answers(lambda: write_curves(store, records, name))
+    if request.learning_curves:
+        ended = {key: _with_learning_curve(store, found) for key, found in ended.items()}
     return Outcome(
         name,
-        [cells[key][1] for key in planned if key in cells],
-        reused=len(reused.keys() - driver.cells.keys()),
-        helped=len(found.done.keys() - reused.keys() - driver.cells.keys()),
-        stale=len(found.stale),
-        elsewhere=len(driver.elsewhere),
+        [ended[key].record for key in planned if key in ended],
+        reused=len(reused.keys() - driver.finished.keys()),
+        helped=len(stored.done.keys() - reused.keys() - driver.finished.keys()),
+        outdated=len(stored.outdated),
+        elsewhere=len(driver.claimed_by_others),
         stopped=driver.stopped,
-        weights_trouble=store.weights_trouble,
         interrupted=interrupted,
+        weights_trouble=store.weights_trouble,
     )
 
 
-def _work(driver: Driver, engine: Engine, missing: Set[str], found: Found, reuse: Reuse) -> bool:
-    """Executes what is missing, then what other drivers had begun and did not finish; whether it was interrupted."""
-    for _ in range(_ROUNDS):
-        if driver.drive(engine, sorted(missing, key=lambda key: _turn(driver.planned[key]))):
-            return True
-        theirs = {key: driver.planned[key] for key in driver.elsewhere}
-        if driver.stopped or not theirs:
-            break
-        found.done |= finished(driver.store, theirs, reuse).done
-        at_work = driver.store.running({spec.task_label for spec in theirs.values()})
-        driver.elsewhere &= at_work - found.done.keys()
-        missing = theirs.keys() - found.done - at_work
-    return False
-
-
-def _name(planned: dict[str, RunSpec]) -> str:
-    """What the records of a sweep are marked with: a digest of all it consists of, plugin code and labels included."""
-    content = sorted((identity, spec.label) for identity, spec in planned.items())
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:8]
-
-
-def _turn(spec: RunSpec) -> tuple[int, int, str]:
-    """Seed by seed; within one the longest first, so that workers end together. The identity settles the rest."""
-    return spec.seed, -spec.length * spec.steps * spec.batch_size, spec.identity
-
-
-def finished(store: Store, planned: dict[str, RunSpec], reuse: Reuse) -> Found:
+def load_finished_runs(store: Store, planned: dict[str, RunSpec], reuse: Reuse) -> StoredRuns:
     """Which planned runs need not be run again."""
-    found = Found({}, set())
+    found = StoredRuns({}, set())
     if reuse == "none":
         return found
     codeless = {_codeless(spec): key for key, spec in planned.items()}
@@ -134,14 +106,40 @@ def finished(store: Store, planned: dict[str, RunSpec], reuse: Reuse) -> Found:
         if identity is None or identity in found.done:
             continue
         if identity == record.identity or reuse == "any":
-            found.done[identity] = run_id, replace(record, spec=_named_like(record, planned[identity]))
+            found.done[identity] = StoredRecord(run_id, replace(record, spec=_renamed(record, planned[identity])))
         else:
-            found.stale.add(identity)
-    found.stale -= found.done.keys()
+            found.outdated.add(identity)
+    found.outdated -= found.done.keys()
     return found
 
 
-def _named_like(record: Record, planned: RunSpec) -> RunSpec:
+def _drive(driver: Driver, engine: Engine, missing: Set[str], stored: StoredRuns, reuse: Reuse) -> bool:
+    """Executes what is missing, then what other drivers had begun and did not finish; whether it was interrupted."""
+    for _ in range(_ROUNDS):
+        keys = [key for key in driver.planned if key in missing]
+        if driver.drive(engine, sorted(keys, key=lambda key: driver.planned[key].seed)):
+            return True
+        theirs = {key: driver.planned[key] for key in driver.claimed_by_others}
+        if driver.stopped or not theirs:
+            break
+        stored.done |= load_finished_runs(driver.store, theirs, reuse).done
+        at_work = driver.store.running({spec.task_label for spec in theirs.values()})
+        driver.claimed_by_others &= at_work - stored.done.keys()
+        missing = theirs.keys() - stored.done - at_work
+    return False
+
+
+def _name(planned: dict[str, RunSpec]) -> str:
+    """What the records of a sweep are marked with: a digest of all it consists of, plugin code and labels included."""
+    content = sorted((identity, spec.label) for identity, spec in planned.items())
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:8]
+
+
+def _with_learning_curve(store: Store, found: StoredRecord) -> StoredRecord:
+    return StoredRecord(found.run_id, replace(found.record, curve=store.learning_curve(found.run_id)))
+
+
+def _renamed(record: Record, planned: RunSpec) -> RunSpec:
     """What was run, under the names it has in this sweep: its label may be another, its code may be older."""
     if record.identity == planned.identity:
         return planned
@@ -150,5 +148,5 @@ def _named_like(record: Record, planned: RunSpec) -> RunSpec:
 
 
 def _codeless(spec: RunSpec) -> str:
-    """The identity but for the plugins' source."""
+    """The identity without the plugins' code."""
     return replace(spec, architecture_code="", task_code="", task_data="", code_files={}).identity

@@ -100,7 +100,8 @@ def _sizes(
 
 def _tuned(sweep: SweepSpec, variant: ArchitectureVariant, task: TaskVariant) -> ArchitectureVariant:
     """The variant with the options that a search found for it on this task."""
-    values = sweep.tuned.get(f"{variant.name} on {task.label}", {})
+    tuned = sweep.tuned_for(variant.name, task.label)
+    values = tuned.values if tuned else {}
     options = {key: value for key, value in values.items() if "." in key}
     size = values.get(HIDDEN_SIZE, variant.hidden_size)
     return replace(variant, options={**variant.options, **options}, hidden_size=size)
@@ -116,9 +117,10 @@ def _builder(variant: ArchitectureVariant, task: Task, longest: int) -> Callable
 def _run(
     sweep: SweepSpec, variant: ArchitectureVariant, task: TaskVariant, made: Task, seed: int, length: _Trained
 ) -> RunSpec:
-    tuned = sweep.tuned.get(f"{variant.name} on {task.label}", {})
-    asked = {key: value for key, value in tuned.items() if key != "search"}
-    found = {key: value for key, value in asked.items() if "." not in key and key not in (HIDDEN_SIZE, "tuned")}
+    tuned = sweep.tuned_for(variant.name, task.label)
+    values = tuned.values if tuned else {}
+    asked = {**values, "tuned": tuned.budget} if tuned else {}
+    found = {key: value for key, value in values.items() if "." not in key and key != HIDDEN_SIZE}
     settings = {**recommended(variant.composition), **found, **variant.settings}
     return RunSpec(
         architecture=variant.name,

@@ -1,4 +1,4 @@
-"""Opening an MLflow store safely: checked, created under a lock, every failure told in one line."""
+"""Opening an MLflow store safely: checked, created under a lock, waited for while locked, failures told in one line."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ import logging
 import os
 import shutil
 import sqlite3
+import sys
 import tempfile
 import textwrap
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # else a server prints a line for each run
 
 from filelock import FileLock, Timeout
 from mlflow.exceptions import MlflowException
@@ -19,36 +26,37 @@ from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
 from harness.errors import HarnessError, StoreError, UsageError
+from harness.process import interrupt
+from harness.tracking.address import is_empty, sqlite_path, sqlite_uri
 
-logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of every table it makes
+logging.getLogger("mlflow").setLevel(logging.WARNING)  # at INFO it logs every table that it creates
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # its errors reach us as exceptions too
 logging.getLogger("alembic").setLevel(logging.WARNING)
 
-DEFAULT_URI = "sqlite:///mlflow.db"
-_SECONDS_FOR_THE_LOCK = 60
+SECONDS_FOR_A_LOCK = 60.0
+"""How long a store's file that another process has locked is waited for."""
+
+_SECONDS_BETWEEN_TRIES = 0.5
 _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _WAY_OUT = "Move it away, or name another store with --tracking-uri sqlite:///other.db."
-_FAILURES = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError)  # Import: a database's driver
+_FAILURES = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError)  # ImportError: a database's driver
+_T = TypeVar("_T")
 
 
-def resolve_uri(given: str | None) -> str:
-    """The address of the store: as given, else MLFLOW_TRACKING_URI, else mlflow.db in the working folder."""
-    return given or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
-
-
-def opened(uri: str) -> MlflowClient:
-    """A client for a store that answers; creates an embedded one. Raises HarnessError with the way out."""
+def open_client(uri: str) -> MlflowClient:
+    """A client of a store that answers; creates an embedded store. Raises HarnessError with the way out."""
     path = sqlite_path(uri)
     try:
         if path is None:
             _check_address(uri)
-            os.environ.setdefault(_RETRIES, "2")  # MLflow is silent for four minutes otherwise; a driver waits aloud
-            return _answering(uri)
+            os.environ.setdefault(_RETRIES, "2")  # by default MLflow retries for four minutes without a message
+            return wait_while_locked(lambda: _connect(uri), uri)
         _check_file(path)
-        with FileLock(f"{path}.lock", timeout=_SECONDS_FOR_THE_LOCK):
-            if _is_empty(path):
+        with FileLock(f"{path}.lock", timeout=SECONDS_FOR_A_LOCK):
+            if is_empty(path):
                 _create(path)
-            return _answering(f"sqlite:///{path}")  # MLflow keeps connections by address: a relative one has no folder
+            # MLflow keeps connections by address, and a relative address means another file in another folder
+            return wait_while_locked(lambda: _connect(sqlite_uri(path)), uri)
     except Timeout:
         raise HarnessError(
             f"Another process has been creating {path} for a minute; if none is, delete {path}.lock."
@@ -57,27 +65,36 @@ def opened(uri: str) -> MlflowClient:
         raise HarnessError(f"The store {uri} cannot be opened: {_cause(error)}") from error
 
 
-def exists(uri: str) -> bool:
-    """Whether there is a store to look into; of a server that is assumed. Nothing is created."""
-    path = sqlite_path(uri)
-    return path is None or not _is_empty(path)
-
-
-@contextmanager
-def failures_told(uri: str) -> Iterator[None]:
-    """Turns whatever a store that could be opened raises later on into StoreError, with the way out."""
+def ask(call: Callable[[], _T], uri: str) -> _T:
+    """Calls MLflow: waits while the store is locked; raises StoreError, with the way out, for every other failure."""
     try:
-        yield
+        return wait_while_locked(call, uri)
     except _FAILURES as error:
         raise StoreError(
             f"The store {uri} failed: {_cause(error)}\n"
-            "What it holds is kept. Put the cause right (is the disk full?); the same command then runs the rest."
+            "What it holds is kept. Remove the cause; the same command then runs the rest."
         ) from error
 
 
-def sqlite_path(uri: str) -> Path | None:
-    """The file of an embedded store; None for a server or another database."""
-    return Path(uri.removeprefix("sqlite:///")).absolute() if uri.startswith("sqlite:///") else None
+def wait_while_locked(call: Callable[[], _T], uri: str) -> _T:
+    """Tries again for a minute, and says so, where another process has locked the store's file."""
+    deadline = time.monotonic() + SECONDS_FOR_A_LOCK
+    told = False
+    while True:
+        try:
+            return call()
+        except _FAILURES as error:
+            if not _is_locked(error) or time.monotonic() >= deadline or interrupt.is_deferred():
+                raise
+            if not told:
+                say(f"{uri} is locked by another process; waiting up to {SECONDS_FOR_A_LOCK:.0f} s ...")
+                told = True
+            time.sleep(_SECONDS_BETWEEN_TRIES)
+
+
+def say(message: str) -> None:
+    """Tells the person at the keyboard what the store does about something unexpected."""
+    print(f"harness: {message}", file=sys.stderr, flush=True)
 
 
 def artifact_location(uri: str) -> str | None:
@@ -86,7 +103,7 @@ def artifact_location(uri: str) -> str | None:
     return (path.parent / "mlartifacts").as_uri() if path else None
 
 
-def _answering(uri: str) -> MlflowClient:
+def _connect(uri: str) -> MlflowClient:
     client = MlflowClient(tracking_uri=uri)
     client.search_experiments(max_results=1)
     return client
@@ -99,20 +116,20 @@ def _check_address(uri: str) -> None:
 
 
 def _create(path: Path) -> None:
-    """Makes an embedded store elsewhere first, so that one cut short is never taken for a store."""
+    """Makes an embedded store in another folder first, so that an unfinished one is never taken for a store."""
     for leftover in path.parent.glob(f"{path.name}.*.new"):
         shutil.rmtree(leftover)
     with tempfile.TemporaryDirectory(prefix=f"{path.name}.", suffix=".new", dir=path.parent) as folder:
         new = Path(folder) / path.name
-        _answering(f"sqlite:///{new}")
+        _connect(sqlite_uri(new))
         new.replace(path)
 
 
 def _check_file(path: Path) -> None:
-    """Refuses a file that is not an MLflow store before MLflow would write its tables into it."""
+    """Refuses a file that is not an MLflow store, into which MLflow would write its tables."""
     if not path.parent.is_dir():
         raise HarnessError(f"The folder {path.parent} for the store {path.name} does not exist.")
-    if not _is_empty(path):
+    if not is_empty(path):
         _check_tables(path)
     for file in (path, Path(f"{path}.lock")):
         try:
@@ -126,17 +143,24 @@ def _check_file(path: Path) -> None:
 
 def _check_tables(path: Path) -> None:
     try:
-        # not read-only: what was being written when a command was killed must be rolled back first
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as database:
-            tables = {row[0] for row in database.execute("select name from sqlite_master where type = 'table'")}
+        tables = wait_while_locked(lambda: _tables(path), str(path))
     except sqlite3.DatabaseError as error:
+        if _is_locked(error):
+            raise
         raise HarnessError(f"{path} is not a readable database ({error}). {_WAY_OUT}") from None
     if tables and not {"alembic_version", "experiments"} <= tables:
         raise HarnessError(f"{path} is a database of something else, not an MLflow store. {_WAY_OUT}")
 
 
-def _is_empty(path: Path) -> bool:
-    return not path.exists() or (path.is_file() and path.stat().st_size == 0)
+def _tables(path: Path) -> set[str]:
+    """Not opened as read-only: an unfinished transaction of a command that was killed must be rolled back first."""
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as database:
+        return {row[0] for row in database.execute("select name from sqlite_master where type = 'table'")}
+
+
+def _is_locked(error: Exception) -> bool:
+    text = str(error)
+    return "database is locked" in text or "database table is locked" in text
 
 
 def _cause(error: Exception) -> str:

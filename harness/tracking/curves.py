@@ -1,119 +1,72 @@
-"""Accuracy against length in MLflow: the runs that are drawn, made from the cells of a sweep.
+"""Accuracy against length in MLflow: curves and summaries, derived from the records of a sweep.
 
-A *curve* run (tag `harness.kind`) is one architecture, variant and seed; its metric `accuracy_by_length` has the
-sequence length as its step, which MLflow draws without being asked. Chance is a curve of its own. A *summary* run is
-one architecture and variant over its seeds: mean, interval, share solved, horizon.
+A *curve* is one architecture, variant and seed; its metric `accuracy_by_length` has the sequence length as its step,
+which is how MLflow draws it without a setting. Chance is a curve too. A *summary* is one architecture and variant over
+its seeds: mean, interval, share solved, horizon.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-
-from mlflow.entities import Metric, Param
 
 from harness.analysis.aggregation import summarise
-from harness.analysis.colours import colour
 from harness.analysis.summary import ArchitectureSummary
 from harness.record import Record
 from harness.report import Results
 from harness.spec import RunSpec
 from harness.tracking import dashboard
-from harness.tracking.connect import failures_told
+from harness.tracking import tags as names
+from harness.tracking.derived_runs import DerivedRun, bring_up_to_date
+from harness.tracking.mlflow_runs import experiment_of
 from harness.tracking.run_codec import SCORES, params_of
 from harness.tracking.store import Store
+from harness.tracking.tags import Kind, both, differs, equals
 
 _Points = dict[str, dict[int, float]]
 """Values by metric and step."""
 
 
-@dataclass(frozen=True)
-class _Drawn:
-    """What one drawn run is to hold."""
-
-    kind: str
-    label: str
-    name: str
-    points: _Points
-    spec: RunSpec | None = None  # whose settings it shows
-
-    @property
-    def digest(self) -> str:
-        content = [self.kind, self.name, {metric: sorted(points.items()) for metric, points in self.points.items()}]
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
-
-
 def write_curves(store: Store, records: Iterable[Record], sweep: str) -> None:
-    """Makes what is drawn of a sweep, or brings it up to date."""
+    """Makes the curves and summaries of a sweep, or brings them up to date."""
     by_task: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         if record.status != "interrupted":
             by_task[record.spec.task_label].append(record)
     for label, members in by_task.items():
-        with failures_told(store.uri):
-            _bring_up_to_date(store, label, sweep, list(_wanted(members)))
+        experiment_id = store.task_experiment(label)
+        query = both(differs(names.KIND, Kind.RUN), equals(names.SWEEP, sweep))
+        bring_up_to_date(store, experiment_id, experiment_of(label), query, list(_wanted(members, sweep)))
+        store.mark_written(experiment_id, dashboard.VIEW, dashboard.view_state(sweep))
 
 
-def _bring_up_to_date(store: Store, task_label: str, sweep: str, wanted: list[_Drawn]) -> None:
-    """What is there already is left alone; what differs is drawn anew: MLflow would keep both values of a point."""
-    kinds = "tags.`harness.kind` != 'cell'"
-    there = {run.data.tags.get("harness.drawn"): run.info.run_id for run in
-             store.search(task_label, f"{kinds} and tags.`harness.sweep` = '{sweep}'")}  # fmt: skip
-    digests = {drawn.digest for drawn in wanted}
-    for digest, run_id in there.items():
-        if digest not in digests:
-            store.client.delete_run(run_id)
-    for drawn in wanted:
-        if drawn.digest not in there:
-            _draw(store, task_label, sweep, drawn)
-    experiment = store.experiment(task_label)
-    store.client.set_experiment_tag(experiment, "harness.written", str(time.time_ns()))
-    store.client.set_experiment_tag(experiment, f"mlflow.sharedViewState.{dashboard.VIEW}", dashboard.view_state(sweep))
-
-
-def _draw(store: Store, task_label: str, sweep: str, drawn: _Drawn) -> None:
-    """The digest is written last: a run cut short is drawn again."""
-    now = int(time.time() * 1000)
-    tags = {"harness.kind": drawn.kind, "harness.sweep": sweep, "mlflow.runColor": colour(drawn.label)}
-    run_id = store.create(task_label, drawn.name, tags)
-    metrics = [
-        Metric(name, value, now, step) for name, points in drawn.points.items() for step, value in points.items()
-    ]
-    store.log(run_id, metrics, _params(drawn), [])
-    store.client.set_terminated(run_id, "FINISHED")
-    store.client.set_tag(run_id, "harness.drawn", drawn.digest)
-
-
-def _params(drawn: _Drawn) -> list[Param]:
-    """The settings that all of its cells share."""
-    if drawn.spec is None:
-        return [Param("label", drawn.label), Param("architecture", drawn.label)]
-    shared = [param for param in params_of(drawn.spec) if param.key not in ("length", "seed")]
-    return [*shared, *([Param("seed", str(drawn.spec.seed))] if drawn.kind == "curve" else [])]
-
-
-def _wanted(records: list[Record]) -> Iterator[_Drawn]:
+def _wanted(records: list[Record], sweep: str) -> Iterator[DerivedRun]:
+    tags = {names.SWEEP: sweep}
     for label in dict.fromkeys(record.spec.label for record in records):
         members = [record for record in records if record.spec.label == label]
         if all(record.status == "refused" for record in members):
             continue
         for seed in dict.fromkeys(record.spec.seed for record in members):
             one = [record for record in members if record.spec.seed == seed]
-            yield _Drawn("curve", label, f"{label} seed={seed}", _curve(one), one[0].spec)
+            params = _shared_params(one[0].spec) | {"seed": seed}
+            yield DerivedRun(Kind.CURVE, f"{label} seed={seed}", label, _curve(one), params, tags)
     for architecture in summarise(Results(records)).tasks[0].ran:
         label = architecture.label
         spec = next(record.spec for record in records if record.spec.label == label)
-        yield _Drawn("summary", label, f"{label} over seeds", _summary(architecture), spec)
+        points = _summary(architecture)
+        yield DerivedRun(Kind.SUMMARY, f"{label} over seeds", label, points, _shared_params(spec), tags)
     chance = {length: value for record in records for length, value in record.chances.items()}
-    yield _Drawn("curve", "chance", "chance", {"accuracy_by_length": chance})
+    params = {"label": "chance", "architecture": "chance"}
+    yield DerivedRun(Kind.CURVE, "chance", "chance", {"accuracy_by_length": chance}, params, tags)
+
+
+def _shared_params(spec: RunSpec) -> dict[str, object]:
+    """The settings that all runs of a curve share."""
+    return {key: value for key, value in params_of(spec).items() if key not in ("length", "seed")}
 
 
 def _curve(records: Sequence[Record]) -> _Points:
-    """One seed: a failed run is at chance, one that did not solve its length took the whole budget."""
+    """One seed. A failed run counts as chance."""
     points: _Points = defaultdict(dict)
     for record in records:
         for length in record.spec.points:
@@ -129,7 +82,7 @@ def _curve(records: Sequence[Record]) -> _Points:
 def _values(record: Record, length: int) -> dict[str, float | None]:
     """What one run adds to the curves at one length."""
     values: dict[str, float | None] = {"accuracy": record.score_at(length), "chance": record.chances.get(length)}
-    values["steps_to_solve"] = record.steps_to_solve or record.spec.steps
+    values["steps_to_solve"] = record.steps_to_solve  # None, and no point, where training did not reach the threshold
     if record.status == "ok":
         values |= {name: getattr(record.scores[length], name) for name in SCORES}
         values["seconds"] = record.seconds

@@ -16,17 +16,19 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any
-from urllib.parse import quote
 
 from harness.errors import HarnessError
+from harness.tracking import tags as names
+from harness.tracking.address import sqlite_path, sqlite_uri
+from harness.tracking.tags import Kind, both, equals
 
 VIEW = "harness"  # the name our view is stored under, in the tag `mlflow.sharedViewState.harness`
-_CURVES = "tags.`harness.kind` = 'curve'"
+_CURVES = equals(names.KIND, Kind.CURVE)
 _SECONDS_TO_START = 90
 
 CHARTS = {
     "accuracy_by_length": "Accuracy by sequence length",
-    "steps_to_solve_by_length": "Training steps to solve, by sequence length",
+    "steps_to_solve_by_length": "Training steps until the threshold is reached, by sequence length",
     "exact_match_by_length": "Sequences right at every scored step, by sequence length",
     "loss_by_length": "Test loss by sequence length",
     "bits_by_length": "Bits for one answer (in a text: per character), by sequence length",
@@ -45,12 +47,13 @@ def view_state(sweep: str) -> str:
 
     The curve runs of a sweep by architecture, mean over seeds, length on a logarithmic axis.
     """
-    return _state(f"{_CURVES} and tags.`harness.sweep` = '{sweep}'", "Which one remembers longer?", CHARTS, "log")
+    return _state(both(_CURVES, equals(names.SWEEP, sweep)), "Which one remembers longer?", CHARTS, "log")
 
 
 def search_state() -> str:
     """The same for searches: what each of them found, by trial; two of one architecture are two lines."""
-    return _state("tags.`harness.kind` = 'search'", "What did tuning find?", SEARCH_CHARTS, "linear", grouped=False)
+    query = equals(names.KIND, Kind.SEARCH)
+    return _state(query, "What did tuning find?", SEARCH_CHARTS, "linear", grouped=False)
 
 
 def _state(searched: str, title: str, charts: Mapping[str, str], scale: str, grouped: bool = True) -> str:
@@ -76,22 +79,23 @@ def _state(searched: str, title: str, charts: Mapping[str, str], scale: str, gro
     )
 
 
-def address(server: str, experiment_id: str, prepared: bool = True) -> str:
-    """The page of an experiment: our prepared view, or (where it was not stored) the plain chart of the curve runs."""
+def address(server: str, experiment_id: str) -> str:
+    """The page of an experiment, in the view that is prepared for it."""
     mode = "compareRunsMode=CHART&workflowType=machine_learning"
-    view = f"viewStateShareKey={VIEW}" if prepared else f"searchFilter={quote(_CURVES)}"
-    return f"{server}/#/experiments/{experiment_id}/runs?{mode}&{view}"
+    return f"{server}/#/experiments/{experiment_id}/runs?{mode}&viewStateShareKey={VIEW}"
 
 
 @contextmanager
 def serving(uri: str, port: int = 0) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Runs MLflow's server for a store on loopback while the context lasts; yields its address and its process."""
     port = _bindable(port)
+    path = sqlite_path(uri)
+    address = sqlite_uri(path) if path else uri
     command = [sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     settings = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with tempfile.TemporaryFile() as said:  # not a pipe: nobody reads it while the server runs
         server = subprocess.Popen(
-            [*command, "--backend-store-uri", uri],
+            [*command, "--backend-store-uri", address],
             env={**os.environ, **settings},
             stdout=subprocess.DEVNULL,
             stderr=said,

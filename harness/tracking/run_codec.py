@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import astuple
-from functools import lru_cache
-from typing import cast
+from functools import cache, lru_cache
+from typing import get_args
 
-from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.entities import Metric, Run
+from pydantic import TypeAdapter
 
 from harness.record import CurvePoint, Record, Scores, Status
 from harness.spec import RunSpec
+from harness.tracking import tags as names
 
-_PARAM_LENGTH, _TAG_LENGTH = 6000, 8000  # MLflow's limits
+_TEXT_LENGTH = 100_000  # characters of a reason, traceback or output that are kept
 _WHOLE = ("steps", "steps_to_solve", "steps_per_sequence", "state_size", "attempt")
 _NUMBERS = (*_WHOLE, "seconds", "tokens_per_second", "solved_at")
 SCORES = ("accuracy", "loss", "exact_match", "bits")
-_ENVIRONMENT = "harness.environment."
 LEARNING = ("train_loss", "validation_loss", "validation_accuracy", "lr", "gradient_norm", "train_accuracy")
+_Point = tuple[int, float, float, float, float, float, float | None]  # the fields of a CurvePoint
 _POINTS = 100  # of a learning curve in a tag
 
 
-def params_of(spec: RunSpec) -> list[Param]:
+def params_of(spec: RunSpec) -> dict[str, object]:
     """Every resolved setting, flat, for MLflow's columns."""
     plain = {
         "architecture": spec.architecture,
@@ -32,9 +35,8 @@ def params_of(spec: RunSpec) -> list[Param]:
     }
     skipped = {*plain, "architecture_options", "task_options", "asked", "task_label"}
     rest = {key: value for key, value in json.loads(spec.to_json()).items() if key not in skipped}
-    options = {f"{spec.task_label.split()[0]}.{key}": value for key, value in spec.task_options.items()}
-    values = {**plain, **rest, **spec.architecture_options, **options}
-    return [Param(key, str(value)[:_PARAM_LENGTH]) for key, value in values.items()]
+    options = {f"{spec.task_name}.{key}": value for key, value in spec.task_options.items()}
+    return {**plain, **rest, **spec.architecture_options, **options}
 
 
 def metrics_of(record: Record, now: int) -> list[Metric]:
@@ -54,15 +56,18 @@ def metrics_of(record: Record, now: int) -> list[Metric]:
     return metrics
 
 
-def tags_of(record: Record) -> list[RunTag]:
-    """What is not a number; the learning curve is here too, so that many runs are read without a query for each."""
-    tags = {f"{_ENVIRONMENT}{key}": value for key, value in record.environment.items()}
-    tags["harness.asked"] = json.dumps(record.spec.asked)
-    tags["harness.reason"] = record.reason[:_TAG_LENGTH]
-    tags["harness.notes"] = "\n".join(record.notes)[:_TAG_LENGTH]
-    tags["harness.traceback"] = record.traceback[-_TAG_LENGTH:]
-    tags["harness.learning_curve"] = json.dumps([_rounded(point) for point in thinned(record.curve)])
-    return [RunTag(key, value) for key, value in tags.items() if value]
+def tags_of(record: Record) -> dict[str, str]:
+    """What is not a number. The learning curve is here too, so that many runs are read without a query for each."""
+    texts = {
+        names.ASKED: json.dumps(record.spec.asked),
+        names.REASON: record.reason[:_TEXT_LENGTH],
+        names.NOTES: "\n".join(record.notes)[:_TEXT_LENGTH],
+        names.TRACEBACK: record.traceback[-_TEXT_LENGTH:],
+        names.OUTPUT: record.output[-_TEXT_LENGTH:],
+        names.LEARNING_CURVE: json.dumps([_rounded(point) for point in thinned(record.curve)]),
+        **{f"{names.ENVIRONMENT}{key}": value for key, value in record.environment.items()},
+    }
+    return {key: part for tag, text in texts.items() if text for key, part in names.long_text(tag, text).items()}
 
 
 def _rounded(point: CurvePoint) -> list[float | int | None]:
@@ -77,34 +82,81 @@ def thinned(curve: list[CurvePoint]) -> list[CurvePoint]:
 
 
 def record_of(run: Run, curve: bool = False) -> Record:
-    """The record of an ended cell run, its learning curve (thinned) if asked; raises where another version wrote it."""
+    """The record of an ended run, with its learning curve (thinned) if asked.
+
+    Raises ValueError, TypeError or KeyError for a record of another version, or one that is damaged or incomplete.
+    """
     tags, metrics = run.data.tags, run.data.metrics
-    spec = RunSpec.from_json(tags["harness.spec"])
+    spec = _spec(names.read_long_text(tags, names.SPEC))
     whole = {name: int(metrics[name]) for name in _WHOLE if name in metrics}
-    return Record(
+    record = Record(
         spec,
-        identity=tags["harness.identity"],
-        status=cast(Status, tags["harness.status"]),
-        reason=tags.get("harness.reason", ""),
-        traceback=tags.get("harness.traceback", ""),
-        notes=tags.get("harness.notes", "").splitlines(),
+        identity=tags[names.IDENTITY],
+        status=_status(tags[names.STATUS]),
+        reason=names.read_long_text(tags, names.REASON),
+        traceback=names.read_long_text(tags, names.TRACEBACK),
+        output=names.read_long_text(tags, names.OUTPUT),
+        notes=names.read_long_text(tags, names.NOTES).splitlines(),
         scores=_scores(spec, metrics),
         chances=_chances(spec, metrics),
         seconds=metrics.get("seconds", 0.0),
         tokens_per_second=metrics.get("tokens_per_second", 0.0),
         solved_at=metrics.get("solved_at", 1.0),
         parameters={k.removeprefix("parameters."): int(v) for k, v in metrics.items() if k.startswith("parameters.")},
-        environment=_environment(tuple((k, v) for k, v in sorted(tags.items()) if k.startswith(_ENVIRONMENT))),
+        environment=_environment(tuple((k, v) for k, v in sorted(tags.items()) if k.startswith(names.ENVIRONMENT))),
         steps=whole.get("steps", 0),
         steps_to_solve=whole.get("steps_to_solve"),
         steps_per_sequence=whole.get("steps_per_sequence", 0),
         state_size=whole.get("state_size"),
         attempt=whole.get("attempt", 1),
-        curve=[CurvePoint(*point) for point in json.loads(tags["harness.learning_curve"])] if curve else [],
+        began=run.info.start_time / 1000,
+        curve=_curve(names.read_long_text(tags, names.LEARNING_CURVE)) if curve else [],
     )
+    _refuse_incomplete(record)
+    return record
 
 
-def _scores(spec: RunSpec, metrics: dict[str, float]) -> dict[int, Scores]:
+def _spec(text: str) -> RunSpec:
+    """The spec, whose values have the declared types: what somebody else wrote is not trusted."""
+    if not text:
+        raise ValueError("its spec is missing")
+    spec = RunSpec.from_json(text)
+    _checker().validate_json(text, strict=True)
+    return spec
+
+
+@cache
+def _checker() -> TypeAdapter[RunSpec]:
+    return TypeAdapter(RunSpec)
+
+
+def _status(text: str) -> Status:
+    known: tuple[Status, ...] = get_args(Status)
+    for status in known:
+        if text == status:
+            return status
+    raise ValueError(f"its status is {text!r}")
+
+
+def _curve(text: str) -> list[CurvePoint]:
+    return [CurvePoint(*row) for row in _points().validate_json(text)]
+
+
+@cache
+def _points() -> TypeAdapter[list[_Point]]:
+    return TypeAdapter(list[_Point])
+
+
+def _refuse_incomplete(record: Record) -> None:
+    missing = set(record.spec.tested) - record.scores.keys()
+    if record.status == "ok" and record.spec.test_sequences and missing:
+        raise ValueError(f"its test accuracy at length {min(missing)} is missing")
+    shares = [*record.chances.values(), *(scores.accuracy for scores in record.scores.values())]
+    if not all(0 <= share <= 1 for share in shares):
+        raise ValueError("an accuracy is not between 0 and 1")
+
+
+def _scores(spec: RunSpec, metrics: Mapping[str, float]) -> dict[int, Scores]:
     return {
         length: Scores(*(metrics.get(f"{name}{suffix}") for name in SCORES))  # type: ignore[arg-type]
         for length, suffix in _suffixes(spec).items()
@@ -114,11 +166,11 @@ def _scores(spec: RunSpec, metrics: dict[str, float]) -> dict[int, Scores]:
 
 @lru_cache(maxsize=256)
 def _environment(tags: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    """One for all the runs of a machine: thousands of them are held at once."""
-    return {key.removeprefix(_ENVIRONMENT): value for key, value in tags}
+    """Cached, so that the runs of one machine share a dictionary: thousands of records are held at once."""
+    return {key.removeprefix(names.ENVIRONMENT): value for key, value in tags}
 
 
-def _chances(spec: RunSpec, metrics: dict[str, float]) -> dict[int, float]:
+def _chances(spec: RunSpec, metrics: Mapping[str, float]) -> dict[int, float]:
     return {n: metrics[f"chance{suffix}"] for n, suffix in _suffixes(spec).items() if f"chance{suffix}" in metrics}
 
 

@@ -1,95 +1,91 @@
-"""Searches in MLflow: one run a study (tag `harness.kind` = `search`), with the best setting, curves and files."""
+"""Searches in MLflow: one derived run for each study, with the best setting, curves over trials, and files."""
 
 from __future__ import annotations
 
-import hashlib
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
+from typing import NamedTuple
 
-from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.entities import Run
 
-from harness.analysis.colours import colour
 from harness.errors import HarnessError
-from harness.search_record import Found, read
+from harness.search_record import SearchRecord
 from harness.tracking import dashboard
-from harness.tracking.connect import failures_told
+from harness.tracking import tags as names
+from harness.tracking.derived_runs import DerivedRun, bring_up_to_date
+from harness.tracking.mlflow_runs import experiment_of
 from harness.tracking.store import Store
 from harness.tracking.sweep_log import RecordedSweep
+from harness.tracking.tags import Kind, both, equals
 
-_CHUNK = 7500  # characters: MLflow's tags end at 8000
-_SEARCHES = "tags.`harness.kind` = 'search'"
+_SEARCHES = equals(names.KIND, Kind.SEARCH)
 
 
-def keep(store: Store, one: Found, files: Sequence[Path]) -> None:
-    """Writes what a study has found, in place of what was written of it before, and prepares MLflow's view of it.
+class StoredSearch(NamedTuple):
+    """A search and the MLflow run that holds it."""
 
-    What was written before is marked as deleted, and stays for the sweeps that used it.
+    run_id: str
+    search: SearchRecord
+
+
+def write_search(store: Store, search: SearchRecord, files: Sequence[Path]) -> None:
+    """Writes the result of a study in place of an earlier one, and prepares MLflow's view of it.
+
+    The earlier one is marked as deleted: sweeps that used it still find it by its id.
     """
-    text = one.to_json()
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    of_study = f"{_SEARCHES} and tags.`harness.study` = '{one.study}'"
-    before = {run.info.run_id: run.data.tags for run in store.search(one.task_label, of_study)}
-    if all(tags.get("harness.drawn") != digest for tags in before.values()):
-        _write(store, one, text, digest, files)
-        with failures_told(store.uri):
-            for run_id in before:
-                store.client.delete_run(run_id)
-    with failures_told(store.uri):
-        experiment = store.experiment(one.task_label)
-        store.client.set_experiment_tag(experiment, "harness.written", str(time.time_ns()))
-        view = f"mlflow.sharedViewState.{dashboard.VIEW}"
-        store.client.set_experiment_tag(experiment, view, dashboard.search_state())
+    experiment_id = store.task_experiment(search.task_label)
+    query = both(_SEARCHES, equals(names.STUDY, search.study))
+    bring_up_to_date(store, experiment_id, experiment_of(search.task_label), query, [_derived(search, files)])
+    store.mark_written(experiment_id, dashboard.VIEW, dashboard.search_state())
 
 
-def kept(store: Store, task_label: str) -> Iterator[tuple[str, Found]]:
-    """MLflow id of each search on a task, and what it found; newest first."""
-    for run in store.search(task_label, _SEARCHES):
-        if one := _found(run):
-            yield run.info.run_id, one
+def load_searches(store: Store, task_label: str) -> Iterator[StoredSearch]:
+    """The searches on a task, newest first."""
+    for run in store.search(experiment_of(task_label), _SEARCHES):
+        search = _read(run)
+        if search:
+            yield StoredSearch(run.info.run_id, search)
 
 
-def used(store: Store, sweep: RecordedSweep) -> list[Found]:
-    """The searches whose settings a sweep ran at, as they were then; none where another version recorded it."""
+def load_used_searches(store: Store, sweep: RecordedSweep) -> list[SearchRecord]:
+    """The searches whose settings a sweep used, as they were then; none where another version recorded it."""
     found = []
-    with suppress(HarnessError), failures_told(store.uri):
-        for values in sweep.asked().tuned.values():
-            found.append(_found(store.client.get_run(values["search"])))
-    return [one for one in found if one]
+    with suppress(HarnessError):
+        for tuned in sweep.spec().tuned:
+            found.append(_read(store.load_run(tuned.search_run)))
+    return [search for search in found if search]
 
 
-def _found(run: Run) -> Found | None:
-    text = "".join(value for key, value in sorted(run.data.tags.items()) if key.startswith("harness.found."))
-    with suppress(TypeError, ValueError, KeyError):  # of another version, or being written
-        return read(text)
+def _read(run: Run) -> SearchRecord | None:
+    """None for a search of another version, or one that is unfinished or damaged."""
+    with suppress(TypeError, ValueError, KeyError, AttributeError):
+        return SearchRecord.from_json(names.read_long_text(run.data.tags, names.SEARCH))
     return None
 
 
-def _write(store: Store, one: Found, text: str, digest: str, files: Sequence[Path]) -> None:
-    tags = {
-        "harness.kind": "search",
-        "harness.sweep": one.study,
-        "harness.study": one.study,
-        "mlflow.runColor": colour(one.label),
-    }
-    run_id = store.create(one.task_label, f"{one.label} search {one.study}", tags)
-    params = {"label": one.label, "architecture": one.architecture, **one.values, **one.counts, "storage": one.storage}
-    scores = [trial.score for trial in one.trials]
+def _derived(search: SearchRecord, files: Sequence[Path]) -> DerivedRun:
+    scores = [trial.score for trial in search.trials]
     curves = {
         "score_by_trial": scores,
-        "best_by_trial": accumulate(scores, max if one.maximises else min),
-        "expected_best_by_trials": one.expected_best,
+        "best_by_trial": list(accumulate(scores, max if search.maximises else min)),
+        "expected_best_by_trials": search.expected_best,
     }
-    now = int(time.time() * 1000)
-    points = [Metric(name, v, now, step) for name, curve in curves.items() for step, v in enumerate(curve, start=1)]
-    parts = [text[begin : begin + _CHUNK] for begin in range(0, len(text), _CHUNK)]
-    store.log(run_id, points, [Param(key, str(value)) for key, value in params.items()], [])
-    with failures_told(store.uri):
-        for path in files:
-            store.client.log_artifact(run_id, str(path))
-        for number, part in enumerate(parts):
-            store.client.set_tag(run_id, f"harness.found.{number:03}", part)
-        store.client.log_batch(run_id, tags=[RunTag("harness.drawn", digest)])
-        store.client.set_terminated(run_id, "FINISHED")
+    return DerivedRun(
+        kind=Kind.SEARCH,
+        name=f"{search.label} search {search.study}",
+        label=search.label,
+        points={name: dict(enumerate(curve, start=1)) for name, curve in curves.items()},
+        params={
+            "label": search.label,
+            "architecture": search.label,
+            **search.values,
+            **search.counts,
+            "storage": search.storage,
+        },
+        tags={names.SWEEP: search.study, names.STUDY: search.study},
+        texts={names.SEARCH: search.to_json()},
+        files=tuple(files),
+        source="harness tune",
+    )

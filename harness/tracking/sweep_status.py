@@ -6,7 +6,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -17,9 +17,16 @@ from harness.names import split_parts
 from harness.record import Record
 from harness.report import Results
 from harness.spec import Planned, RunSpec
-from harness.tracking import sweep_log
-from harness.tracking.store import Store
-from harness.tracking.sweep_log import RecordedSweep
+from harness.tracking.store import Store, StoredRecord
+from harness.tracking.sweep_log import RecordedSweep, load_sweep, load_sweeps
+
+
+class StatusRow(NamedTuple):
+    """The runs of one architecture on one task."""
+
+    task_label: str
+    label: str
+    counts: Counter[str]  # planned, running, missing, outdated, and every status
 
 
 class CodeUsed(NamedTuple):
@@ -33,93 +40,117 @@ class CodeUsed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Standing:
+class SweepStatus:
     """One sweep: what was planned, and the newest record of each run of it."""
 
     store: str  # its address
     sweep: RecordedSweep
-    records: dict[str, tuple[str, Record]]  # by identity: MLflow id and record, under the names that the plan gave
+    records: dict[str, StoredRecord]  # by identity, under the labels that the plan gave
     running: set[str]  # identities
+    unreadable: dict[str, str] = field(default_factory=dict)  # by MLflow id, why a record on its tasks cannot be read
 
     @cached_property
     def missing(self) -> list[Planned]:
-        """Planned, and without a result."""
+        """Planned runs without a result."""
         return [run for run in self.sweep.planned if self._status(run) in ("missing", "running", "interrupted")]
 
     def results(self) -> Results:
-        """What reports are made of."""
-        ended = [self.records[run.identity][1] for run in self.sweep.planned if run.identity in self.records]
-        name = self.sweep.name
+        """The records in the order of the plan, and where they come from."""
+        sweep = self.sweep
         return Results(
-            records=[record for record in ended if record.status != "interrupted"],
+            records=[record for record in self._ended() if record.status != "interrupted"],
             missing=self.missing,
-            title=name,
-            command=self.sweep.command,
-            report_command=shlex.join(["harness", "report", "--sweep", name, "--tracking-uri", self.store]),
+            title=sweep.title or sweep.name,
+            command=sweep.command,
+            report_command=shlex.join(["harness", "report", "--sweep", sweep.name, "--tracking-uri", self.store]),
             store=self.store,
         )
 
-    def rows(self) -> Iterator[tuple[str, str, Counter[str]]]:
-        """Task, architecture, and how many of its runs are planned, have each status, are running, missing, stale."""
+    def rows(self) -> Iterator[StatusRow]:
+        """The counts of each architecture on each task, in the order of the plan."""
         counts: dict[tuple[str, str], Counter[str]] = {}
-        stale = cache(is_stale)  # for as long as this takes: a file may be edited meanwhile
+        outdated = cache(is_outdated)  # a file may be edited while this goes on
         for run in self.sweep.planned:
             row = counts.setdefault((run.task_label, run.label), Counter())
             row.update(["planned", self._status(run)])
-            if run.identity in self.records and stale(code_of(self.records[run.identity][1].spec)):
-                row["stale"] += 1
+            if run.identity in self.records and outdated(code_of(self.records[run.identity].record.spec)):
+                row["outdated"] += 1
         for (task, label), row in counts.items():
-            yield task, label, row
+            yield StatusRow(task, label, row)
 
     def failures(self) -> list[Record]:
         """Records of runs that have no result, in the order of the plan."""
-        records = (self.records[run.identity][1] for run in self.sweep.planned if run.identity in self.records)
-        return [record for record in records if record.status not in ("ok", "interrupted")]
+        return [record for record in self._ended() if record.status not in ("ok", "interrupted")]
+
+    def _ended(self) -> list[Record]:
+        return [self.records[run.identity].record for run in self.sweep.planned if run.identity in self.records]
 
     def _status(self, run: Planned) -> str:
         if run.identity in self.running:
             return "running"
-        found = self.records.get(run.identity)
-        return "missing" if found is None or found[1].status == "interrupted" else found[1].status
+        stored = self.records.get(run.identity)
+        return "missing" if stored is None or stored.record.status == "interrupted" else stored.record.status
 
 
-def standing(store: Store, name: str | None = None, learning_curves: bool = False) -> Standing:
-    """How far the newest sweep has come, or the newest one whose name begins so."""
-    sweep = sweep_log.read(store, name)
-    planned = {run.identity: run for run in sweep.planned}
+def load_status(store: Store, name: str | None = None, learning_curves: bool = False) -> SweepStatus:
+    """How far the newest sweep has come, or the one that `load_sweep` finds for this name."""
+    sweep = load_sweep(store, name)
     labels = {run.task_label for run in sweep.planned}
-    records: dict[str, tuple[str, Record]] = {}
-    for run_id, record in store.records(labels, learning_curves):
-        run = planned.get(record.identity)
-        if run and record.identity not in records:
-            spec = replace(record.spec, label=run.label, task_label=run.task_label)
-            records[record.identity] = run_id, replace(record, spec=spec)
-    return Standing(store.uri, sweep, records, store.running(labels) & planned.keys())
+    newest = _newest(store, labels, learning_curves)
+    return _status(store, sweep, newest, store.running(labels))
 
 
-def find(store: Store, name: str) -> tuple[str, Record]:
-    """MLflow id and record of the newest run with this MLflow id, or whose identity begins so."""
+def load_every_status(store: Store) -> list[SweepStatus]:
+    """How far every sweep has come, newest first; the records are read once for all."""
+    sweeps = load_sweeps(store)
+    labels = {run.task_label for sweep in sweeps for run in sweep.planned}
+    newest = _newest(store, labels, learning_curves=False)
+    running = store.running(labels)
+    return [_status(store, sweep, newest, running) for sweep in sweeps]
+
+
+def _newest(store: Store, labels: set[str], learning_curves: bool) -> dict[str, StoredRecord]:
+    """The newest record of each run on some tasks, by identity."""
+    newest: dict[str, StoredRecord] = {}
+    for stored in store.records(labels, learning_curves):
+        newest.setdefault(stored.record.identity, stored)
+    return newest
+
+
+def _status(store: Store, sweep: RecordedSweep, newest: dict[str, StoredRecord], running: set[str]) -> SweepStatus:
+    records: dict[str, StoredRecord] = {}
+    for run in sweep.planned:
+        stored = newest.get(run.identity)
+        if stored:
+            spec = replace(stored.record.spec, label=run.label, task_label=run.task_label)
+            records[run.identity] = StoredRecord(stored.run_id, replace(stored.record, spec=spec))
+    planned = {run.identity for run in sweep.planned}
+    return SweepStatus(store.uri, sweep, records, running & planned, dict(store.unreadable))
+
+
+def find_run(store: Store, name: str) -> StoredRecord:
+    """The newest run with this MLflow id, or whose identity begins so; HarnessError for none."""
     if not re.fullmatch("[0-9a-f]{4,32}", name):
         raise UsageError(
             f"A run is named by its identity or its MLflow id, 4 to 32 digits of 0-9 and a-f; got {name!r}."
         )
     found = store.find(name)
-    identities = dict.fromkeys(record.identity for _, record in found)
+    identities = dict.fromkeys(stored.record.identity for stored in found)
     if not found:
-        raise HarnessError(f"No run in {store.uri} is called {name}; harness status names runs by their identity.")
+        raise HarnessError(f"No run in {store.uri} is called {name}; harness runs lists them.")
     if len(identities) > 1:
         raise UsageError(f"{name} is the beginning of {len(identities)} runs: {', '.join(identities)}.")
     return found[0]
 
 
 def code_of(spec: RunSpec) -> CodeUsed:
-    """Which plugins a run used, and what their code was."""
+    """The plugins of a run, and the fingerprints of their code."""
     files = tuple(sorted(spec.code_files.items()))
     return CodeUsed(spec.architecture, spec.architecture_code, spec.task, spec.task_code, files)
 
 
-def is_stale(used: CodeUsed) -> bool:
-    """Whether the plugins' code is another by now; not where they cannot be found here."""
+def is_outdated(used: CodeUsed) -> bool:
+    """Whether the plugins' code has changed since; False where they cannot be found here."""
     parts = split_parts(used.architecture)
     return (
         _differs("architecture", parts, used.architecture_code)

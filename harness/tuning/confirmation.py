@@ -1,4 +1,4 @@
-"""The best settings of a search, trained again on fresh seeds: the best of many on one seed was lucky as well."""
+"""Confirmation: the best settings of a search trained again on fresh seeds, since the best of many is partly luck."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from harness.engines import Engine
 from harness.record import Record
 from harness.sweeps.driver import Display, Rules
 from harness.tracking.store import Store
+from harness.tracking.tags import Kind
 from harness.tuning.running_trial import value_of
 from harness.tuning.study import Study
 from harness.tuning.trials import StudyDriver, sized
 
 
 class Confirmation(StudyDriver):
-    """The `top` settings of each study on `seeds`; what was found is kept in the study."""
+    """Trains the `top` settings of each study on `seeds`; the values are stored in the study."""
 
     def __init__(
         self, store: Store, display: Display, studies: Sequence[Study], rules: Rules, top: int, seeds: Sequence[int]
@@ -36,27 +37,27 @@ class Confirmation(StudyDriver):
         return self.drive(engine, list(self.planned))
 
     def _plan(self, study: Study, trial: FrozenTrial, seed: int) -> None:
-        name = _name(trial, seed)
-        if name in study.kept.user_attrs:
+        name = _attribute(trial, seed)
+        if name in study.optuna_study.user_attrs:
             return
         specs = sized(study.specs(trial, seed), study.params)
         keys = [f"{study.digest}/{trial.number}/{spec.length}/{seed}" for spec in specs]
         for key, spec in zip(keys, specs, strict=True):
-            self.mark(key, spec, study, "confirmation", trial.number)
+            self.plan_run(key, spec, study, Kind.CONFIRMATION, trial.number)
             self.groups[key] = study, name, keys
 
-    def _end(self, key: str, record: Record, engine: Engine | None = None) -> None:
-        super()._end(key, record, engine)
+    def finish_run(self, key: str, record: Record, engine: Engine | None = None) -> None:
+        super().finish_run(key, record, engine)
         self.ended[key] = record
         study, name, keys = self.groups[key]
         records = [self.ended[other] for other in keys if other in self.ended]
         if len(records) == len(keys) and all(record.status != "interrupted" for record in records):
             value = value_of(records, study.search.objective)
-            study.kept.set_user_attr(name, value if math.isfinite(value) else None)
+            study.optuna_study.set_user_attr(name, value if math.isfinite(value) else None)
 
 
 def ranked(study: Study) -> list[FrozenTrial]:
-    """Trials that came to their end, the best first; of equal ones that which was solved sooner, then the older."""
+    """Complete trials, the best first; equal ones by the steps to solve, then the older first."""
     best: dict[str, FrozenTrial] = {}
     complete = [trial for trial in study.ended() if trial.state == TrialState.COMPLETE]
     for trial in sorted(complete, key=lambda trial: (*_rank(study, trial), trial.number)):
@@ -65,11 +66,11 @@ def ranked(study: Study) -> list[FrozenTrial]:
 
 
 def confirmed(study: Study, trial: FrozenTrial, seeds: Sequence[int]) -> list[float]:
-    """What a trial's setting found on fresh seeds, as far as that is known; a failed run whose loss is none is inf."""
+    """The values of a trial's setting on fresh seeds, as far as they are known; inf for a failed run's loss."""
     found: dict[int, float] = defaultdict(float)
     for seed in seeds:
-        if (name := _name(trial, seed)) in study.kept.user_attrs:
-            value = study.kept.user_attrs[name]
+        if (name := _attribute(trial, seed)) in study.optuna_study.user_attrs:
+            value = study.optuna_study.user_attrs[name]
             found[seed] = math.inf if value is None else value
     return list(found.values())
 
@@ -80,5 +81,5 @@ def _rank(study: Study, trial: FrozenTrial) -> tuple[float, float]:
     return (-value if study.maximises else value), (math.inf if steps is None else steps)
 
 
-def _name(trial: FrozenTrial, seed: int) -> str:
+def _attribute(trial: FrozenTrial, seed: int) -> str:
     return f"confirmed {trial.number} on {seed}"

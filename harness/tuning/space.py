@@ -68,6 +68,11 @@ def declared(architecture: str) -> dict[str, Space]:
         for name, space in getattr(part.plugin, "search_space", {}).items():
             if name not in part.options:
                 raise PluginError(f"{part.name}.search_space: {did_you_mean('option', name, part.options)}")
+            if not isinstance(space, Space):
+                raise PluginError(
+                    f"{part.name}.search_space[{name!r}] is {space!r}; it must be harness.Float(low, high), "
+                    "harness.Int(low, high) or harness.Choice(value, ...)."
+                )
             found[f"{part.name}.{name}"] = space
     return found
 

@@ -1,8 +1,7 @@
-"""One study: the trials of one architecture on one task, kept by Optuna, asked and told by whichever driver is there.
+"""One study: the trials of one architecture on one task, stored by Optuna, asked and told by any number of drivers.
 
-Trials are counted by what stands: a trial that was lost with its worker or its driver is told FAIL, does not count, and
-its setting is asked again. Any number of drivers share a study: each trial names its driver, and a driver that died
-loses its trials to the others.
+A trial is stale when its worker or its driver ended before it: it is told FAIL, does not count towards the number of
+trials, and its setting is tried again. Each trial names its driver, so that other drivers see which ones are stale.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from statistics import fmean
-from typing import Literal, get_args
+from typing import Literal
 
 import optuna
 from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
@@ -31,11 +30,10 @@ from harness.training.seeds import derive_seed
 from harness.tuning.space import distributions, first_trial
 
 Objective = Literal["accuracy", "steps_to_solve", "loss"]
-OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 Prune = Literal["median", "halving", "none"]
 _REPORTS = 25  # of one trial, at most: a storage takes milliseconds for each
-_SECONDS_TO_MAKE_IT = 3.0  # which another driver may be at: two would both put the default setting first
-_SECONDS_WITHOUT_A_NAME = 60.0  # after which a trial that names no driver is taken for lost
+_SECONDS_TO_ENQUEUE = 3.0  # for the driver that created the study to enqueue the default trial
+_SECONDS_WITHOUT_A_DRIVER = 60.0  # after which a trial that names no driver is stale
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class Search:
     objective: Objective = "accuracy"
     prune: Prune = "median"
     seed: int = 0  # of the sampler and of every training
-    retry: int = 1  # times that a setting whose worker was lost is asked again
+    retry: int = 1  # times that a setting whose worker died is tried again
 
 
 @dataclass
@@ -59,8 +57,8 @@ class Study:
     params: int | None
     storage: BaseStorage
     driver: str
-    last_beat: float = 0.0
-    kept: optuna.Study = field(init=False)
+    last_heartbeat: float = 0.0
+    optuna_study: optuna.Study = field(init=False)
     solved_at: float = field(init=False)
     chance: float = field(init=False)  # the mean over lengths
 
@@ -68,11 +66,11 @@ class Study:
         task = build_task(self.defaults[0].task, self.defaults[0].task_options)
         self.solved_at = task.solved_at
         self.chance = fmean(task.chance(spec.length) for spec in self.defaults)
-        self.kept = self._opened()
-        self.kept.pruner = self._pruner()
-        self._check_space()
-        self.beat()
-        self.bury_the_dead()
+        self.optuna_study = self._open()
+        self.optuna_study.pruner = self._pruner()
+        self._refuse_another_space()
+        self.send_heartbeat()
+        self.fail_stale_trials()
 
     @property
     def label(self) -> str:
@@ -103,29 +101,29 @@ class Study:
     def ask(self) -> optuna.Trial | None:
         """The next trial; None where as many as wanted have ended or are under way, here or elsewhere.
 
-        What is drawn depends on the seed, on how many trials stand, and on what they found: not on how often the
-        command was begun.
+        What is drawn depends on the seed, on how many trials count, and on their results: not on how often the command
+        was started.
         """
-        standing = self.standing()
-        waiting = [trial for trial in standing if trial.state == TrialState.WAITING]
-        if len(standing) - len(waiting) >= self.search.trials or (not waiting and len(standing) >= self.search.trials):
+        counted = self.counted()
+        waiting = [trial for trial in counted if trial.state == TrialState.WAITING]
+        if len(counted) - len(waiting) >= self.search.trials or (not waiting and len(counted) >= self.search.trials):
             return None
-        self.kept.sampler = optuna.samplers.TPESampler(
-            seed=derive_seed(self.search.seed, "tune", len(standing)) % 2**32
+        self.optuna_study.sampler = optuna.samplers.TPESampler(
+            seed=derive_seed(self.search.seed, "tune", len(counted)) % 2**32
         )
-        trial = self.kept.ask(distributions(self.space))
+        trial = self.optuna_study.ask(distributions(self.space))
         trial.set_user_attr("driver", self.driver)
-        if sum(other.number < trial.number for other in self.standing()) >= self.search.trials:
-            self.lose(trial, again=False)  # another driver asked at the same moment
+        if sum(other.number < trial.number for other in self.counted()) >= self.search.trials:
+            self.fail_stale(trial, again=False)  # another driver asked at the same moment
             return None
         return trial
 
-    def standing(self) -> list[FrozenTrial]:
-        """Trials that count: all but the lost ones."""
-        return [trial for trial in self.kept.get_trials(deepcopy=False) if not _lost(trial)]
+    def counted(self) -> list[FrozenTrial]:
+        """Trials that count towards the number wanted: all but the stale ones."""
+        return [trial for trial in self.optuna_study.get_trials(deepcopy=False) if not trial.user_attrs.get("stale")]
 
     def ended(self) -> list[FrozenTrial]:
-        return [trial for trial in self.standing() if trial.state.is_finished()]
+        return [trial for trial in self.counted() if trial.state.is_finished()]
 
     def specs(self, trial: FrozenTrial | optuna.Trial, seed: int | None = None) -> list[RunSpec]:
         """The runs of a trial, one a length, but for the hidden_size that --params asks for."""
@@ -135,58 +133,58 @@ class Study:
     def default_score(self) -> float | None:
         """Of the default setting; None where it has not come to its end."""
         default = first_trial(self.space, self.defaults[0])
-        complete = [trial for trial in self.standing() if trial.state == TrialState.COMPLETE]
+        complete = [trial for trial in self.counted() if trial.state == TrialState.COMPLETE]
         return next((trial.value for trial in complete if trial.params == default), None)
 
-    def lose(self, trial: FrozenTrial | optuna.Trial, again: bool = True) -> None:
-        """Tells that a trial was lost with its worker or its driver; its setting is asked again."""
+    def fail_stale(self, trial: FrozenTrial | optuna.Trial, again: bool = True) -> None:
+        """Tells FAIL for a trial whose worker or driver ended before it; its setting is tried again."""
         attempt = trial.user_attrs.get("attempt", 1)
         whole = getattr(trial, "system_attrs", {})  # of one that was cut short while it was asked
         params = whole.get("fixed_params", trial.params)
         with suppress(UpdateFinishedTrialError, ValueError):  # another driver was faster
-            self.storage.set_trial_user_attr(trial._trial_id, "lost", True)
-            self.kept.tell(trial.number, state=TrialState.FAIL)
+            self.storage.set_trial_user_attr(trial._trial_id, "stale", True)
+            self.optuna_study.tell(trial.number, state=TrialState.FAIL)
             if again and set(params) == set(self.space):
-                self.kept.enqueue_trial(params, user_attrs={"attempt": attempt + 1})
+                self.optuna_study.enqueue_trial(params, user_attrs={"attempt": attempt + 1})
 
-    def bury_the_dead(self) -> None:
-        """Loses the trials of drivers that are gone."""
-        beats = self.kept.user_attrs
-        for trial in self.kept.get_trials(deepcopy=False):
+    def fail_stale_trials(self) -> None:
+        """Fails the trials of drivers that have ended."""
+        heartbeats = self.optuna_study.user_attrs
+        for trial in self.optuna_study.get_trials(deepcopy=False):
             driver = trial.user_attrs.get("driver", "")
             if trial.state != TrialState.RUNNING or driver == self.driver:
                 continue
             began = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
-            if not driver and time.time() - began < _SECONDS_WITHOUT_A_NAME:
+            if not driver and time.time() - began < _SECONDS_WITHOUT_A_DRIVER:
                 continue
-            if not driver or heartbeat.is_stale(driver, beats.get(f"driver {driver}", began)):
-                self.lose(trial)
+            if not driver or heartbeat.is_stale(driver, heartbeats.get(f"driver {driver}", began)):
+                self.fail_stale(trial)
 
-    def beat(self) -> None:
-        """Tells drivers on other machines, now and then, that this one is alive."""
-        if time.time() - self.last_beat >= heartbeat.HEARTBEAT_SECONDS:
-            self.last_beat = time.time()
-            self.kept.set_user_attr(f"driver {self.driver}", self.last_beat)
+    def send_heartbeat(self) -> None:
+        """Tells drivers on other machines, now and then, that this one works."""
+        if time.time() - self.last_heartbeat >= heartbeat.HEARTBEAT_SECONDS:
+            self.last_heartbeat = time.time()
+            self.optuna_study.set_user_attr(f"driver {self.driver}", self.last_heartbeat)
 
-    def _opened(self) -> optuna.Study:
-        """The study; whoever makes it puts the default setting first."""
+    def _open(self) -> optuna.Study:
+        """Creates or loads the study. The driver that creates it enqueues the default setting."""
         direction: Literal["maximize", "minimize"] = "maximize" if self.maximises else "minimize"
         try:
             study = optuna.create_study(study_name=self.name, storage=self.storage, direction=direction)
         except DuplicatedStudyError:
             study = optuna.load_study(study_name=self.name, storage=self.storage)
-            deadline = time.monotonic() + _SECONDS_TO_MAKE_IT
+            deadline = time.monotonic() + _SECONDS_TO_ENQUEUE
             while not study.get_trials(deepcopy=False) and time.monotonic() < deadline:
                 time.sleep(0.1)
         if "space" not in study.user_attrs:
             study.set_user_attr("optuna", optuna.__version__)
-            study.set_user_attr("space", written(self.space))
+            study.set_user_attr("space", space_as_text(self.space))
         if not study.get_trials(deepcopy=False):
             study.enqueue_trial(first_trial(self.space, self.defaults[0]), skip_if_exists=True)
         return study
 
-    def _check_space(self) -> None:
-        before, now = self.kept.user_attrs["space"], written(self.space)
+    def _refuse_another_space(self) -> None:
+        before, now = self.optuna_study.user_attrs["space"], space_as_text(self.space)
         for name in [*before, *now]:
             if before.get(name) != now.get(name):
                 was, wanted = (space.get(name, "not searched") for space in (before, now))
@@ -196,7 +194,7 @@ class Study:
                 )
 
     def _pruner(self) -> optuna.pruners.BasePruner:
-        """Those of Optuna; neither judges before a quarter of the budget or so: tasks have plateaus."""
+        """Optuna's. Neither prunes before about a quarter of the budget, since learning has plateaus."""
         steps = self.defaults[0].steps
         if self.search.prune == "median":
             return optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=steps // 4)
@@ -205,10 +203,6 @@ class Study:
         return optuna.pruners.NopPruner()
 
 
-def written(space: Mapping[str, Space]) -> dict[str, str]:
-    """As text, to be compared and shown."""
+def space_as_text(space: Mapping[str, Space]) -> dict[str, str]:
+    """To be compared and shown."""
     return {name: str(one) for name, one in space.items()}
-
-
-def _lost(trial: FrozenTrial) -> bool:
-    return bool(trial.user_attrs.get("lost"))

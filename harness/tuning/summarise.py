@@ -1,4 +1,4 @@
-"""What a study has found by now: the best setting, the budget it had, the file that `run --config` takes."""
+"""The result of a study so far: the best setting, its scores, and the budget that it took."""
 
 from __future__ import annotations
 
@@ -11,24 +11,35 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from harness.discovery.variants import HIDDEN_SIZE
-from harness.search_record import Found, Trial
+from harness.search_record import SearchRecord, Trial
 from harness.space import Choice
 from harness.spec import RunSpec
 from harness.tuning.confirmation import confirmed, ranked
 from harness.tuning.space import SETTINGS
-from harness.tuning.study import Study, written
+from harness.tuning.study import Study, space_as_text
 from harness.tuning.trial_statistics import expected_best, importances, scores
 from harness.tuning.trials import sized
 
-_TRAINING = (
-    "steps", "batch_size", "lr", "optimizer", "beta2", "clip", "tbptt", "precision", "execution", "validate_every",
+TRAINING_SETTINGS = (
+    "steps",
+    "batch_size",
+    "lr",
+    "optimizer",
+    "beta2",
+    "clip",
+    "tbptt",
+    "precision",
+    "execution",
+    "validate_every",
     "validation_sequences",
-)  # fmt: skip
-_STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
+)
+"""Settings of RunSpec that a search records."""
+
+_STATE_NAMES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
 
 
-def found(study: Study, storage: str, top: int, seeds: Sequence[int]) -> Found | None:
-    """What a study has found by now; None where no trial came to its end."""
+def summarise_study(study: Study, storage: str, top: int, seeds: Sequence[int]) -> SearchRecord | None:
+    """The result of a study so far; None where no trial is complete."""
     candidates = ranked(study)[:top]
     if not candidates:
         return None
@@ -37,7 +48,7 @@ def found(study: Study, storage: str, top: int, seeds: Sequence[int]) -> Found |
     first, ended = specs[0], study.ended()
     confirmations = confirmed(study, best, seeds)
     trials = _trials(study, ended)
-    return Found(
+    return SearchRecord(
         study=study.digest,
         name=study.name,
         storage=storage,
@@ -45,11 +56,11 @@ def found(study: Study, storage: str, top: int, seeds: Sequence[int]) -> Found |
         task=first.task,
         label=first.label,
         task_label=first.task_label,
-        task_options={key: value for key, value in first.asked.items() if key.startswith(f"{_task_name(first)}.")},
+        task_options={key: value for key, value in first.asked.items() if key.startswith(f"{first.task_name}.")},
         lengths=[spec.length for spec in specs],
         objective=study.search.objective,
         params=study.params,
-        space=written(study.space),
+        space=space_as_text(study.space),
         logarithmic=[name for name, space in study.space.items() if not isinstance(space, Choice) and space.log],
         budget=_budget(study, ended, first, len(confirmations)),
         counts=_counts(ended),
@@ -79,7 +90,7 @@ def _chosen(study: Study, candidates: Sequence[FrozenTrial], seeds: Sequence[int
 
 
 def _budget(study: Study, ended: Sequence[FrozenTrial], spec: RunSpec, confirmations: int) -> dict[str, Any]:
-    fixed = {name: getattr(spec, name) for name in _TRAINING if name not in study.space}
+    fixed = {name: getattr(spec, name) for name in TRAINING_SETTINGS if name not in study.space}
     return {
         "trials": len(ended),
         "lengths": [default.length for default in study.defaults],
@@ -93,7 +104,7 @@ def _budget(study: Study, ended: Sequence[FrozenTrial], spec: RunSpec, confirmat
 
 def _counts(ended: Sequence[FrozenTrial]) -> dict[str, int]:
     states = Counter(trial.state for trial in ended)
-    return {name: states[state] for state, name in _STATES.items()}
+    return {name: states[state] for state, name in _STATE_NAMES.items()}
 
 
 def _cost(ended: Sequence[FrozenTrial]) -> dict[str, float]:
@@ -105,7 +116,11 @@ def _cost(ended: Sequence[FrozenTrial]) -> dict[str, float]:
 def _trials(study: Study, ended: Sequence[FrozenTrial]) -> list[Trial]:
     return [
         Trial(
-            trial.number, _STATES[trial.state], score, trial.user_attrs.get("harness", {}).get("steps", 0), trial.params
+            trial.number,
+            _STATE_NAMES[trial.state],
+            score,
+            trial.user_attrs.get("harness", {}).get("steps", 0),
+            trial.params,
         )
         for trial, score in zip(ended, scores(study, ended), strict=True)
     ]
@@ -113,7 +128,7 @@ def _trials(study: Study, ended: Sequence[FrozenTrial]) -> list[Trial]:
 
 def _settings(spec: RunSpec, params: int | None) -> dict[str, Any]:
     """All that the training needs, but for what is the same by default."""
-    plain = {name: getattr(spec, name) for name in _TRAINING}
+    plain = {name: getattr(spec, name) for name in TRAINING_SETTINGS}
     plain = {name: value for name, value in plain.items() if value != getattr(RunSpec, name)}
     size = {} if params else {HIDDEN_SIZE: spec.hidden_size}
     return {**plain, **size, **{name: value for name, value in spec.architecture_options.items() if _is_set(value)}}
@@ -121,7 +136,3 @@ def _settings(spec: RunSpec, params: int | None) -> dict[str, Any]:
 
 def _is_set(value: Any) -> bool:
     return isinstance(value, (str, int, float))
-
-
-def _task_name(spec: RunSpec) -> str:
-    return spec.task_label.split()[0]

@@ -45,12 +45,12 @@ def importances(study: Study) -> dict[str, float]:
     complete = [trial for trial in study.ended() if trial.state == TrialState.COMPLETE]
     if len(complete) < _FEWEST or len({trial.value for trial in complete}) < 2:
         return {}
-    kept = optuna.create_study(direction="maximize" if study.maximises else "minimize")
-    kept.add_trials(complete)  # without those that were lost and asked again
+    study_of_complete = optuna.create_study(direction="maximize" if study.maximises else "minimize")
+    study_of_complete.add_trials(complete)  # without stale ones
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # where nothing can be told apart all are alike, and so they are shown
         return optuna.importance.get_param_importances(
-            kept, evaluator=PedAnovaImportanceEvaluator(target_quantile=_BEST)
+            study_of_complete, evaluator=PedAnovaImportanceEvaluator(target_quantile=_BEST)
         )
 
 

@@ -1,4 +1,4 @@
-"""The driver of a search: asks studies for trials, has an engine run them, tells what they found."""
+"""The driver of a search: asks studies for trials, has an engine run them, tells the studies their values."""
 
 from __future__ import annotations
 
@@ -16,63 +16,71 @@ from harness.process import heartbeat
 from harness.record import Progress, Record
 from harness.spec import RunSpec
 from harness.sweeps.driver import Display, Driver, Rules
+from harness.tracking import tags as names
 from harness.tracking.store import Store
+from harness.tracking.tags import Kind
 from harness.training.build import build_model, build_task
 from harness.training.sizing import match
-from harness.tuning.running_trial import Flight
+from harness.tuning.running_trial import RunningTrial, TrialResult
 from harness.tuning.study import Study
 
-_SECONDS_BETWEEN_LOOKS = 1.0  # at what other drivers have
+_POLL_SECONDS = 1.0  # between looks at trials that other drivers run
 
 
 class SearchDisplay(Display, Protocol):
     """Shows a search while it goes on."""
 
-    def landed(self, flight: Flight, state: TrialState) -> None: ...
+    def searching(self, runs: Mapping[str, RunSpec]) -> None:
+        """Trials begin; `runs` by key grows with every trial."""
+
+    def confirming(self, runs: Mapping[str, RunSpec]) -> None:
+        """The trials have ended; these runs on fresh seeds, by key, come next."""
+
+    def trial_ended(self, result: TrialResult) -> None:
+        """All runs of a trial have ended, and its study was told."""
 
 
-class _Beats:
+class _StudyHeartbeats:
     def __init__(self, studies: Sequence[Study]) -> None:
         self.studies = studies
 
-    def beat(self) -> None:
+    def send_heartbeat(self) -> None:
         for study in self.studies:
-            study.beat()
+            study.send_heartbeat()
 
 
 class StudyDriver(Driver):
-    """Runs whose records belong to studies: of another kind than the cells of a sweep, and never reused as those."""
+    """Executes runs that belong to studies. Their records are of another kind and never reused by sweeps."""
 
     def __init__(self, store: Store, display: Display, studies: Sequence[Study], rules: Rules) -> None:
-        super().__init__(store, display, _Beats(studies), {}, "", replace(rules, retry=0, shared=False))
+        super().__init__(store, display, _StudyHeartbeats(studies), {}, "", replace(rules, retry=0, shared=False))
         self.studies = studies
-        self.tags: dict[str, Mapping[str, str]] = {}  # by key
+        self.tags: dict[str, Mapping[str, str]] = {}  # of the MLflow run, by key
         for study in studies:
-            self._bury_the_dead(study)
+            self._mark_stale_runs(study)
 
-    def mark(self, key: str, spec: RunSpec, study: Study, kind: str, trial: int) -> None:
-        """Plans a run under a key."""
+    def plan_run(self, key: str, spec: RunSpec, study: Study, kind: Kind, trial: int) -> None:
+        """Adds a run of a trial under a key."""
         self.planned[key] = spec
-        name = f"{spec.label} {kind} {trial} T={spec.length} seed={spec.seed}"
         self.tags[key] = {
-            "harness.kind": kind,
-            "harness.sweep": study.digest,
-            "harness.study": study.digest,
-            "harness.trial": str(trial),
-            "mlflow.runName": name,
+            names.KIND: kind,
+            names.SWEEP: study.digest,
+            names.STUDY: study.digest,
+            names.TRIAL: str(trial),
+            names.RUN_NAME: f"{spec.label} {kind} {trial} T={spec.length} seed={spec.seed}",
         }
 
-    def _start(self, key: str) -> str:
+    def start_run(self, key: str) -> str:
         return self.store.start(self.planned[key], "", self.tags[key])
 
-    def _bury_the_dead(self, study: Study) -> None:
-        """Marks runs in MLflow that drivers left RUNNING when they died."""
-        running = f"tags.`harness.study` = '{study.digest}' and attributes.status = 'RUNNING'"
-        beats = study.kept.user_attrs
-        for run in self.store.search(study.defaults[0].task_label, running):
-            driver = run.data.tags.get("harness.driver", "")
-            if not (driver and not heartbeat.is_stale(driver, beats.get(f"driver {driver}", 0.0))):
-                self.store.bury([run.info.run_id])
+    def _mark_stale_runs(self, study: Study) -> None:
+        """Marks MLflow runs that a driver left RUNNING when it ended."""
+        heartbeats = study.optuna_study.user_attrs
+
+        def is_stale(driver: str) -> bool:
+            return heartbeat.is_stale(driver, heartbeats.get(f"driver {driver}", 0.0))
+
+        self.store.mark_stale_trials(study.defaults[0].task_label, study.digest, is_stale)
 
 
 class Trials(StudyDriver):
@@ -80,9 +88,9 @@ class Trials(StudyDriver):
 
     def __init__(self, store: Store, display: SearchDisplay, studies: Sequence[Study], rules: Rules) -> None:
         super().__init__(store, display, studies, rules)
-        self.shown = display
-        self.flights: dict[str, Flight] = {}  # by key of each run that has not ended
-        self.asked: Counter[str] = Counter()
+        self.search_display = display
+        self.trials: dict[str, RunningTrial] = {}  # by key of each run that has not ended
+        self.asked: Counter[str] = Counter()  # trials, by name of the study
         self.engine: Engine | None = None
 
     def search(self, engine: Engine) -> bool:
@@ -94,53 +102,57 @@ class Trials(StudyDriver):
                     return True
                 if self.stopped or not self._others_at_work():
                     return False
-                time.sleep(_SECONDS_BETWEEN_LOOKS)
+                time.sleep(_POLL_SECONDS)
         except KeyboardInterrupt:
             return True
         finally:
-            for flight in {id(flight): flight for flight in self.flights.values()}.values():
-                flight.study.lose(flight.trial)
+            for running in {id(running): running for running in self.trials.values()}.values():
+                running.study.fail_stale(running.trial)
 
     def claim(self, key: str) -> bool:
-        return key in self.flights and super().claim(key)
+        return key in self.trials and super().claim(key)
 
     def progressed(self, key: str, progress: Progress) -> None:
         super().progressed(key, progress)
-        if flight := self.flights.get(key):
-            flight.hear(key, progress.validations)
-            self._give_up(flight)
+        running = self.trials.get(key)
+        if running:
+            running.observe(key, progress.validations)
+            self._stop_if_doomed(running)
 
-    def _end(self, key: str, record: Record, engine: Engine | None = None) -> None:
-        super()._end(key, record, engine)
-        flight = self.flights.pop(key)
-        flight.end(key, record)
-        self._give_up(flight)
-        if flight.landed:
-            self.shown.landed(flight, flight.tell())
+    def finish_run(self, key: str, record: Record, engine: Engine | None = None) -> None:
+        super().finish_run(key, record, engine)
+        running = self.trials.pop(key)
+        running.end(key, record)
+        self._stop_if_doomed(running)
+        if running.ended:
+            self.search_display.trial_ended(running.tell())
         if engine:
             for new in self._ask(engine):
                 engine.submit(new, self.planned[new])
 
-    def _give_up(self, flight: Flight) -> None:
-        """Stops what is left of a trial that is pruned or failed, and begins nothing more of it."""
-        if not flight.hopeless or self.engine is None:
+    def _stop_if_doomed(self, running: RunningTrial) -> None:
+        """Stops the runs of a trial that is pruned or failed, and drops those that have not begun."""
+        if not running.doomed or self.engine is None:
             return
-        for key in flight.specs.keys() - flight.records.keys():
+        for key in running.specs.keys() - running.records.keys():
             if key in self.running:
                 self.engine.stop(key)
             else:
-                del flight.specs[key], self.flights[key]
+                del running.specs[key], self.trials[key]
 
     def _ask(self, engine: Engine) -> list[str]:
-        """Keys of the runs of as many new trials as the engine has room for."""
+        """Keys of the runs of as many new trials as the engine can execute at once."""
         keys: list[str] = []
-        while len(self.flights) < engine.capacity and (flight := self._next()):
-            keys += flight.specs
-            self.flights |= dict.fromkeys(flight.specs, flight)
+        while len(self.trials) < engine.capacity:
+            running = self._next()
+            if not running:
+                break
+            keys += running.specs
+            self.trials |= dict.fromkeys(running.specs, running)
         return keys
 
-    def _next(self) -> Flight | None:
-        """A trial of the study that was asked least."""
+    def _next(self) -> RunningTrial | None:
+        """A trial of the study that was asked for the fewest; None where no study wants more."""
         for study in sorted(self.studies, key=lambda study: self.asked[study.name]):
             while trial := study.ask():
                 self.asked[study.name] += 1
@@ -148,24 +160,19 @@ class Trials(StudyDriver):
                     specs = sized(study.specs(trial), study.params)
                 except HarnessError as error:
                     trial.set_user_attr("harness", {"reason": f"error: {error}", "steps": 0, "seconds": 0.0})
-                    study.kept.tell(trial, state=TrialState.FAIL)
+                    study.optuna_study.tell(trial, state=TrialState.FAIL)
                     continue
-                return self._flight(study, trial.number, Flight(study, trial, self._keyed(study, trial.number, specs)))
+                by_key = {f"{study.digest}/{trial.number}/{spec.length}": spec for spec in specs}
+                for key, spec in by_key.items():
+                    self.plan_run(key, spec, study, Kind.TRIAL, trial.number)
+                return RunningTrial(study, trial, by_key)
         return None
 
-    def _keyed(self, study: Study, number: int, specs: Sequence[RunSpec]) -> dict[str, RunSpec]:
-        return {f"{study.digest}/{number}/{spec.length}": spec for spec in specs}
-
-    def _flight(self, study: Study, number: int, flight: Flight) -> Flight:
-        for key, spec in flight.specs.items():
-            self.mark(key, spec, study, "trial", number)
-        return flight
-
     def _others_at_work(self) -> bool:
-        """Whether other drivers have trials that may yet be lost and be ours."""
+        """Whether other drivers run trials, which this one takes over if they become stale."""
         for study in self.studies:
-            study.bury_the_dead()
-        return any(trial.state == TrialState.RUNNING for study in self.studies for trial in study.standing())
+            study.fail_stale_trials()
+        return any(trial.state == TrialState.RUNNING for study in self.studies for trial in study.counted())
 
 
 def sized(specs: list[RunSpec], params: int | None) -> list[RunSpec]:

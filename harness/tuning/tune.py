@@ -1,4 +1,4 @@
-"""Fair tuning: the same number of trials for every architecture, chosen on validation data, confirmed on fresh seeds.
+"""Tuning with equal budgets: the same number of trials for every architecture, and the best confirmed on fresh seeds.
 
     ask > RunSpec > run > tell
 
@@ -12,29 +12,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from json import JSONDecodeError
 from pathlib import Path
 
 from optuna.exceptions import OptunaError
 from sqlalchemy.exc import SQLAlchemyError
 
+from harness.discovery import registry
 from harness.engines import Engine
 from harness.errors import StoreError, UsageError, one_line
 from harness.process.interrupt import defer_interrupts
-from harness.search_record import Found
+from harness.report import Results
+from harness.search_record import SearchRecord
 from harness.space import Space
 from harness.spec import RunSpec, SweepSpec
 from harness.sweeps.driver import Rules
 from harness.sweeps.plan import plan
-from harness.tracking.searches import keep
+from harness.tracking.searches import write_search
 from harness.tracking.store import Store
 from harness.tuning import storage
-from harness.tuning.config_file import file_name, write_config
+from harness.tuning.config_file import write_config
 from harness.tuning.confirmation import Confirmation
-from harness.tuning.figure import draw
 from harness.tuning.space import Typed, check_typed, space_of
 from harness.tuning.study import Search, Study
-from harness.tuning.summarise import found
+from harness.tuning.summarise import summarise_study
 from harness.tuning.trials import SearchDisplay, Trials
 
 
@@ -61,7 +62,7 @@ class Tuned:
     """What became of it."""
 
     studies: list[Study]
-    found: dict[str, Found]  # by a study's digest: those that found something
+    searches: dict[str, SearchRecord]  # by a study's digest; none of a study without a complete trial
     files: list[Path]
     stopped: str = ""
     interrupted: bool = False
@@ -73,10 +74,10 @@ def studies_of(tuning: Tuning, driver: str) -> list[Study]:
     _refuse_variants(sweep)
     check_typed(sweep.architectures, tuning.space, sweep.params)
     runs = plan(sweep)
-    kept = storage.opened(tuning.storage)
+    opened = storage.open_storage(tuning.storage)
     with storage_failures_told(tuning.storage):
         return [
-            Study(specs, _space(specs[0], tuning), tuning.search, sweep.params, kept, driver)
+            Study(specs, _space(specs[0], tuning), tuning.search, sweep.params, opened, driver)
             for specs in _grouped(runs)
         ]
 
@@ -84,18 +85,19 @@ def studies_of(tuning: Tuning, driver: str) -> list[Study]:
 def tune(
     tuning: Tuning, studies: list[Study], engine: Engine, store: Store, display: SearchDisplay, rules: Rules
 ) -> Tuned:
-    """Searches, confirms and writes what was found; Ctrl-C ends it with everything finished kept."""
+    """Searches, confirms and writes the results; Ctrl-C ends it with everything finished kept."""
     with storage_failures_told(tuning.storage):
         driver = Trials(store, display, studies, rules)
-        display.planned(driver.planned, 0)
+        display.searching(driver.planned)
         interrupted = driver.search(engine)
         if not interrupted and not driver.stopped and tuning.confirm_seeds:
             confirmation = Confirmation(store, display, studies, rules, tuning.top, tuning.fresh_seeds)
-            display.planned(confirmation.planned, 0)
+            display.confirming(confirmation.planned)
             interrupted = confirmation.confirm(engine)
         with defer_interrupts():
-            kept, files = _written(tuning, studies, store)
-    return Tuned(studies, kept, files, driver.stopped, interrupted)
+            searches = _summarise(tuning, studies)
+            files = _write(tuning, list(searches.values()), store)
+    return Tuned(studies, searches, files, driver.stopped, interrupted)
 
 
 @contextmanager
@@ -103,32 +105,33 @@ def storage_failures_told(place: str) -> Iterator[None]:
     """Turns what Optuna's storage raises into StoreError, with the way out."""
     try:
         yield
-    except (OptunaError, SQLAlchemyError, OSError) as error:
+    except (OptunaError, SQLAlchemyError, OSError, JSONDecodeError) as error:
         raise StoreError(
-            f"The storage {storage.shown(place)} failed: {one_line(error)[:250]}\n"
-            "What it holds is kept. Put the cause right; the same command then runs the rest."
+            f"The storage {storage.without_password(place)} failed: {one_line(error)[:250]}\n"
+            "What it holds is kept. Remove the cause; the same command then runs the rest."
         ) from error
 
 
-def _written(tuning: Tuning, studies: Sequence[Study], store: Store) -> tuple[dict[str, Found], list[Path]]:
-    """What was found, by study, and the files of it."""
-    results = {
-        study.digest: found(study, storage.shown(tuning.storage), tuning.top, tuning.fresh_seeds) for study in studies
-    }
-    good = {digest: one for digest, one in results.items() if one}
+def _summarise(tuning: Tuning, studies: Sequence[Study]) -> dict[str, SearchRecord]:
+    """The results so far by a study's digest, of the studies that have any."""
+    place = storage.without_password(tuning.storage)
+    found = {study.digest: summarise_study(study, place, tuning.top, tuning.fresh_seeds) for study in studies}
+    return {digest: search for digest, search in found.items() if search}
+
+
+def _write(tuning: Tuning, searches: Sequence[SearchRecord], store: Store) -> list[Path]:
+    """Writes a file of settings for each search and a figure for each task, and keeps both in the store."""
     files: list[Path] = []
-    for label, members in groupby(studies, key=lambda study: study.defaults[0].task_label):
-        successful = [good[study.digest] for study in members if study.digest in good]
-        if not successful:
-            continue
-        name = file_name(f"search-{label}-{'-'.join(map(str, successful[0].lengths))}")
-        figure = draw(successful, tuning.folder / f"{name}.svg")
-        for one in successful:
-            config = write_config(one, tuning.folder)
-            keep(store, one, [config, figure])
+    report = registry.find("report", "search").load()
+    for label in dict.fromkeys(search.task_label for search in searches):
+        on_task = [search for search in searches if search.task_label == label]
+        figures = list(report(Results((), searches=on_task), tuning.folder))
+        for search in on_task:
+            config = write_config(search, tuning.folder)
+            write_search(store, search, [config, *figures])
             files.append(config)
-        files.append(figure)
-    return good, files
+        files += figures
+    return files
 
 
 def _grouped(runs: Sequence[RunSpec]) -> list[list[RunSpec]]:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.bench.mlflow_log import kept
 from harness.bench.preflight import Look
 from harness.bench.request import PASSES, Request
 from harness.bench.session import _environment_of, measure
 from harness.cli.main import main
 from harness.spec import RunSpec
+from harness.tracking.measurements import load_measurements
 from harness.tracking.store import Store
 
 SMALL = ["--length", "5", "--batch", "2", "--hidden", "4", "--processes", "1", "--rounds", "1"]
@@ -119,7 +119,7 @@ def test_a_small_sitting_is_shown_saved_and_recorded_whatever_tests_the_user_has
     assert all(row["seconds"] > 0 for row in rows if not row["reason"])
 
     assert Path("bench/before.json").is_file()
-    recorded = kept(Store("sqlite:///mlflow.db"), ["lstm"])
+    recorded = load_measurements(Store("sqlite:///mlflow.db"), ["lstm"])
     assert {(row.length, row.kind) for row in recorded} == {(n, kind) for n in (5, 8) for kind in PASSES}
 
     again = python(*bench, "--compare", "before", "--fail-on", "slower:50%", cwd=folder)

@@ -180,7 +180,7 @@ def fail():
     ("act", "lasting", "allowed"),
     [
         (lambda: os.kill(os.getpid(), signal.SIGINT), False, {130}),
-        (fail, False, {0, 1}),  # what is done patiently is done the second time
+        (fail, False, {0, 1}),  # what is done retry_until_store_answers is done the second time
         (fail, True, {0, 1}),  # that the sweep has ended need not be written
     ],
     ids=["ctrl-c", "a moment without the store", "full disk"],
@@ -189,7 +189,7 @@ def test_whatever_happens_at_any_write_the_same_command_does_the_rest(
     act, lasting, allowed, here, harness, empty_store, monkeypatch
 ):
     line = f"run --arch rnn --task copy --length 2,3 {TINY} --engine inline"
-    monkeypatch.setattr("harness.sweeps.driver._PATIENCE_WITH_A_FILE", 0 if lasting else 10)
+    monkeypatch.setattr("harness.sweeps.driver._SECONDS_FOR_A_FILE", 0 if lasting else 10)
     at = At(monkeypatch, act, lasting)
     codes = []
     acted = True
@@ -216,7 +216,7 @@ def test_a_record_that_is_being_written_is_written_whole(here, harness, monkeypa
 
 
 def test_no_worker_outlives_a_store_that_fails(here, waits, harness, monkeypatch):
-    monkeypatch.setattr("harness.sweeps.driver._PATIENCE_WITH_A_FILE", 0)
+    monkeypatch.setattr("harness.sweeps.driver._SECONDS_FOR_A_FILE", 0)
     At(monkeypatch, fail, lasting=True).turn = FINISHING  # length 3 has ended; length 2 is waiting
     said = harness(f"run --arch {waits} --task copy --length 2,3 {TINY} --jobs 1")
     assert said.code == 1
@@ -236,10 +236,10 @@ def pressed(times):
     return done
 
 
-def test_ctrl_c_is_held_back_from_what_must_not_be_cut_in_half():
+def test_ctrl_c_is_defer_interrupts_from_what_must_not_be_cut_in_half():
     assert pressed(0) == ["all of it", "what comes after"]
     assert pressed(1) == ["all of it"]
 
 
-def test_a_second_ctrl_c_is_not_held_back():
+def test_a_second_ctrl_c_is_not_defer_interrupts():
     assert pressed(2) == []

@@ -36,7 +36,7 @@ def keep(folder, name, records, missing=0):
     """Writes a sweep to the store in a folder, all but the last few runs of it."""
     store = Store(f"sqlite:///{folder / 'mlflow.db'}")
     plan = [Planned.of(record.spec) for record in records]
-    with sweep_log.written(store, name, SweepSpec(("gru", "rnn"), ("copy",)), "harness run --arch gru,rnn", plan):
+    with sweep_log.recording(store, name, SweepSpec(("gru", "rnn"), ("copy",)), "harness run --arch gru,rnn", plan):
         for record in records[: len(records) - missing]:
             store.finish(store.start(record.spec, name), record)
 
@@ -85,7 +85,7 @@ def test_every_number_is_the_same_in_the_store_the_csv_and_the_page(harness, her
     client = MlflowClient("sqlite:///mlflow.db")
     experiment = client.get_experiment_by_name("harness-copy").experiment_id
     runs = {run.data.tags["harness.identity"]: run.data.metrics
-            for run in client.search_runs([experiment], "tags.`harness.kind` = 'cell'")}  # fmt: skip
+            for run in client.search_runs([experiment], "tags.`harness.kind` = 'run'")}  # fmt: skip
     assert len(runs) == 8
     for row in rows:
         metric = row["metric"] if row["metric"] != "score" else "accuracy"

@@ -77,7 +77,7 @@ def test_retry_leaves_changed_code_to_the_command_that_ran_it(harness, swept, he
     assert said.code == 2
     assert f"harness {swept}" in said.err
     rows = {row["architecture"]: row for row in status(harness)["rows"]}
-    assert rows["cell"]["stale"] == 2
+    assert rows["cell"]["outdated"] == 2
 
 
 def test_show_tells_all_about_a_run_and_how_to_repeat_it(harness, swept):

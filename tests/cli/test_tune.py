@@ -14,7 +14,7 @@ LINE = f"tune --task copy --length 2 {TINY} --engine inline"
 
 def journal(folder, name=storage.DEFAULT_NAME):
     """Setting, state and value of every trial, by study."""
-    kept = storage.opened(str(folder / name))
+    kept = storage.open_storage(str(folder / name))
     studies = [optuna.load_study(study_name=one, storage=kept) for one in optuna.get_all_study_names(kept)]
     return {study.study_name: [(t.params, t.state, t.value) for t in study.trials] for study in studies}
 

@@ -13,7 +13,7 @@ from harness.cli._progress import Quiet
 from harness.engines.cluster import connected
 from harness.engines.inline import Inline
 from harness.spec import SweepSpec
-from harness.sweeps.execute import execute
+from harness.sweeps.execute import SweepRequest, execute
 from harness.sweeps.plan import plan
 from harness.tracking.store import Store
 
@@ -95,7 +95,7 @@ def swept(engine, empty_store, path, display):
     """Every record that the store holds after a sweep."""
     shutil.copy(empty_store, path)
     store = Store(f"sqlite:///{path}")
-    execute(SWEEP, plan(SWEEP), engine, store, display)
+    execute(SweepRequest(SWEEP, plan(SWEEP)), engine, store, display)
     return [record for _, record in store.records({"copy"})]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from harness.analysis.results_json import read
 from harness.discovery import registry
-from harness.search_record import Found, Trial
+from harness.search_record import SearchRecord, Trial
 
 from ..made_up import as_results, made_up
 
@@ -19,7 +19,7 @@ def searched(label, trials=12, **changes):
     """A search as `harness tune` leaves it."""
     ended = [Trial(n, "complete", 0.2 + n / 100, 100, {"lr": 10 ** (-4 + n / 8)}) for n in range(trials - 2)]
     ended += [Trial(trials - 2, "pruned", 0.2, 50, {"lr": 1e-3}), Trial(trials - 1, "failed", 0.125, 7, {"lr": 0.03})]
-    made = Found(
+    made = SearchRecord(
         study="0123abcd",
         name=f"{label} on copy 20 0123abcd",
         storage="harness-tuning.journal",

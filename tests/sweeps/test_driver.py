@@ -45,10 +45,10 @@ class Shown(Quiet):
     def __init__(self):
         self.said = []
 
-    def again(self, key, record):
-        self.said.append(("again", record.attempt))
+    def retrying(self, key, record):
+        self.said.append(("retrying", record.attempt))
 
-    def waiting(self, reason):
+    def waiting_for_store(self, reason):
         self.said.append(("waiting", reason))
 
 
@@ -58,7 +58,7 @@ def drive(store, small):
 
     def run(fates, use=store, **rules):
         specs = {spec.identity: spec for spec in (small(seed=seed) for seed in fates)}
-        with sweep_log.written(use, "s", SweepSpec(("lstm",), ("copy",)), "", []) as entry:
+        with sweep_log.recording(use, "s", SweepSpec(("lstm",), ("copy",)), "", []) as entry:
             driver = Driver(use, Shown(), entry, specs, "s", Rules(**rules))
             engine = Scripted(fates)
             driver.interrupted = driver.drive(engine, list(specs))
@@ -81,9 +81,9 @@ def test_every_run_ends_as_a_record_with_chance_beside_it(drive, store):
 def test_a_failed_run_is_tried_again_as_often_as_asked_and_every_attempt_is_kept(drive, store):
     driver = drive({0: "error timeout ok", 1: "error error error"}, retry=2)
     assert statuses(store) == {"error": 4, "timeout": 1, "ok": 1}
-    assert sorted(record.status for _, record in driver.cells.values()) == ["error", "ok"]
-    assert {record.attempt for _, record in driver.cells.values()} == {3}
-    assert driver.display.said == [("again", 1), ("again", 1), ("again", 2), ("again", 2)]
+    assert sorted(record.status for _, record in driver.finished.values()) == ["error", "ok"]
+    assert {record.attempt for _, record in driver.finished.values()} == {3}
+    assert driver.display.said == [("retrying", 1), ("retrying", 1), ("retrying", 2), ("retrying", 2)]
 
 
 @pytest.mark.parametrize("status", ["refused", "diverged"])
@@ -102,11 +102,11 @@ def test_the_sweep_ends_when_too_many_runs_failed(drive, store):
 
 def test_runs_of_another_driver_are_left_to_it(drive, store, small):
     other = Store(store.uri)
-    with sweep_log.written(other, "t", SweepSpec(("lstm",), ("copy",)), "", []):
+    with sweep_log.recording(other, "t", SweepSpec(("lstm",), ("copy",)), "", []):
         other.claim(small(seed=0), "t")
         driver = drive({0: "ok", 1: "ok"})
-    assert driver.elsewhere == {small(seed=0).identity}
-    assert [record.spec.seed for _, record in driver.cells.values()] == [1]
+    assert driver.claimed_by_others == {small(seed=0).identity}
+    assert [record.spec.seed for _, record in driver.finished.values()] == [1]
 
 
 def test_a_store_that_does_not_answer_is_waited_for(drive, store, monkeypatch):
@@ -130,9 +130,9 @@ def test_waiting_for_a_store_has_an_end(drive, monkeypatch):
 
     monkeypatch.setattr(Store, "finish", away)
     with pytest.raises(StoreError, match="away"):
-        drive({0: "ok"}, patience=0)
+        drive({0: "ok"}, wait_for_store=0)
 
 
 def test_records_are_kept_without_their_learning_curves(drive):
     driver = drive({0: "ok"})
-    assert all(record.curve == [] for _, record in driver.cells.values())
+    assert all(record.curve == [] for _, record in driver.finished.values())

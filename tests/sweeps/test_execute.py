@@ -8,7 +8,7 @@ from harness.engines.inline import Inline
 from harness.errors import UsageError
 from harness.record import Record
 from harness.spec import SweepSpec
-from harness.sweeps.execute import execute
+from harness.sweeps.execute import SweepRequest, execute
 from harness.sweeps.plan import plan
 from harness.tracking.store import Store
 
@@ -26,7 +26,7 @@ def sweep(**changes):
 
 
 def run_all(asked, store, engine=None, **kwargs):
-    return execute(asked, plan(asked), engine or Inline(torch.device("cpu")), store, Quiet(), **kwargs)
+    return execute(SweepRequest(asked, plan(asked), **kwargs), engine or Inline(torch.device("cpu")), store, Quiet())
 
 
 def test_a_plan_is_the_whole_grid_in_the_order_in_which_a_comparison_grows():
@@ -91,12 +91,12 @@ def test_every_planned_run_ends_as_a_record(store):
     assert len(list(store.records(["copy"]))) == 8
 
 
-def test_seeds_come_one_after_another_and_the_longest_runs_first(store):
+def test_runs_are_submitted_seed_by_seed_in_the_order_of_the_plan(store):
     engine = _Refuses()
     order = []
     engine.submit = lambda key, spec: order.append((spec.seed, spec.length))
     run_all(sweep(), store, engine=engine)
-    assert order == [(0, 3), (0, 3), (0, 2), (0, 2), (1, 3), (1, 3), (1, 2), (1, 2)]
+    assert order == [(0, 2), (0, 2), (0, 3), (0, 3), (1, 2), (1, 2), (1, 3), (1, 3)]
 
 
 def test_the_same_sweep_again_runs_nothing(store):
@@ -147,13 +147,13 @@ def test_an_interrupt_keeps_what_is_finished_and_marks_what_was_running(store):
     assert run_all(asked, store).reused == 2
 
 
-def test_curves_hold_what_was_finished_before_too(store):
+def test_curves_hold_what_was_finished_before_too(store, client):
     run_all(sweep(architectures=("rnn",), lengths=(2,), seeds=1), store)
     run_all(sweep(architectures=("rnn",), lengths=(2, 3), seeds=1), store)
     query = "tags.`harness.kind` = 'curve' and attributes.run_name = 'rnn seed=0'"
-    newest, older = store.client.search_runs([store.experiment("copy")], query)
+    newest, older = client.search_runs([store.task_experiment("copy")], query)
     lengths = [
-        sorted(p.step for p in store.client.get_metric_history(curve.info.run_id, "accuracy_by_length"))
+        sorted(p.step for p in client.get_metric_history(curve.info.run_id, "accuracy_by_length"))
         for curve in (newest, older)
     ]
     assert lengths == [[2, 3], [2]]
@@ -223,6 +223,6 @@ def test_code_that_changed_since_the_plan_is_not_recorded_as_planned(store, tmp_
     runs = plan(asked)
     cell.write_text(cell.read_text() + "VERSION = 2\n")
     fingerprint.cache_clear()
-    outcome = execute(asked, runs, Inline(torch.device("cpu")), store, Quiet())
+    outcome = execute(SweepRequest(asked, runs), Inline(torch.device("cpu")), store, Quiet())
     assert [record.status for record in outcome.records] == ["error"]
     assert "has other code" in outcome.records[0].reason

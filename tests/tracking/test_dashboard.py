@@ -173,10 +173,3 @@ def test_a_task_that_was_not_recorded_is_told(store, capsys):
 def test_a_server_that_ends_at_once_says_why():
     with pytest.raises(HarnessError, match=r"MLflow's server ended with code \d+: "), dashboard.serving("nothing://"):
         pass
-
-
-def test_without_our_view_the_address_filters_for_curves():
-    assert dashboard.address("http://127.0.0.1:5000", "7", prepared=False).endswith(
-        "/#/experiments/7/runs?compareRunsMode=CHART&workflowType=machine_learning"
-        "&searchFilter=tags.%60harness.kind%60%20%3D%20%27curve%27"
-    )

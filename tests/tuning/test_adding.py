@@ -20,6 +20,6 @@ def test_within_30_trials_lstm_and_gru_reach_a_squared_error_under_one_hundredth
         one = found[label]
         assert sum(one["counts"].values()) == TRIALS
         query = f"tags.`harness.study` = '{one['study']}' and tags.`harness.trial` = '{one['trial']}'"
-        (run,) = store.search("adding", f"{query} and tags.`harness.kind` = 'trial'")
+        (run,) = store.search("harness-adding", f"{query} and tags.`harness.kind` = 'trial'")
         assert run.data.metrics["validation_loss"] < ENOUGH
         assert run.data.metrics["parameters"] == pytest.approx(5000, rel=0.05)

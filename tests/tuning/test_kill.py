@@ -35,10 +35,10 @@ def test_a_search_that_was_killed_again_and_again_ends_with_the_asked_number_of_
     assert begin(tmp_path).wait(timeout=300) == 0
     assert begin(tmp_path).wait(timeout=300) == 0  # and has nothing left to do
 
-    kept = storage.opened(str(tmp_path / storage.DEFAULT_NAME))
+    kept = storage.open_storage(str(tmp_path / storage.DEFAULT_NAME))
     for name in optuna.get_all_study_names(kept):
         trials = optuna.load_study(study_name=name, storage=kept).trials
-        standing = [trial for trial in trials if not trial.user_attrs.get("lost")]
+        standing = [trial for trial in trials if not trial.user_attrs.get("stale")]
         assert [trial.state.is_finished() for trial in standing] == [True] * TRIALS
         assert len({repr(trial.params) for trial in standing}) == TRIALS
         assert all(trial.state == TrialState.FAIL for trial in trials if trial not in standing)
@@ -49,7 +49,7 @@ def test_a_search_that_was_killed_again_and_again_ends_with_the_asked_number_of_
 def one_record_each(folder, study, trials):
     """Whether MLflow holds exactly one ended run of each trial that counts, and none that still runs."""
     store = Store(f"sqlite:///{folder / 'mlflow.db'}")
-    runs = list(store.search("copy", f"tags.`harness.study` = '{study}'"))
+    runs = list(store.search("harness-copy", f"tags.`harness.study` = '{study}'"))
     assert all(run.info.status != "RUNNING" for run in runs)
     done = [run.data.tags for run in runs if run.data.tags.get("harness.status") in ("ok", "pruned", "diverged")]
     counts = Counter(int(tags["harness.trial"]) for tags in done if tags["harness.kind"] == "trial")

@@ -11,15 +11,15 @@ from harness.tuning import storage
 
 def test_a_journal_and_a_database_are_made_where_there_is_none(tmp_path):
     for place in (tmp_path / "trials.journal", f"sqlite:///{tmp_path / 'trials.db'}"):
-        optuna.create_study(storage=storage.opened(str(place)), study_name="one")
-        assert optuna.get_all_study_names(storage.opened(str(place))) == ["one"]
+        optuna.create_study(storage=storage.open_storage(str(place)), study_name="one")
+        assert optuna.get_all_study_names(storage.open_storage(str(place))) == ["one"]
 
 
 def test_a_file_that_is_no_journal_is_refused_and_left_alone(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("my notes\n")
     with pytest.raises(HarnessError, match=r"is not an Optuna journal.*--storage"):
-        storage.opened(str(path))
+        storage.open_storage(str(path))
     assert path.read_text() == "my notes\n"
 
 
@@ -27,7 +27,7 @@ def test_a_database_of_something_else_is_refused_and_left_alone(store_uri, tmp_p
     tables = "select name from sqlite_master order by name"
     before = sqlite3.connect(tmp_path / "mlflow.db").execute(tables).fetchall()
     with pytest.raises(HarnessError, match="not an Optuna storage"):
-        storage.opened(store_uri)
+        storage.open_storage(store_uri)
     assert sqlite3.connect(tmp_path / "mlflow.db").execute(tables).fetchall() == before
 
 
@@ -37,16 +37,16 @@ def test_an_address_that_is_no_storage_is_refused(place, tmp_path, monkeypatch):
     if place.startswith("file"):
         place = "file://trials"
     with pytest.raises(HarnessError):
-        storage.opened(place)
+        storage.open_storage(place)
 
 
 def test_a_missing_folder_is_told(tmp_path):
     with pytest.raises(HarnessError, match="does not exist"):
-        storage.opened(str(tmp_path / "gone" / "trials.journal"))
+        storage.open_storage(str(tmp_path / "gone" / "trials.journal"))
 
 
 def test_a_password_is_not_shown():
-    assert storage.shown("postgresql://me:secret@host/db") == "postgresql://me:***@host/db"
+    assert storage.without_password("postgresql://me:secret@host/db") == "postgresql://me:***@host/db"
 
 
 def test_the_default_lies_beside_an_embedded_store(tmp_path, monkeypatch):
@@ -58,4 +58,4 @@ def test_the_default_lies_beside_an_embedded_store(tmp_path, monkeypatch):
 
 def test_usage_errors_name_both_forms():
     with pytest.raises(UsageError, match=r"postgresql://.*sqlite:///"):
-        storage.opened("https://host/db")
+        storage.open_storage("https://host/db")

@@ -29,7 +29,7 @@ def test_no_more_are_asked_than_wanted_whether_they_ended_well_or_not(opened):
     study = opened(trials=3)
     for state in (TrialState.FAIL, TrialState.PRUNED, TrialState.COMPLETE):
         trial = study.ask()
-        study.kept.tell(trial, 0.5 if state == TrialState.COMPLETE else None, state)
+        study.optuna_study.tell(trial, 0.5 if state == TrialState.COMPLETE else None, state)
     assert study.ask() is None
     assert len(study.ended()) == 3
 
@@ -47,29 +47,29 @@ def test_a_lost_trial_is_told_fail_does_not_count_and_is_asked_again(opened):
     study = opened(trials=2)
     study.ask()
     lost = study.ask()
-    study.lose(lost)
-    assert study.kept.trials[1].state == TrialState.FAIL
+    study.fail_stale(lost)
+    assert study.optuna_study.trials[1].state == TrialState.FAIL
     again = study.ask()
     assert again.params == lost.params
     assert again.user_attrs["attempt"] == 2
     assert study.ask() is None
-    assert len(study.standing()) == 2
+    assert len(study.counted()) == 2
 
 
 def test_the_trials_of_a_driver_that_died_are_taken_over_and_those_of_one_at_work_are_not(opened):
     dead, other = opened(DEAD, trials=2), opened(driver=f"elsewhere/1/1/{'0' * 8}", trials=2)
     lost, theirs = dead.ask(), other.ask()
     study = opened(trials=2)
-    assert [trial.number for trial in study.standing()] == [theirs.number, 2]
+    assert [trial.number for trial in study.counted()] == [theirs.number, 2]
     assert study.ask().params == lost.params
     assert study.ask() is None
 
 
 def test_a_default_cut_short_while_it_was_asked_is_asked_again(opened):
     study = opened(trials=2)
-    half = study.kept.ask()  # with nothing suggested yet
+    half = study.optuna_study.ask()  # with nothing suggested yet
     half.set_user_attr("driver", DEAD)
-    study.bury_the_dead()
+    study.fail_stale_trials()
     assert study.ask().params["lr"] == 0.005
 
 
@@ -97,8 +97,8 @@ def test_the_same_seed_asks_for_the_same_trials(asked, tmp_path):
         (study,) = studies_of(tuning, driver_name())
         for _ in range(15):
             trial = study.ask()
-            study.kept.tell(trial, trial.params["lr"])
-        drawn.append([trial.params for trial in study.kept.trials])
+            study.optuna_study.tell(trial, trial.params["lr"])
+        drawn.append([trial.params for trial in study.optuna_study.trials])
     assert drawn[0] == drawn[1]
     assert drawn[0][1:] != drawn[2][1:]
     assert drawn[0][0] == drawn[2][0]

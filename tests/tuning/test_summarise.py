@@ -5,13 +5,13 @@ import tomllib
 
 import pytest
 
-from harness.search_record import read
+from harness.search_record import SearchRecord
 
 from .conftest import Scripted, learned
 
 
 def only(tuned):
-    (one,) = tuned.found.values()
+    (one,) = tuned.searches.values()
     return one
 
 
@@ -89,7 +89,7 @@ def test_the_file_is_what_the_trial_was(asked, searched):
 
 def test_what_was_found_survives_writing_and_reading(asked, searched):
     one = only(searched(asked(trials=20))[0])
-    assert read(one.to_json()) == one
+    assert SearchRecord.from_json(one.to_json()) == one
     assert len(one.trials) == len(one.expected_best) == 20
     assert math.isclose(sum(one.importances.values()), 1.0)
     assert max(one.importances, key=one.importances.get) == "lr"
@@ -98,5 +98,5 @@ def test_what_was_found_survives_writing_and_reading(asked, searched):
 def test_a_newer_result_takes_the_place_of_the_older_one(asked, searched, store):
     searched(asked(trials=2))
     searched(asked(trials=3), engine=Scripted(lambda spec: learned(spec, 0.99)))
-    (run,) = store.search("copy", "tags.`harness.kind` = 'search'")
+    (run,) = store.search("harness-copy", "tags.`harness.kind` = 'search'")
     assert run.data.params["complete"] == "3"

@@ -51,7 +51,7 @@ def test_nan_is_a_failed_trial_and_the_search_goes_on(asked, searched):
     states = [trial.state for trial in trials_of(tuned)]
     assert states == [TrialState.FAIL, *[TrialState.COMPLETE] * 3]
     assert len(engine.ran) == 4
-    assert tuned.found[tuned.studies[0].digest].counts == {"complete": 3, "pruned": 0, "failed": 1}
+    assert tuned.searches[tuned.studies[0].digest].counts == {"complete": 3, "pruned": 0, "failed": 1}
 
 
 def test_a_trial_whose_worker_died_is_told_fail_and_asked_again_but_not_for_ever(asked, searched):
@@ -61,7 +61,7 @@ def test_a_trial_whose_worker_died_is_told_fail_and_asked_again_but_not_for_ever
     )
     assert [spec.lr == 0.005 for spec in engine.ran].count(True) == 2  # the second one stands, as a failure
     assert len(trials_of(tuned)) == 2
-    assert [trial.state for trial in tuned.studies[0].kept.trials].count(TrialState.FAIL) == 2
+    assert [trial.state for trial in tuned.studies[0].optuna_study.trials].count(TrialState.FAIL) == 2
 
 
 def test_an_interrupt_loses_what_is_under_way_and_keeps_the_rest(asked, searched):
@@ -76,9 +76,11 @@ def test_an_interrupt_loses_what_is_under_way_and_keeps_the_rest(asked, searched
 
 def test_where_all_trials_fail_nothing_is_found_and_every_record_is_kept(asked, searched, store):
     tuned, _ = searched(asked(trials=3, confirm_seeds=2), lambda spec: learned(spec, 0.5, "diverged"))
-    assert not tuned.found
+    assert not tuned.searches
     assert not tuned.files
-    statuses = [run.data.tags["harness.status"] for run in store.search("copy", "tags.`harness.kind` = 'trial'")]
+    statuses = [
+        run.data.tags["harness.status"] for run in store.search("harness-copy", "tags.`harness.kind` = 'trial'")
+    ]
     assert statuses == ["diverged"] * 3
 
 
@@ -97,17 +99,17 @@ def test_a_hopeless_trial_is_pruned_and_its_cost_is_on_record(asked, searched, s
     notes = pruned[0].user_attrs["harness"]
     assert 0 < notes["pruned_at"] < 100
     assert notes["steps"] == notes["pruned_at"]
-    one = tuned.found[tuned.studies[0].digest]
+    one = tuned.searches[tuned.studies[0].digest]
     assert one.counts["pruned"] == len(pruned)
     assert one.cost["steps"] == sum(trial.user_attrs["harness"]["steps"] for trial in trials_of(tuned)) < 1000
-    runs = store.search("copy", "tags.`harness.status` = 'pruned'")
+    runs = store.search("harness-copy", "tags.`harness.status` = 'pruned'")
     assert sum(run.data.metrics["steps"] for run in runs) == sum(t.user_attrs["harness"]["steps"] for t in pruned)
 
 
 def test_without_pruning_every_trial_is_trained_whole(asked, searched):
     left = list(range(12))
     tuned, _ = searched(asked(trials=10, prune="none"), lambda spec: learned(spec, 0.2 + 0.05 * left.pop()))
-    assert tuned.found[tuned.studies[0].digest].cost["steps"] == 1000
+    assert tuned.searches[tuned.studies[0].digest].cost["steps"] == 1000
 
 
 def test_a_late_hearing_prunes_the_same_trials(asked, searched):
@@ -126,17 +128,17 @@ def test_a_late_hearing_prunes_the_same_trials(asked, searched):
     assert outcome(Scripted(None)) == outcome(Silent(None))
 
 
-def test_every_trial_is_a_flat_run_tagged_with_its_study(asked, searched, store):
+def test_every_trial_is_a_flat_run_tagged_with_its_study(asked, searched, store, client):
     tuned, _ = searched(asked(trials=2, confirm_seeds=1, top=1))
     digest = tuned.studies[0].digest
-    runs = list(store.search("copy", f"tags.`harness.study` = '{digest}'"))
+    runs = list(store.search("harness-copy", f"tags.`harness.study` = '{digest}'"))
     kinds = [run.data.tags["harness.kind"] for run in runs]
     assert sorted(kinds) == ["confirmation", "search", "trial", "trial"]
     assert not any("mlflow.parentRunId" in run.data.tags for run in runs)
     assert not list(store.records(["copy"]))  # none of them is a cell of a sweep
-    view = json.loads(store.client.get_experiment(store.experiment("copy")).tags["mlflow.sharedViewState.harness"])
+    view = json.loads(client.get_experiment(store.task_experiment("copy")).tags["mlflow.sharedViewState.harness"])
     assert view["searchFilter"] == "tags.`harness.kind` = 'search'"
     assert view["groupBy"] is None  # two searches of one architecture have no mean
     (search,) = [run for run in runs if run.data.tags["harness.kind"] == "search"]
-    files = {entry.path for entry in store.client.list_artifacts(search.info.run_id)}
+    files = {entry.path for entry in client.list_artifacts(search.info.run_id)}
     assert {path.name for path in tuned.files} == files

@@ -1,4 +1,4 @@
-"""The figure of a search: expected best by trials, importances, and the slice of what is searched first."""
+"""A figure of each task's searches: expected best by trials, importances, and scores by learning rate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from harness.analysis.colours import colour
-from harness.search_record import Found
+from harness.report import Results
+from harness.search_record import SearchRecord
+
+from . import _files
 
 _STYLE: Any = {
     "text.parse_math": False,  # names are text, never formulas
@@ -24,12 +27,22 @@ _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "harness",
 }
-_LOOKS = (("o", "-"), ("s", "--"), ("^", ":"), ("D", "-."))  # one is told from another without its colour too
+_LINE_STYLES = (("o", "-"), ("s", "--"), ("^", ":"), ("D", "-."))  # distinct without colours
 _WORDS = {"accuracy": "validation accuracy", "loss": "validation loss", "steps_to_solve": "steps to solve"}
 
 
-def draw(searches: Sequence[Found], path: Path) -> Path:
-    """Writes the figure of the searches on one task, the same bytes each time."""
+def write(results: Results, folder: Path) -> list[Path]:
+    """Writes `search-<task>-<lengths>.svg` for each task and its lengths, the same bytes each time."""
+    by_task: dict[tuple[str, ...], list[SearchRecord]] = {}
+    for one in results.searches:
+        by_task.setdefault((one.task_label, *map(str, one.lengths)), []).append(one)
+    return [
+        _draw(searches, folder / f"{_files.file_name('-'.join(('search', *key)))}.svg")
+        for key, searches in by_task.items()
+    ]
+
+
+def _draw(searches: Sequence[SearchRecord], path: Path) -> Path:
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(11, 3.4))
         for axes, (title, panel) in zip(figure.subplots(1, len(PANELS)), PANELS.values(), strict=True):
@@ -40,15 +53,15 @@ def draw(searches: Sequence[Found], path: Path) -> Path:
     return path
 
 
-def _expected(axes: Axes, searches: Sequence[Found]) -> None:
-    for one, (_, dash) in zip(searches, cycle(_LOOKS), strict=False):
+def _expected(axes: Axes, searches: Sequence[SearchRecord]) -> None:
+    for one, (_, dash) in zip(searches, cycle(_LINE_STYLES), strict=False):
         best = one.expected_best
         axes.plot(range(1, len(best) + 1), best, color=colour(one.label), linestyle=dash, label=one.label)
     axes.set(xlabel="trials", ylabel=_WORDS[searches[0].objective])
     axes.legend(frameon=False)
 
 
-def _important(axes: Axes, searches: Sequence[Found]) -> None:
+def _important(axes: Axes, searches: Sequence[SearchRecord]) -> None:
     rows = [
         (f"{one.label}: {name.removeprefix(f'{one.label}.')}", share, one)
         for one in searches
@@ -56,7 +69,7 @@ def _important(axes: Axes, searches: Sequence[Found]) -> None:
     ]
     axes.set(xlabel="share")
     if not rows:
-        axes.text(0.5, 0.5, "too few trials to tell", ha="center", transform=axes.transAxes)
+        axes.text(0.5, 0.5, "too few trials", ha="center", transform=axes.transAxes)
         axes.set_yticks([])
         return
     places = range(len(rows), 0, -1)
@@ -64,10 +77,10 @@ def _important(axes: Axes, searches: Sequence[Found]) -> None:
     axes.set_yticks(places, [name for name, *_ in rows])
 
 
-def _slice(axes: Axes, searches: Sequence[Found]) -> None:
+def _slice(axes: Axes, searches: Sequence[SearchRecord]) -> None:
     """Score by learning rate, or by what is searched first where that was set; failed trials are crosses."""
     name = "lr" if all("lr" in one.space for one in searches) else next(iter(searches[0].space))
-    for one, (mark, _) in zip(searches, cycle(_LOOKS), strict=False):
+    for one, (mark, _) in zip(searches, cycle(_LINE_STYLES), strict=False):
         for failed, marker in ((False, mark), (True, "x")):
             trials = [t for t in one.trials if name in t.values and (t.state == "failed") is failed]
             x, y = [t.values[name] for t in trials], [t.score for t in trials]
@@ -80,9 +93,9 @@ def _slice(axes: Axes, searches: Sequence[Found]) -> None:
         axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-PANELS: dict[str, tuple[str, Callable[[Axes, Sequence[Found]], None]]] = {
+PANELS: dict[str, tuple[str, Callable[[Axes, Sequence[SearchRecord]], None]]] = {
     "expected": ("Expected best by trials", _expected),
     "importance": ("Importance (PED-ANOVA)", _important),
     "slice": ("Trials by learning rate", _slice),
 }
-"""What tuning showed: title and drawing of each panel, of the searches on one task."""
+"""Title and drawing of each panel, by name; each draws the searches on one task."""

@@ -1,0 +1,29 @@
+"""Results of a sweep from a store: what reports and notebooks are made of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.discovery.references import references
+from harness.report import Results
+from harness.tracking.measurements import load_measurements
+from harness.tracking.searches import load_used_searches
+from harness.tracking.store import existing
+from harness.tracking.sweep_status import load_status
+
+
+def load_results(sweep: str | None = None, tracking_uri: str | None = None, learning_curves: bool = False) -> Results:
+    """Everything that a store holds of a sweep, as far as it has come.
+
+    `sweep`: its name, or how that begins, or the name it was given; None: the newest. `tracking_uri`: None for
+    MLFLOW_TRACKING_URI, else mlflow.db in the working folder. Raises HarnessError where there is no such sweep.
+    """
+    store = existing(tracking_uri)
+    status = load_status(store, sweep, learning_curves)
+    results = status.results()
+    return replace(
+        results,
+        references=references(results.records),
+        searches=load_used_searches(store, status.sweep),
+        speeds=load_measurements(store, {record.spec.label for record in results.records}),
+    )
