@@ -64,7 +64,7 @@ def add_grid(parser: Any) -> None:
         help="equal for all: number of parameters (default, with --params), the first one's hidden_size, or the first "
         "one's state size",
     )
-    add_set(parser, "; VALUE,VALUE makes variants")
+    add_set(parser, ", or a training setting of one architecture (lstm.lr); VALUE,VALUE makes variants")
 
 
 def add_set(parser: Any, more: str = "", default: Any = ()) -> None:
