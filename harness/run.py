@@ -22,7 +22,7 @@ from harness.training.evaluate import evaluate
 from harness.training.execution import refuse_execution
 from harness.training.model import Model, count_parameters, state_size
 from harness.training.precision import refuse_precision
-from harness.training.sanity import refuse_if_unsound
+from harness.training.sanity import refuse_fixed_start, refuse_if_unsound
 from harness.training.train import OnProgress, Training, train
 from harness.training.weights import kept_weights
 
@@ -93,6 +93,7 @@ def refuse_unfit(model: Model, task: Task, spec: RunSpec, batch: Batch) -> None:
     if reason:
         raise RefusedError(f"{spec.label or spec.architecture} cannot be run on {spec.task}: {reason}.")
     refuse_if_unsound(model, task, batch)
+    refuse_fixed_start(model, task, spec)
 
 
 def _describe(model: Model, batch: Batch, record: Record) -> None:

@@ -164,6 +164,11 @@ def refuse_other_code(spec: RunSpec) -> None:
             raise PluginError(f"{name} has other code on {where} than on the driver: install the same version there.")
 
 
+def is_built_in(name: str) -> bool:
+    """Whether all parts of an architecture are brought by this package."""
+    return all(registry.find("architecture", part).built_in for part in split_parts(name))
+
+
 def is_wrapper(plugin: Any) -> bool:
     return inspect.isclass(plugin) and issubclass(plugin, Wrapper)
 
@@ -193,7 +198,8 @@ def _make(
     if takes(part.plugin, "max_length"):
         given["max_length"] = max_length
     if not is_wrapper(part.plugin):
-        return as_architecture(part.plugin(input_size, hidden_size, **given), input_size, hidden_size)
+        module = part.plugin(input_size, hidden_size, **given)
+        return as_architecture(module, input_size, hidden_size, max_length)
 
     def make(inner_input: int, inner_hidden: int) -> Architecture:
         return _make(inner, inner_input, inner_hidden, max_length)

@@ -14,7 +14,8 @@ from harness.process.rng import seed_all
 from harness.process.state import preserve_state
 from harness.record import Record
 from harness.spec import RunSpec
-from harness.task import Batch, Task
+from harness.task import Task
+from harness.training.batch_check import refuse_malformed
 from harness.training.compatibility import refuse_undeclared
 from harness.training.frame import embedding_size
 from harness.training.model import Model
@@ -43,10 +44,13 @@ def refuse_other_data(spec: RunSpec, task: Task) -> None:
 
 def build_model(spec: RunSpec, task: Task) -> Model:
     """The model of a spec, initialised from the spec's seed."""
-    seed_all(derive_seed(spec.seed, "init"))
+    seed = derive_seed(spec.seed, "init")
+    seed_all(seed)
     longest = time_steps(task, spec.longest)
     size = embedding_size(task.inputs, spec.embedding)
     architecture = build_architecture(spec.architecture, size, spec.hidden_size, spec.architecture_options, longest)
+    if torch.initial_seed() != seed:  # its constructor has seeded torch, and the head would start alike at every seed
+        seed_all(derive_seed(spec.seed, "init", "head"))
     return Model(architecture, task, spec.embedding)
 
 
@@ -59,6 +63,5 @@ def know_task(record: Record, task: Task) -> None:
 def time_steps(task: Task, length: int) -> int:
     """Time steps of one sequence of a length, found by sampling one."""
     batch = task.sample(torch.Generator().manual_seed(0), 1, length)
-    if not isinstance(batch, Batch):
-        raise PluginError(f"{type(task).__name__}.sample returned a {type(batch).__name__}, not a harness.Batch.")
+    refuse_malformed(batch, task)
     return batch.inputs.shape[1]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from harness.spec import RunSpec
 from harness.task import Batch, Split, Task
+from harness.training.batch_check import refuse_malformed
 from harness.training.seeds import derive_seed
 
 
@@ -21,7 +22,9 @@ def batches(task: Task, seed: int, split: Split, length: int | range, sizes: Ite
     generator = torch.Generator()
     for index, size in enumerate(sizes):
         generator.manual_seed(derive_seed(seed, "data", split, _purpose(length), index))
-        yield task.sample_from(split, generator, size, _one_of(length, generator))
+        batch = task.sample_from(split, generator, size, _one_of(length, generator))
+        refuse_malformed(batch, task)
+        yield batch
 
 
 class TrainingSet:

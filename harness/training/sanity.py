@@ -1,17 +1,23 @@
-"""Declared is checked: a model that breaks a rule is refused before it is trained, whatever it declares."""
+"""Rules that every model must keep, whatever it declares: checked on a few sequences before training."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from harness.discovery.adapt import time_first_hint, wrong_shape_message
+from harness.discovery.compose import is_built_in
 from harness.errors import RefusedError
 from harness.process.rng import preserve_rng, seed_all
+from harness.spec import RunSpec
 from harness.task import Batch, Task, Tokens
+from harness.training.build import build_model
 from harness.training.model import Model
 
 _ROWS = 4
+_FEW_STEPS = 2
 
 
 def refuse_if_unsound(model: Model, task: Task, batch: Batch) -> None:
@@ -20,9 +26,29 @@ def refuse_if_unsound(model: Model, task: Task, batch: Batch) -> None:
     with _as_it_was(model), torch.no_grad():
         _shape(model, batch)
         _finite(model, batch)
+        _repeatable(model, batch)
         _rows_apart(model, batch)
         if task.needs_causal:
             _blind_to_the_future(model, task, batch)
+
+
+def refuse_fixed_start(model: Model, task: Task, spec: RunSpec) -> None:
+    """Raises RefusedError where an architecture starts with the same parameters at every seed, and does not say so.
+
+    The interval over its seeds would otherwise treat one start as several independent ones.
+    """
+    declared = any(getattr(part, "fixed_start", False) for part in model.architecture.modules())
+    if declared or is_built_in(spec.architecture):
+        return
+    with preserve_rng():
+        other = build_model(replace(spec, seed=spec.seed + 1), task)
+    pairs = zip(model.architecture.parameters(), other.architecture.parameters(), strict=False)
+    trained = [(one.detach().cpu(), two.detach()) for one, two in pairs if one.requires_grad]
+    if trained and all(torch.equal(one, two) for one, two in trained):
+        raise RefusedError(
+            "its parameters start the same at every seed: it seeds torch itself, or its weights are fixed. Several "
+            "seeds would count one start several times. Leave the seeding out, or declare fixed_start = True."
+        )
 
 
 class _as_it_was:  # noqa: N801
@@ -53,6 +79,13 @@ def _shape(model: Model, batch: Batch) -> None:
     if not isinstance(out, Tensor) or tuple(out.shape) != expected:
         said = wrong_shape_message("it", tuple(x.shape), out) + f" Expected {expected}."
         raise RefusedError(said + time_first_hint(model.architecture))
+    wanted = model.head.weight.dtype
+    if out.dtype != wanted:
+        seen, rule = (str(dtype).removeprefix("torch.") for dtype in (out.dtype, wanted))
+        way_out = "end forward with out.to(x.dtype)"
+        if out.is_complex():
+            way_out = "return the real part, or real and imaginary part side by side"
+        raise RefusedError(f"its outputs are {seen}, and the head takes {rule}: {way_out}.")
 
 
 def _finite(model: Model, batch: Batch) -> None:
@@ -62,6 +95,25 @@ def _finite(model: Model, batch: Batch) -> None:
         raise RefusedError(
             f"{share:.0%} of its outputs are not finite before training; outputs must be finite numbers."
         )
+
+
+def _repeatable(model: Model, batch: Batch) -> None:
+    """A call must give the same answer after a call on another input; at a few steps, where a state still counts."""
+    try:
+        difference = _change_between_calls(model, batch.inputs[:, :_FEW_STEPS])
+    except Exception:  # it needs more steps
+        difference = _change_between_calls(model, batch.inputs)
+    if difference > 0:
+        raise RefusedError(
+            f"two calls on the same input gave outputs that differ by {difference:.2g}: it keeps something of a call "
+            "on itself, such as its last state. Begin each call anew, and return the state instead."
+        )
+
+
+def _change_between_calls(model: Model, inputs: Tensor) -> float:
+    first = _each_step(model, inputs)
+    _each_step(model, _other(inputs, model))
+    return (first - _each_step(model, inputs)).abs().max().item()
 
 
 def _rows_apart(model: Model, batch: Batch) -> None:
@@ -75,7 +127,27 @@ def _rows_apart(model: Model, batch: Batch) -> None:
     if difference > _tolerance(before):
         seen = f"changing one row of a batch moved the outputs of other rows by up to {difference:.2g}"
         rule = "rows of a batch must not see each other (as in batch normalisation over rows)."
-        raise RefusedError(f"{seen}; {rule}{time_first_hint(model.architecture)}")
+        hint = time_first_hint(model.architecture) or _iterates_over_rows(model, batch)
+        raise RefusedError(f"{seen}; {rule}{hint}")
+
+
+def _iterates_over_rows(model: Model, batch: Batch) -> str:
+    """A hint where the model takes the first dimension for time: with dimensions swapped its rows are apart."""
+
+    def swapped(inputs: Tensor) -> Tensor:
+        seed_all(0)
+        out: Tensor = model.architecture(model.embedding(inputs).transpose(0, 1), None, None)[0]
+        return out.transpose(0, 1)
+
+    changed = batch.inputs.clone()
+    changed[0] = _other(changed[0], model)
+    try:
+        difference = (swapped(batch.inputs) - swapped(changed))[1:].abs().max().item()
+    except Exception:
+        return ""
+    if difference > 0:
+        return ""
+    return " It seems to take time first: inputs are (batch, time, size); loop over the second dimension."
 
 
 def _blind_to_the_future(model: Model, task: Task, batch: Batch) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from torch import Tensor
 
 from harness.errors import DivergedError
@@ -65,6 +66,7 @@ def train(
     trainer = pl.Trainer(
         accelerator="gpu" if device.type == "cuda" else device.type,
         devices=1,
+        plugins=[LightningEnvironment()],  # or it takes a run inside a scheduler's job for one of several processes
         max_epochs=-1,  # the monitor ends the training
         callbacks=[monitor],
         logger=False,
