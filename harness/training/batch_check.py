@@ -11,7 +11,7 @@ from harness.discovery.plugin_errors import defined_at
 from harness.errors import PluginError
 from harness.task import Batch, Classes, Task, Tokens
 
-_WRITE = {torch.int64: ".long()", torch.float32: ".float()", torch.bool: ".bool()"}
+_WRITE = {torch.int64: ".long()", torch.float32: ".float()", torch.float64: ".double()", torch.bool: ".bool()"}
 
 
 def refuse_malformed(batch: Any, task: Task) -> None:
@@ -21,9 +21,10 @@ def refuse_malformed(batch: Any, task: Task) -> None:
     """
     if not isinstance(batch, Batch):
         raise PluginError(f"{_sample(task)} returned {_seen(batch)}, not a harness.Batch.")
+    real = torch.get_default_dtype()  # float32, and float64 within a run of that precision
     dtypes = {
-        "inputs": torch.int64 if isinstance(task.inputs, Tokens) else torch.float32,
-        "targets": torch.int64 if isinstance(task.targets, Classes) else torch.float32,
+        "inputs": torch.int64 if isinstance(task.inputs, Tokens) else real,
+        "targets": torch.int64 if isinstance(task.targets, Classes) else real,
         "mask": torch.bool,
         "loss_mask": torch.bool,
         "lengths": torch.int64,

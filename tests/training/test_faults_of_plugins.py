@@ -146,9 +146,9 @@ def trained(small, tmp_path):
     ],
 )
 @pytest.mark.parametrize("task", ["copy", "parity"])
-def test_what_breaks_a_rule_is_skipped_with_the_rule(trained, name, said, task):
+def test_what_breaks_a_rule_is_refused_with_the_rule(trained, name, said, task):
     record = trained(name, task=task, task_label=task)
-    assert record.status == "skipped"
+    assert record.status == "refused"
     assert said in record.reason
     assert len(record.reason.splitlines()) == 1
 
@@ -200,7 +200,7 @@ class Mine(Task):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"change": "mask = mask.to(torch.uint8)"}, "mask as uint8 of shape (1, 3); it must be a tensor of bool: write mask.bool("),
+        ({"change": "mask = mask.byte()"}, "mask as uint8 of shape (1, 3); it must be a tensor of bool"),
         ({"change": "targets = targets.int()"}, "targets as int32 of shape (1, 3); it must be a tensor of int64"),
         ({"change": "lengths = [length] * batch_size"}, "lengths as a list"),
         ({"change": "inputs = inputs.tolist()"}, "inputs as a list"),
