@@ -12,7 +12,10 @@ from harness.plugins.lstm import LSTM
 from torch import Tensor, nn
 
 from harness.discovery.compose import build_architecture
+from harness.spec import SweepSpec
+from harness.sweeps.plan import plan
 from harness.testing import ArchitectureContract
+from harness.training.build import build_model, build_task, time_steps
 
 ROWS, STEPS, INPUTS, HIDDEN = 3, 7, 4, 5
 LENGTHS = torch.tensor([7, 1, 4])
@@ -221,3 +224,13 @@ def test_options_cost_no_parameters_but_for_the_norms():
 def test_a_wrong_option_is_refused_with_its_value(name, options, said):
     with pytest.raises(ValueError, match=said):
         KINDS[name](INPUTS, HIDDEN, **options)
+
+
+def test_a_sweep_tells_the_architectures_that_ask_how_long_its_longest_sequence_is():
+    sweep = SweepSpec(("lstm", "indrnn"), ("copy",), (3,), options={"lstm.init": ("chrono",)}, settings={"steps": 2})
+    task = build_task("copy", {})
+    longest = time_steps(task, 3)
+    lstm, indrnn = (build_model(spec, task).architecture for spec in plan(sweep))
+    forget = (lstm.kernel.bias_ih_l0 + lstm.kernel.bias_hh_l0).detach().chunk(4)[1]
+    assert 0.8 * (longest - 1) < forget.exp().max() <= longest - 1 + 1e-3
+    assert indrnn.bound == 2 ** (1 / longest)

@@ -47,6 +47,11 @@ def parity(name: str) -> RunSpec:
     )
 
 
+@pytest.mark.parametrize("name", ["slstm", "lstm", "gru"])
+def test_gates_that_see_the_state_learn_parity_and_keep_it_far_beyond_the_trained_lengths(name):
+    assert min(scores(parity(name))) >= Parity.solved_at
+
+
 @pytest.mark.parametrize(
     ("name", "options"),
     [("mamba", {"signed": True}), ("deltanet", {"negative": True, **ONE_BIT})],
@@ -57,7 +62,9 @@ def test_an_eigenvalue_of_minus_one_learns_parity_and_keeps_it_far_beyond_the_tr
 
 
 @pytest.mark.parametrize(
-    ("name", "options"), [("mamba", {}), ("deltanet", ONE_BIT), ("mlstm", {})], ids=["mamba", "deltanet", "mlstm"]
+    ("name", "options"),
+    [("mamba", {}), ("deltanet", ONE_BIT), ("mlstm", {}), ("s4d", {})],
+    ids=["mamba", "deltanet", "mlstm", "s4d"],
 )
 def test_without_a_negative_eigenvalue_parity_stays_near_chance_at_long_lengths(name, options):
     assert scores(parity(name), **options)[-1] < 0.6
