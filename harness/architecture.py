@@ -29,17 +29,17 @@ class Facts(NamedTuple):
 
 
 class Architecture(nn.Module):
-    """A sequence model; its keyword-only constructor arguments are its hyperparameters.
+    """A sequence model. Constructor arguments with a default are its hyperparameters.
 
     `forward` takes x of shape (batch, time, input_size), the state after the previous chunk (None: begin anew) and the
     number of valid steps of each row, int64 of shape (batch,) on the CPU, each from 1 to time (None: all valid). It
-    returns the outputs, shape (batch, time, output_size), whose steps beyond a row's length nobody reads, and the state
+    returns the outputs, shape (batch, time, output_size), which are ignored beyond a row's length, and the state
     after each row's last valid step.
     """
 
     reference: ClassVar[str] = ""  # the paper
     facts: ClassVar[Facts | None] = None  # what is known of its memory, as `harness describe` shows it
-    search_space: ClassVar[SearchSpace] = {}  # ranges for tuning; keys are keyword-only constructor arguments
+    search_space: ClassVar[SearchSpace] = {}  # ranges for tuning; keys are constructor arguments
     causal: bool = True  # output t depends on inputs up to t only
     stateful: bool = True  # the state returned, passed in again, continues the sequence
     max_length: int | None = None  # most steps it can take; None: any number
@@ -94,7 +94,7 @@ class Wrapper(Architecture):
     """An architecture made of another one, named after the colon: `bidirectional:gru`, `deep:bidirectional:rnn`.
 
     The constructor takes `(input_size, hidden_size, make, *, ...)` and calls `make(input_size, hidden_size)` for every
-    layer it needs. Hyperparameters of the wrapped architecture are not its business.
+    layer it needs. It does not see the hyperparameters of the wrapped architecture.
     """
 
     default_base: ClassVar[str] = "lstm"  # what the name alone wraps

@@ -63,7 +63,7 @@ class Batch(NamedTuple):
 
 
 class Task(ABC):
-    """A family of sequences with a difficulty axis, `length`; keyword-only constructor arguments are its options.
+    """A family of sequences with a difficulty axis, `length`. Constructor arguments with a default are its options.
 
     A constructor refuses options with a ValueError that gives the rule and the values; `refuse_unknown` makes one for a
     value that is none of a list.

@@ -67,17 +67,17 @@ class ModulePromises(Subject):
         require(grows, f"parameters must grow with hidden_size, got {counts} parameters for sizes {sizes}")
 
     def test_search_space_names_real_options(self, make: Make) -> None:
-        """`search_space` names keyword-only arguments of the constructor, whose defaults lie inside their ranges.
+        """`search_space` names arguments of the constructor, whose defaults lie inside their ranges.
 
-        Way out: correct the name, put the argument behind the `*`, or widen the range.
+        Way out: correct the name, give the argument a default, or widen the range.
         """
         declared = {type(m): getattr(m, "search_space", {}) for m in self._build(make).modules()}
         if not any(declared.values()):
             pytest.skip("declares no search space")
         for cls, name, space in [(cls, *entry) for cls, spaces in declared.items() for entry in spaces.items()]:
             found = inspect.signature(cls).parameters.get(name)
-            keyword = found is not None and found.kind is found.KEYWORD_ONLY
-            require(keyword, f"search_space names {name!r}, which is no keyword-only argument of {cls.__name__}")
+            optional = found is not None and found.default is not found.empty
+            require(optional, f"search_space names {name!r}, which is no argument of {cls.__name__} with a default")
             default = found.default if found else None
             require(default in space, f"the default of {name!r}, {default!r}, lies outside its range {space}")
 

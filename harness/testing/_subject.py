@@ -27,7 +27,7 @@ class Subject:
         raise NotImplementedError("override the fixture `make`: return a callable (input_size, hidden_size) -> module")
 
     def test_is_built_from_an_input_size_and_a_hidden_size(self, make: Make) -> None:
-        """It is built by (input_size, hidden_size), positional; everything else is keyword-only and has a default.
+        """It is built by (input_size, hidden_size), both positional; all other arguments have a default.
 
         Way out: write `def __init__(self, input_size: int, hidden_size: int, *, mine: float = 0.1)`.
         """

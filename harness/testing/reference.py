@@ -15,8 +15,9 @@ from harness.testing.tasks import TaskContract
 
 _HEAD = """# The contracts
 
-Made from the docstrings by `python -m harness.testing.reference`. What an architecture and a task are, and what
-`harness check` and the classes in `harness.testing` hold them to. {} promises of architectures, {} of tasks.
+This page says what an architecture and a task are, and lists the promises that `harness check` and the classes in
+`harness.testing` test: {} of architectures, {} of tasks. `python -m harness.testing.reference` makes it from
+docstrings.
 """
 _ATTRIBUTE = re.compile(r"^    (\w+): (.+?)(?: = (.+?))?(?:  # (.*))?$")
 

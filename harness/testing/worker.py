@@ -40,7 +40,7 @@ from harness.training.build import make_task
 _LONGEST = 16  # steps, for an architecture that must know the longest sequence; the contract feeds fewer
 _MADE = Promise(
     "is made with its options",
-    "The constructor's arguments are keyword-only and have defaults, and `inputs` and `targets` are declared.",
+    "The constructor's arguments have defaults, and `inputs` and `targets` are declared.",
     "Way out: give every option a default, and set `inputs` and `targets` in the class or in the constructor.",
 )
 

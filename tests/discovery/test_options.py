@@ -1,4 +1,4 @@
-"""Options are keyword-only arguments: found with type and default, parsed from text, checked."""
+"""Options are constructor arguments: found with type and default, parsed from text, checked."""
 
 from __future__ import annotations
 

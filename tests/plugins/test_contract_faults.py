@@ -327,7 +327,7 @@ def test_an_error_in_the_architecture_is_a_broken_promise_with_its_cause():
         (NormalisesOverRowsInTraining, ROWS, "in training mode one row moved others by"),
         (HasAnUnusedParameter, GRADIENT, "got no gradient for unused"),
         (IgnoresHiddenSize, SIZE, "got [1104, 1104, 1104] parameters for sizes [16, 32, 64]"),
-        (SearchesAMissingArgument, SPACE, "names 'leak', which is no keyword-only argument"),
+        (SearchesAMissingArgument, SPACE, "names 'leak', which is no argument of "),
         (HasADefaultOutsideItsRange, SPACE, "the default of 'leak', 0.0, lies outside its range 0.1 .. 1"),
         (FailsAtTheEndOfARange, RANGES, "outputs must be finite at the ends of its ranges, not so at scale=0.0"),
         (MakesItsStateOnTheCPU, DEVICE, "it must compute there; RuntimeError"),
