@@ -33,6 +33,7 @@ def _task(task: TaskSummary) -> dict[str, Any]:
         "mixture": verdict.mixture(task),
         "certainty": verdict.certainty(task),
         "sizes": verdict.sizes(task),
+        "frames": verdict.frames(task),
         "lengths": task.lengths,
         "chances": task.chances,
         "solved_at": task.solved_at,

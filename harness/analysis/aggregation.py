@@ -114,6 +114,7 @@ def _architecture(
         parameters=sum(described.parameters.values()) if described else None,
         hidden_sizes=tuple(sorted({record.spec.hidden_size for record in records})),
         state_size=described.state_size if described else None,
+        embedding=records[0].spec.embedding,
     )
 
 

@@ -120,6 +120,7 @@ class ArchitectureSummary:
     parameters: int | None = None  # None: not known
     hidden_sizes: tuple[int, ...] = ()  # several where they were solved for each length
     state_size: int | None = None
+    embedding: str = ""  # how its inputs are fed: 'one-hot', 'learned:32'; 'none' for vectors
 
     @property
     def ran(self) -> bool:

@@ -16,7 +16,7 @@ _NAMED = 4  # architectures that a sentence names; further ones are counted
 
 def sentences(task: TaskSummary) -> list[str]:
     """All that a report says of a task, the headline first."""
-    said = [headline(task), mixture(task), certainty(task), sizes(task)]
+    said = [headline(task), mixture(task), certainty(task), sizes(task), frames(task)]
     return [sentence for sentence in said if sentence]
 
 
@@ -70,6 +70,17 @@ def sizes(task: TaskSummary) -> str:
         f"Sizes differ more than twofold: {small.label} has {small.parameters:,} parameters, {large.label} "
         f"{large.parameters:,}; --params compares them at one size."
     )
+
+
+def frames(task: TaskSummary) -> str:
+    """Which inputs are fed how, where architectures differ in it; '' where they do not."""
+    fed: dict[str, list[str]] = {}
+    for architecture in task.ran:
+        fed.setdefault(architecture.embedding, []).append(architecture.label)
+    if len(fed) < 2:
+        return ""
+    each = [f"{embedding} for {listed(labels)}" for embedding, labels in fed.items()]
+    return f"Frames differ, and with them the scale of the inputs: {'; '.join(each)}."
 
 
 def listed(names: Sequence[str]) -> str:

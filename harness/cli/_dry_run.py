@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -11,7 +12,8 @@ from rich.text import Text
 from harness.sweeps.preview import Preview
 
 
-def show(previews: Sequence[Preview], jobs: int) -> None:
+def show(previews: Sequence[Preview], jobs: int, recommended: Mapping[str, Mapping[str, Any]]) -> None:
+    """`recommended`: by architecture, the settings that it recommends and that no flag overrides."""
     table = Table()
     for name in ("task", "architecture", "parameters", "hidden_size", "planned", "done", "to run", "about"):
         table.add_column(name, justify="left" if name in ("task", "architecture") else "right")
@@ -27,6 +29,9 @@ def show(previews: Sequence[Preview], jobs: int) -> None:
     for row in previews:
         if row.trouble:
             console.print(Text(f"{row.label} on {row.task_label}: {row.trouble}", style="red"))
+    for label, settings in recommended.items():
+        words = ", ".join(f"{name}={value}" for name, value in settings.items())
+        console.print(Text(f"{label}: {words}, as it recommends; a flag overrides it"))
     planned, done = sum(row.planned for row in previews), sum(row.done for row in previews)
     seconds = sum(row.seconds for row in previews) / jobs
     jobs_text = f"{jobs} at the same time"

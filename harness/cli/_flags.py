@@ -108,7 +108,7 @@ def add_training(group: Any, tested: bool = True) -> None:
     d = RunSpec
 
     def setting(flag: str, kind: Any, help: str, metavar: str = "N", **more: Any) -> None:
-        many(group, flag, kind=kind, metavar=metavar, help=help, **more)
+        many(group, flag, kind=kind, latest=True, metavar=metavar, help=help, **more)
 
     setting("--steps", whole(1), f"maximum number of optimizer steps (default: {d.steps})")
     setting("--batch", whole(1), f"sequences per step (default: {d.batch_size})", dest="batch_size")

@@ -76,9 +76,19 @@ class Many(argparse.Action):
         setattr(namespace, self.dest, [*(getattr(namespace, self.dest) or []), *converted])
 
 
-def many(parser: Any, *flags: str, kind: Any = str, **kwargs: Any) -> argparse.Action:
+class Latest(Many):
+    """The same, but a flag that is repeated replaces what was given before."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option: str | None = None) -> None:
+        setattr(namespace, self.dest, None)
+        super().__call__(parser, namespace, values, option)
+
+
+def many(parser: Any, *flags: str, kind: Any = str, latest: bool = False, **kwargs: Any) -> argparse.Action:
     """Adds an argument of several values."""
-    action: argparse.Action = parser.add_argument(*flags, nargs="+", action=Many, const=kind, **kwargs)
+    action: argparse.Action = parser.add_argument(
+        *flags, nargs="+", action=Latest if latest else Many, const=kind, **kwargs
+    )
     return action
 
 

@@ -46,6 +46,7 @@ def _architecture(name: str) -> dict[str, Any]:
     from harness.discovery.compose import compose
     from harness.discovery.variants import HIDDEN_SIZE
     from harness.spec import RunSpec
+    from harness.sweeps.settings import recommended
     from harness.training.model import count_parameters
 
     composition = compose(name)
@@ -64,6 +65,8 @@ def _architecture(name: str) -> dict[str, Any]:
         for part in parts
         for key, option in part.options.items()
     }
+    if settings := recommended(composition):
+        described["recommends"] = {f"--{key.replace('_', '-')}": value for key, value in settings.items()}
     if not any(option.required for part in parts for option in part.options.values()):
         size = RunSpec.hidden_size
         built = _made(name, lambda: composition.build(input_size=10, hidden_size=size))
@@ -124,6 +127,7 @@ def _task(name: str) -> dict[str, Any]:
             described["example failed"] = str(error)
         described["declares"] = {
             "inputs": str(task.inputs),
+            "frame": _frame(task.inputs),
             "targets": str(task.targets),
             "answer read": {"each": "at each step", "last": "at the last step"}[task.readout],
             "accuracy over": task.accuracy_over,
@@ -133,6 +137,13 @@ def _task(name: str) -> dict[str, Any]:
             "chance": ", ".join(f"{task.chance(length):.2%} at {length}" for length in task.default_lengths),
         }
     return described
+
+
+def _frame(inputs: Any) -> str:
+    """How the core feeds the inputs of a task unless --embedding says otherwise."""
+    from harness.training.frame import embedding_of
+
+    return {"none": "vectors as they are"}.get(embedding_of(inputs, None), embedding_of(inputs, None))
 
 
 def _made(name: str, make: Callable[[], Any]) -> Any:

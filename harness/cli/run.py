@@ -69,6 +69,7 @@ def _dry_run(arguments: argparse.Namespace) -> int:
     from harness.sweeps.execute import load_finished_runs
     from harness.sweeps.plan import plan
     from harness.sweeps.preview import preview
+    from harness.sweeps.settings import recommended_for
     from harness.tracking.address import exists, resolve_uri
     from harness.tracking.store import Store
     from harness.training import device as devices
@@ -80,7 +81,8 @@ def _dry_run(arguments: argparse.Namespace) -> int:
     device = devices.pick(arguments.device)
     with cluster(arguments):
         jobs = engine_of(arguments).capacity
-    show(preview(runs, done, device), jobs)
+    settings = {spec.label: recommended_for(spec) for spec in {spec.label: spec for spec in runs}.values()}
+    show(preview(runs, done, device), jobs, {label: own for label, own in settings.items() if own})
     return 0
 
 

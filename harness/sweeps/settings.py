@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.discovery.compose import Composition, Part
+from harness.discovery.compose import Composition, Part, compose
 from harness.discovery.options import Option
 from harness.discovery.variants import ArchitectureVariant, Typed, has_option, refuse_endless
 from harness.errors import PluginError, UsageError, did_you_mean
@@ -96,6 +96,12 @@ def recommended(composition: Composition) -> dict[str, Any]:
             except ValueError as error:
                 raise PluginError(f"{part.name}.recommended: {error}.") from None
     return found
+
+
+def recommended_for(spec: RunSpec) -> dict[str, Any]:
+    """The settings that a run has because its architecture recommends them."""
+    found = recommended(compose(spec.architecture))
+    return {name: value for name, value in found.items() if name not in spec.asked and getattr(spec, name) == value}
 
 
 def refuse_settings(spec: RunSpec) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.cli.main import main
+from harness.cli.main import _parser, main
 from harness.errors import PluginError, UsageError
 from harness.spec import SweepSpec
 from harness.sweeps.plan import plan
@@ -114,3 +114,19 @@ def test_every_training_flag_takes_several_values(folder, store_uri, capsys):
     for flag in flags.split("--")[1:]:
         assert main([*arguments, *f"--{flag}".split()]) == 0, flag
         assert "2 runs planned" in capsys.readouterr().out
+
+
+def test_a_flag_that_is_repeated_replaces_what_was_given_before():
+    found = _parser().parse_args(["run", "--arch", "rnn", "--task", "copy", "--lr", "1", "2", "--lr", "0.1,0.2"])
+    assert found.lr == [0.1, 0.2]
+
+
+def test_what_is_recommended_is_shown_by_the_plan_and_by_describe(folder, store_uri, capsys):
+    (folder / "cell.py").write_text(CELL)
+    line = ["run", "--arch", "./cell.py", "--task", "copy", "--length", "3", "--engine", "inline", "--dry-run"]
+    assert main(line) == 0
+    assert "cell: lr=0.02, clip=0.5, as it recommends; a flag overrides it" in capsys.readouterr().out
+    assert main([*line, "--lr", "0.1"]) == 0
+    assert "cell: clip=0.5, as it recommends" in capsys.readouterr().out
+    assert main(["describe", "./cell.py", "--arch"]) == 0
+    assert "--lr: 0.02" in capsys.readouterr().out

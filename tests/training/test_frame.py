@@ -7,8 +7,11 @@ import pytest
 import torch
 from torch import nn
 
+from harness.analysis.aggregation import summarise
+from harness.analysis.verdict import frames
 from harness.cli.main import main
 from harness.discovery import registry
+from harness.report import Results
 from harness.run import run
 from harness.spec import RunSpec, SweepSpec
 from harness.sweeps.plan import plan
@@ -133,3 +136,18 @@ def test_what_is_no_frame_is_refused(folder, store_uri, capsys, flags, complaint
 
 def test_a_spec_of_today_has_a_frame_of_its_own():
     assert RunSpec("lstm", "copy", 3).embedding == "one-hot"
+
+
+def test_a_sweep_that_mixes_frames_says_so(finished):
+    same = summarise(Results([finished(label=label) for label in ("a", "b")])).tasks[0]
+    assert frames(same) == ""
+    mixed = [finished(label="a"), finished(label="b", embedding="learned:32")]
+    said = frames(summarise(Results(mixed)).tasks[0])
+    assert said == "Frames differ, and with them the scale of the inputs: one-hot for a; learned:32 for b."
+
+
+def test_describe_names_the_frame_of_a_task(folder, capsys):
+    (folder / "wide.py").write_text(EMBEDS)
+    for task, frame in (("copy", "one-hot"), ("./wide.py", "learned:7"), ("adding", "vectors as they are")):
+        assert main(["describe", task, "--task"]) == 0
+        assert f"frame: {frame}\n" in capsys.readouterr().out
