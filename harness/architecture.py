@@ -61,6 +61,23 @@ class Architecture(nn.Module):
         """Optimizer groups: `params`, and `lr_scale` where a group's learning rate is a multiple of the run's."""
         return [{"params": list(self.parameters())}]
 
+    def observe(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> dict[str, Tensor]:
+        """Named internals after each step, each of shape (batch, time, units), such as `forget gate`; for inspection.
+
+        Override it to show gates; the names do not depend on x. `hidden`, where given, equals the outputs. By default a
+        stateful architecture is run step by step: its outputs, and the parts of its state as `state` or `state 1`, ....
+        """
+        if not self.stateful:
+            return {"hidden": self(x, None, lengths)[0]}
+        outputs, states = [], []
+        for x_t in x.unbind(dim=1):
+            out, state = self(x_t.unsqueeze(1), state)
+            outputs.append(out)
+            states.append([part.flatten(1) for part in state_parts(state)])
+        parts = [torch.stack(part, dim=1) for part in zip(*states, strict=True)]
+        names = ["state"] if len(parts) == 1 else [f"state {number}" for number in range(1, len(parts) + 1)]
+        return {"hidden": torch.cat(outputs, dim=1), **dict(zip(names, parts, strict=True))}
+
 
 class CellArchitecture(Architecture):
     """An architecture written as one time step; the core unrolls it, freezes padded rows and carries the state."""
@@ -112,6 +129,17 @@ def _outermost(architectures: list[Architecture]) -> list[Architecture]:
     """Those that are inside none of the others."""
     inside = {id(part) for whole in architectures for part in whole.modules() if part is not whole}
     return [architecture for architecture in architectures if id(architecture) not in inside]
+
+
+def state_parts(state: State) -> list[Tensor]:
+    """The real tensors of a state, batch first; a complex one as real and imaginary parts, whole numbers left out."""
+    if isinstance(state, Tensor):
+        if state.is_complex():
+            return [torch.view_as_real(state)]
+        return [state] if state.is_floating_point() else []
+    if isinstance(state, (tuple, list)):
+        return [tensor for part in state for tensor in state_parts(part)]
+    return []
 
 
 def keep_rows(chosen: Tensor, new: State, old: State) -> State:

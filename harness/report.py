@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.bench_record import Row
+from harness.inspection_record import Inspection
 from harness.record import Record
 from harness.search_record import SearchRecord
 from harness.spec import Planned
@@ -26,6 +27,7 @@ class Results:
     references: Mapping[str, str] = field(default_factory=dict)  # papers, by name of architecture or task
     searches: Sequence[SearchRecord] = ()  # of `harness tune`, whose settings were used
     speeds: Sequence[Row] = ()  # of `harness bench`, the newest of each architecture
+    inspections: Sequence[Inspection] = ()  # of `harness inspect`
 
 
 class Report(Protocol):

@@ -20,6 +20,11 @@ Columns of `report-<sweep>.speed.csv`, one row for each architecture, length and
 `tokens_per_second`; `flops` of the matrix products in one call, `flops_per_second` and `of_product`, the share of the
 machine's own rate; `memory`: peak bytes beyond model and batch; `parameters`, `state_size`, `kernel`, `batch_size`,
 `hidden_size`, `machine`. What is not known is empty. On a CPU speeds compare kernels, not architectures.
+
+Columns of `report-<sweep>.inspection.csv`, one row for each point that `harness inspect` measured: `sweep`, `identity`,
+`task`, `architecture`, `seed`, `length`; `metric`: `gradient` and `gradient_at_start` (norm, `x` is the lag), `state`
+(norm of the derivative of the state, `x` is the lag), `decoded` and `decoded_chance` (`x` is the time step),
+`time_scale` (steps, `x` is the unit); `x`; `value`.
 """
 
 from __future__ import annotations
@@ -32,6 +37,7 @@ from pathlib import Path
 
 from harness.analysis.aggregation import sound
 from harness.bench_record import Row
+from harness.inspection_record import Inspection
 from harness.record import Record
 from harness.report import Results
 
@@ -39,6 +45,7 @@ from ._files import write as write_file
 
 COLUMNS = ("sweep", "identity", "task", "architecture", "seed", "trained_at", "status", "tested_at", "metric", "value")
 SPEED_COLUMNS = ("sweep", *(field.name for field in fields(Row)))
+INSPECTION_COLUMNS = ("sweep", "identity", "task", "architecture", "seed", "length", "metric", "x", "value")
 _OF_A_RUN = ("solved_at", "steps_to_solve", "steps", "seconds", "tokens_per_second", "state_size", "steps_per_sequence")
 _MEASURED = ("seconds", "tokens_per_second", "steps_per_sequence")  # zero: it never came to that
 
@@ -48,6 +55,8 @@ def write(results: Results, folder: Path) -> list[Path]:
     files = [write_file(results, folder, "csv", _text(COLUMNS, _runs(results)))]
     if results.speeds:
         files.append(write_file(results, folder, "speed.csv", _text(SPEED_COLUMNS, _speeds(results))))
+    if results.inspections:
+        files.append(write_file(results, folder, "inspection.csv", _text(INSPECTION_COLUMNS, _inspections(results))))
     return files
 
 
@@ -70,6 +79,26 @@ def _runs(results: Results) -> Iterator[tuple[object, ...]]:
 def _speeds(results: Results) -> Iterator[tuple[object, ...]]:
     for row in results.speeds:
         yield results.title, *("" if value is None or value != value else value for value in astuple(row))
+
+
+def _inspections(results: Results) -> Iterator[tuple[object, ...]]:
+    for one in results.inspections:
+        run = (results.title, one.identity, one.task_label, one.label, one.seed, one.length)
+        for metric, x, value in _inspected(one):
+            yield *run, metric, x, value
+
+
+def _inspected(one: Inspection) -> Iterator[tuple[str, int, float]]:
+    yield from (("gradient_at_start", lag, norm) for lag, norm in zip(one.start.lags, one.start.norms, strict=True))
+    yield from (("gradient", lag, norm) for lag, norm in zip(one.trained.lags, one.trained.norms, strict=True))
+    if one.state:
+        yield from (("state", lag, norm) for lag, norm in zip(one.state.lags, one.state.norms, strict=True))
+    if one.decoded:
+        columns = zip(one.decoded.steps, one.decoded.accuracies, one.decoded.chances, strict=True)
+        for step, accuracy, chance in columns:
+            yield "decoded", step, accuracy
+            yield "decoded_chance", step, chance
+    yield from (("time_scale", unit, value) for unit, value in enumerate(one.time_scales))
 
 
 def _metrics(record: Record) -> Iterator[tuple[int | str, str, float]]:

@@ -11,8 +11,9 @@ import pytest
 CORE = Path(__file__).resolve().parent.parent / "harness"
 
 ORDER = """
-names errors space task process bench_record search_record < spec architecture < record < report discovery
-< training analysis < run tracking inspection testing < engines < sweeps bench < tuning studies < api < cli
+names errors space task process bench_record search_record inspection_record < spec architecture
+< record < report discovery < training analysis < run tracking inspection testing
+< engines < sweeps bench < tuning studies < api < cli
 """
 LEVEL = {room: level for level, rooms in enumerate(ORDER.split("<")) for room in rooms.split()}
 
@@ -22,6 +23,7 @@ WALLS = {
     "ray": {"engines"},
     "matplotlib": set(),
     "numpy": {"analysis", "bench", "inspection", "testing"},
+    "sklearn": {"inspection"},
     "scipy": {"analysis", "bench", "inspection"},
 }
 

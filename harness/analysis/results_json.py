@@ -33,6 +33,7 @@ def document(results: Results) -> dict[str, Any]:
         "missing": [asdict(run) for run in results.missing],
         "searches": [asdict(one) for one in results.searches],
         "speeds": [_known(asdict(one)) for one in results.speeds],
+        "inspections": [asdict(one) for one in results.inspections],
     }
 
 

@@ -23,12 +23,13 @@ from harness.spec import EXECUTIONS, KEEP_WEIGHTS, OPTIMIZERS, PRECISIONS, SCHED
 from harness.tracking.completion import sweep_names
 
 
-def add_grid(parser: Any) -> None:
+def add_grid(parser: Any, required: bool = True) -> None:
     """What is compared."""
     completes(
-        many(parser, "--arch", required=True, metavar="NAME", help="architectures: names or ./file.py"), "architecture"
+        many(parser, "--arch", required=required, metavar="NAME", help="architectures: names or ./file.py"),
+        "architecture",
     )
-    completes(many(parser, "--task", required=True, metavar="NAME", help="tasks: names or ./file.py"), "task")
+    completes(many(parser, "--task", required=required, metavar="NAME", help="tasks: names or ./file.py"), "task")
     parser.add_argument(
         "--dry-run", action="store_true", help="show planned, finished and refused runs, and the time left"
     )

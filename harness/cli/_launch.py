@@ -55,7 +55,7 @@ def carry_out(arguments: argparse.Namespace, asked: Callable[[], Work]) -> int:
 
     uri = resolve_uri(arguments.tracking_uri)
     with contextlib.redirect_stdout(sys.stderr), cluster(arguments):  # whatever a plugin prints is not the result
-        planned, outcome = _execute(arguments, uri, asked)
+        planned, outcome = execute_work(arguments, uri, asked)
     _show(outcome, arguments, uri, planned)
     return _exit_code(outcome)
 
@@ -67,8 +67,8 @@ def rules(arguments: argparse.Namespace) -> Rules:
     return Rules(arguments.retry, arguments.max_failures, shared=arguments.reuse != "none")
 
 
-def _execute(arguments: argparse.Namespace, uri: str, asked: Callable[[], Work]) -> tuple[int, Outcome]:
-    """The number of planned runs, and the outcome of the sweep."""
+def execute_work(arguments: argparse.Namespace, uri: str, asked: Callable[[], Work]) -> tuple[int, Outcome]:
+    """Executes a sweep with progress on standard error: the number of planned runs, and the outcome."""
     from harness.cli._progress import Quiet, display
     from harness.sweeps.execute import SweepRequest, execute
     from harness.sweeps.plan import plan

@@ -76,6 +76,24 @@ class SequencePromises(Subject):
             require(seen <= self.tolerance, f"{CAUSAL}; in {mode} mode later inputs moved them by {seen:.2g}")
         return None
 
+    def test_observe_shows_named_internals_of_every_step(self, make: Make) -> None:
+        """`observe` gives tensors of shape (batch, time, units), under the same names for every input; `hidden` equals
+        the outputs.
+
+        Way out: return a value for each step under each name, and no name that depends on the input; leave `observe`
+        out to have the outputs and the state shown.
+        """
+        model = self._build(make).eval()
+        x = self._x(model)
+        with torch.no_grad():
+            seen, fewer = model.observe(x), model.observe(x[:1, :1])
+        require(seen.keys() == fewer.keys(), f"names must not depend on the input, got {[*seen]} and {[*fewer]}")
+        wrong = [name for name, values in seen.items() if values.dim() != 3 or values.shape[:2] != x.shape[:2]]
+        require(not wrong, f"every internal must be of shape (batch, time, units), got {wrong} of others")
+        if "hidden" in seen:
+            moved = gap(seen["hidden"], run(model, x)[0])
+            require(moved <= self.tolerance, f"'hidden' must equal the outputs, got a difference of {moved:.2g}")
+
     def test_state_carries_over_a_cut(self, make: Make) -> None:
         """A sequence cut in two anywhere, the state passed on, gives what the whole one gives.
 

@@ -31,6 +31,7 @@ PLAN = "harness.plan"  # of a sweep: its runs
 TITLE = "harness.title"  # of a sweep: the name that a person gave it
 SEARCH = "harness.search"  # a SearchRecord as JSON
 MEASUREMENT = "harness.measurement."  # prefix; a Row of a measurement as JSON
+INSPECTED = "harness.inspected"  # identity of the run that an inspection looked into
 DIGEST = "harness.digest"  # of the content of a derived run; written last
 
 TASK = "harness.task"  # of an experiment: the label of its task
@@ -56,6 +57,7 @@ class Kind(StrEnum):
     CONFIRMATION = "confirmation"  # one training of a setting that a search chose, on a fresh seed
     SEARCH = "search"  # derived: the result of a study
     MEASUREMENT = "measurement"  # what `harness bench` measured of one architecture
+    INSPECTION = "inspection"  # derived: what `harness inspect` found in one run
 
 
 def equals(tag: str, value: str) -> str:

@@ -31,10 +31,10 @@ def example_of(task: Task, seed: int = 0) -> Example:
     answered = 1 if task.readout == "last" else steps
     asked = batch.mask if batch.loss_mask is None else batch.mask | batch.loss_mask
     answers = [
-        _answer_text(task, target) if is_asked else _NOT_ASKED
+        answer_text(task, target) if is_asked else _NOT_ASKED
         for target, is_asked in zip(batch.targets[0].tolist(), asked[0].tolist(), strict=True)
     ]
-    inputs = [_input_text(task, value) for value in batch.inputs[0, :steps].tolist()]
+    inputs = [input_text(task, value) for value in batch.inputs[0, :steps].tolist()]
     return Example(length, tuple(inputs), tuple(answers[:answered]), tuple(batch.mask[0, :answered].tolist()))
 
 
@@ -91,11 +91,13 @@ def _short_length(task: Task) -> int:
     return task.min_length
 
 
-def _input_text(task: Task, value: Any) -> str:
+def input_text(task: Task, value: Any) -> str:
+    """One input as text: the symbol that the task names, or numbers."""
     return _symbol(task.input_symbols, value) if isinstance(task.inputs, Tokens) else _numbers(value)
 
 
-def _answer_text(task: Task, target: Any) -> str:
+def answer_text(task: Task, target: Any) -> str:
+    """One target as text: the symbols that the task names, or numbers."""
     if not isinstance(task.targets, Classes):
         return _numbers(target)
     if task.targets.entries == 1:

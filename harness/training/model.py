@@ -43,9 +43,18 @@ class Model(nn.Module):
         self.head = nn.Linear(architecture.output_size, _answer_width(task.targets))
 
     def forward(self, inputs: Tensor, lengths: Tensor | None = None, state: State = None) -> tuple[Tensor, State]:
+        return self.answer(self.embed(inputs), lengths, state)
+
+    def embed(self, inputs: Tensor) -> Tensor:
+        """What the architecture is given: (batch, time, input_size)."""
         if inputs.is_floating_point():
             inputs = inputs.to(next(self.head.parameters(), inputs).dtype)  # as the run's precision has it
-        out, state = self.architecture(self.embedding(inputs), state, lengths)
+        embedded: Tensor = self.embedding(inputs)
+        return embedded
+
+    def answer(self, embedded: Tensor, lengths: Tensor | None = None, state: State = None) -> tuple[Tensor, State]:
+        """The answers to embedded inputs, as `forward` gives them, and the state after the last step."""
+        out, state = self.architecture(embedded, state, lengths)
         if self.readout == "last":
             out = last_steps(out, lengths)
         answer = self.head(out)
@@ -61,6 +70,14 @@ class Model(nn.Module):
         """The same from answers that were computed before."""
         mask = batch.mask if batch.loss_mask is None else batch.loss_mask
         return self._step_loss(answer, batch.targets, mask)
+
+    def losses(self, answer: Tensor, targets: Tensor) -> Tensor:
+        """The loss of each answer by itself, (batch, steps): the mean over its entries."""
+        if isinstance(self.targets, Classes):
+            wanted = targets.reshape(answer.shape[:-1])
+            entropy = F.cross_entropy(answer.flatten(0, -2), wanted.flatten(), reduction="none")
+            return entropy.reshape(wanted.shape).mean(dim=-1)
+        return (answer - targets).square().mean(dim=-1)
 
     def sums(self, batch: Batch) -> Sums:
         """What the metrics are made of: accuracy over the steps of `mask`, exact match over rows."""
