@@ -14,6 +14,7 @@ DASHBOARD = "harness dashboard"
 ELSEWHERE = (  # what needs more than a folder: these run in tests of their own
     DASHBOARD,  # test_dashboard.py
     *("harness status", "harness status --watch", "harness show 1f3a5c7e"),  # cli/test_sweeps.py
+    *("harness sweeps", "harness runs"),  # and these
     "harness retry --status error,timeout",
     *("harness report", "harness report --format md,csv,json --out results"),  # cli/test_report.py
     "harness report --figures figures",

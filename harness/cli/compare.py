@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.analysis.summary import Summary
 
 _EPILOG = """examples:
-  harness compare lstm gru --task adding        # the second against the first
+  harness compare lstm gru --task adding     # the second relative to the first
   harness report --format json --out .          # writes report-1f3a5c7e.json
   harness compare --baseline report-1f3a5c7e.json
   harness compare --baseline main.json --fail-on regression         # in CI
@@ -30,7 +30,7 @@ Scores are compared by seed: accuracy from 0 (chance) to 1 (perfect), mean over
 the lengths that both have. A difference counts when a permutation test finds it
 at the 5% level, corrected for the number of comparisons (Holm). With --baseline
 or --fail-on, and too few seeds for a test, it counts when every seed changes in
-one direction and the mean by more than 0.02: an alarm for CI, no evidence.
+one direction and the mean by more than 0.02: an alarm for CI, not evidence.
 exit codes: 0 success; 2 wrong usage; 3 with --fail-on regression: something is
 worse, or is no longer measured
 """
@@ -42,14 +42,14 @@ _PLACE = {"better": "ahead of", "worse": "behind"}
 def add(verbs: Any) -> None:
     parser = verbs.add_parser(
         "compare",
-        help="two architectures, or a sweep and an older one, by seed",
-        description="Says what is better, worse, or not to be told apart, and how sure that is.",
+        help="compare two architectures, or a sweep with an older one",
+        description="Shows what is better, worse or not significantly different, and the evidence for it.",
         epilog=_EPILOG,
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="two architectures, as the tables name them")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="two architectures, named as in the tables")
     many(parser, "--task", metavar="NAME", help="tasks to compare on (default: all of the sweep)")
-    parser.add_argument("--baseline", type=Path, metavar="FILE", help="an older sweep: harness report --format json")
-    parser.add_argument("--fail-on", choices=["regression"], help="exit code 3 where something got worse")
+    parser.add_argument("--baseline", type=Path, metavar="FILE", help="older sweep, from harness report --format json")
+    parser.add_argument("--fail-on", choices=["regression"], help="exit code 3 if something is worse")
     add_sweep(parser)
     add_store(parser)
     parser.set_defaults(call=call)

@@ -48,6 +48,15 @@ def test_status_counts_runs_and_names_the_cause_of_failures(harness, swept):
     assert (rows["cell"]["planned"], rows["cell"]["failed"]) == (2, 2)
 
 
+def test_sweeps_and_runs_list_what_the_store_holds(harness, swept):
+    assert swept in " ".join(harness("sweeps").out.split())
+    said = harness("runs").out
+    shown = {row["architecture"]: row["identity"] for row in json.loads(harness("runs --json").out)}
+    assert shown.keys() == {"rnn", "cell"}
+    assert all(identity[:8] in said for identity in shown.values())
+    assert harness(f"show {shown['rnn']}").code == 0
+
+
 def test_status_without_records_says_how_to_begin_and_makes_no_store(harness, folder):
     said = harness("status")
     assert said.code == 1
