@@ -73,6 +73,7 @@ class Record:
     began: float = field(default=0.0, compare=False)  # seconds since 1970; 0: not recorded
     attempt: int = 1  # 2 and more: it failed before and was tried again
     weights: bytes = field(default=b"", compare=False, repr=False)  # safetensors of the trained model, where kept
+    ended: float = field(default=0.0, compare=False)  # seconds since 1970 (UTC); 0: not known
     identity: str = field(default="", compare=False)  # as recorded, by the version that ran it; '' for a run of today
 
     def accuracy_at(self, length: int) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 
 import torch
@@ -39,6 +40,7 @@ def run(spec: RunSpec, device: torch.device, on_progress: OnProgress = lambda pr
             record.status, record.reason = outcome(error)
             if record.status == "error":
                 record.traceback = traceback.format_exc()
+    record.ended = time.time()
     return record
 
 

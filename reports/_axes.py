@@ -48,9 +48,9 @@ def place_lengths(axes: Axes, lengths: Sequence[int], zero: bool = False) -> flo
 def _limits(places: Sequence[float], geometric: bool) -> tuple[float, float]:
     """The first and the last place, and a little more."""
     if geometric:
-        margin = (places[-1] / places[0]) ** 0.05
+        margin = (places[-1] / places[0]) ** 0.08
         return places[0] / margin, places[-1] * margin
-    margin = (places[-1] - places[0]) / 20 or 1
+    margin = (places[-1] - places[0]) * 0.08 or 1
     return places[0] - margin, places[-1] + margin
 
 

@@ -52,7 +52,7 @@ def accuracy(one: LengthSummary) -> tuple[str, str]:
     spread_of = percents(one.interval, one.range) if one.range else ""
     failed = f"{one.failed} failed" if one.failed else ""
     if one.mixed:
-        return f"{solving(one)} solve", ", ".join(filter(None, [f"mean {percent(one.mean)}", spread_of, failed]))
+        return f"{solving(one)} solve", ", ".join(filter(None, [f"mean {percent(one.mean)}", failed]))
     return percent(one.mean), ", ".join(filter(None, [spread_of, failed]))
 
 

@@ -7,6 +7,8 @@ Columns, in this order:
 - `status`: ok, diverged, timeout, out_of_memory, error, refused, interrupted
 - `tested_at`: the length tested at; empty for what holds for the run as a whole
 - `metric`, `value`: see below; numbers in full precision, `nan` for what is not a number
+- `ended`: date and time (UTC, ISO 8601) of the run; `machine`; `harness` and `torch`: versions; `git`: revision of the
+  folder it was run in, '+' where it had changes. Empty where not known
 
 Metrics at a length: `accuracy` (0 to 1, over the steps that need memory), `loss`, `exact_match`, `bits` (of one answer,
 where answers are classes), `chance`, and, at the length trained at, `score`: the accuracy, and chance for a run that
@@ -42,8 +44,21 @@ from harness.record import Record
 from harness.report import Results
 
 from ._files import write as write_file
+from ._provenance import PROVENANCE, provenance
 
-COLUMNS = ("sweep", "identity", "task", "architecture", "seed", "trained_at", "status", "tested_at", "metric", "value")
+COLUMNS = (
+    "sweep",
+    "identity",
+    "task",
+    "architecture",
+    "seed",
+    "trained_at",
+    "status",
+    "tested_at",
+    "metric",
+    "value",
+    *PROVENANCE,
+)
 SPEED_COLUMNS = ("sweep", *(field.name for field in fields(Row)))
 INSPECTION_COLUMNS = ("sweep", "identity", "task", "architecture", "seed", "length", "metric", "x", "value")
 _OF_A_RUN = ("solved_at", "steps_to_solve", "steps", "seconds", "tokens_per_second", "state_size", "steps_per_sequence")
@@ -72,8 +87,9 @@ def _runs(results: Results) -> Iterator[tuple[object, ...]]:
     for record in results.records:
         spec = record.spec
         run = (results.title, record.identity or spec.identity, spec.task_label, spec.label, spec.seed, spec.length)
+        origin = tuple(provenance(record).values())
         for tested_at, metric, value in _metrics(sound(record)):
-            yield *run, record.status, tested_at, metric, value
+            yield *run, record.status, tested_at, metric, value, *origin
 
 
 def _speeds(results: Results) -> Iterator[tuple[object, ...]]:

@@ -20,7 +20,7 @@ from harness.analysis.aggregation import summarise
 from harness.analysis.summary import Summary, TaskSummary
 from harness.report import Results
 
-from . import _figures, _references, _run_tables, _settings, _speed, _speed_figures, _svg, _tables, _tuning
+from . import _figures, _provenance, _references, _run_tables, _settings, _speed, _speed_figures, _svg, _tables, _tuning
 from ._drawing import Drawn
 from ._files import write as write_file
 from ._learning import Learning, learning_curves
@@ -66,8 +66,9 @@ def page(results: Results) -> str:
         speed = [_inline(one) for one in _speed_figures.figures(results.speeds)]
         tuning = [_inline(one) for one in _tuning.figures(results.searches)]
     return _template().render(
-        title=_title(summary),
+        title=_provenance.title(summary),
         counted=_counted(results, summary),
+        provenance=_provenance.line(results.records),
         unfinished=_unfinished(results, summary),
         results=results,
         tasks=[_section(task, index, drawn, learning[task.label]) for index, task in enumerate(summary.tasks)],
@@ -107,14 +108,6 @@ def _template() -> Template:
 def _unbroken_flags(text: str) -> Markup:
     """The text, escaped, with its flags ('--seeds 7') kept on one line."""
     return Markup(_FLAG.sub(lambda found: f'<span class="flag">{found[0]}</span>', str(escape(text))))
-
-
-def _title(summary: Summary) -> str:
-    """What is compared: 'rnn, lstm and gru on copy and adding'."""
-    labels = list(dict.fromkeys(one.label for task in summary.tasks for one in task.architectures))
-    if not labels:
-        return "Nothing to report yet"
-    return f"{verdict.listed(labels)} on {verdict.listed([task.label for task in summary.tasks])}"
 
 
 def _inline(drawn: Drawn) -> _Figure:

@@ -11,8 +11,9 @@ from harness.analysis.aggregation import summarise
 from harness.analysis.summary import Summary
 from harness.report import Results
 
-from . import _run_tables, _speed, _tables, _tuning
+from . import _provenance, _run_tables, _speed, _tables, _tuning
 from ._files import write as write_file
+from ._provenance import title
 from ._tables import Table, TableCell
 
 
@@ -23,7 +24,9 @@ def write(results: Results, folder: Path) -> list[Path]:
 
 
 def _lines(results: Results, summary: Summary) -> Iterator[str]:
-    yield f"# Which one remembers longer? {_escaped(results.title)}\n"
+    yield f"# {_escaped(title(summary))}\n"
+    told = [f"Sweep {results.title}." if results.title else "", _provenance.line(results.records)]
+    yield f"{_escaped(' '.join(filter(None, told)))}\n"
     if not summary.tasks:
         yield "There is no finished run to report on.\n"
     for task in summary.tasks:

@@ -14,7 +14,15 @@ from harness.spec import RunSpec
 TASKS = {"copy": (0.125, 0.95), "adding": (0.0784, 0.9), "parentheses": (0.25, 0.95)}
 REACH = {"rnn": 8, "lstm": 45, "gru": 48, "deep:gru": 90, "bidirectional:lstm": 160, "deep:lstm": 70}
 LENGTHS = (5, 10, 20, 50, 100, 200)
-ENVIRONMENT = {"torch": "2.13.0", "python": "3.12.1", "device": "cpu", "threads": "1", "git": "0123abc"}
+ENVIRONMENT = {
+    "version.torch": "2.13.0",
+    "version.rnn-harness": "0.1.0",
+    "python": "3.12.1",
+    "device": "cpu",
+    "device.name": "AMD EPYC",
+    "threads": "1",
+    "git": "0123abc",
+}
 
 
 def made_up(
@@ -42,6 +50,7 @@ def _record(task: str, label: str, length: int, seed: int, failures: bool, point
     spec = replace(spec, test_lengths=(2 * length,))
     record = Record(spec, "ok", solved_at=solved_at, chances={length: chance, 2 * length: chance})
     record.environment, record.steps, record.steps_per_sequence = dict(ENVIRONMENT), 5000, length + 20
+    record.ended = 1_790_000_000.0 + 60 * seed
     if failures and task == "parentheses" and label.startswith("bidirectional"):
         record.status, record.reason = "refused", "bidirectional:lstm cannot be run on parentheses: it sees the future."
         return record

@@ -8,7 +8,7 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -124,19 +124,10 @@ def environment(request: Request) -> dict[str, str]:
     there = devices.environment(device)
     return {
         **there,
-        "cpu": _cpu(),
+        "cpu": devices.cpu_name(),
         "cores": str(devices.cores()),
         "threads": str(request.threads),
         "denormals_flushed": "true",
         "timer": "CPU time" if uses_cpu_time(request) else "clock",
         "node": platform.node(),
     }
-
-
-def _cpu() -> str:
-    try:
-        lines: Iterable[str] = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.machine())

@@ -91,6 +91,7 @@ def record_of(run: Run, curve: bool = False) -> Record:
     whole = {name: int(metrics[name]) for name in _WHOLE if name in metrics}
     record = Record(
         spec,
+        ended=(run.info.end_time or 0) / 1000,
         identity=tags[names.IDENTITY],
         status=_status(tags[names.STATUS]),
         reason=names.read_long_text(tags, names.REASON),
