@@ -25,6 +25,7 @@ class Results:
     report_command: str = ""  # the line that makes this report again
     store: str = ""  # where the records are
     references: Mapping[str, str] = field(default_factory=dict)  # papers, by name of architecture or task
+    bibtex: str = ""  # entries of those that keep some, of the variants that were run
     searches: Sequence[SearchRecord] = ()  # of `harness tune`, whose settings were used
     speeds: Sequence[Row] = ()  # of `harness bench`, the newest of each architecture
     inspections: Sequence[Inspection] = ()  # of `harness inspect`

@@ -20,7 +20,7 @@ from harness.analysis.aggregation import summarise
 from harness.analysis.summary import Summary, TaskSummary
 from harness.report import Results
 
-from . import _figures, _provenance, _references, _run_tables, _settings, _speed, _speed_figures, _svg, _tables, _tuning
+from . import _figures, _provenance, _run_tables, _settings, _speed, _speed_figures, _svg, _tables, _tuning
 from ._drawing import Drawn
 from ._files import write as write_file
 from ._learning import Learning, learning_curves
@@ -87,7 +87,7 @@ def page(results: Results) -> str:
         code=_settings.code(results.records),
         environment=_settings.environment(results.records),
         commands=_commands(results),
-        references=_references.listed(results.references),
+        references=sorted(results.references.items()),
         style=Markup((_TEMPLATES / "style.css").read_text()),
         script=Markup((_TEMPLATES / "sort.js").read_text()),
     )

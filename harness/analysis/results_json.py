@@ -19,7 +19,7 @@ from harness.spec import Planned, RunSpec
 VERSION = 2
 """Of the document, raised when a field changes its meaning or goes. 0: the bare list of `harness run --json`."""
 
-_TOLD = ("title", "command", "report_command", "store", "references")
+_TOLD = ("title", "command", "report_command", "store", "references", "bibtex")
 _BY_LENGTH = ("scores", "chances")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from harness.discovery.bibliography import bibliography
 from harness.discovery.references import references
 from harness.report import Results
 from harness.tracking.measurements import load_measurements
@@ -24,6 +25,7 @@ def load_results(sweep: str | None = None, tracking_uri: str | None = None, lear
     return replace(
         results,
         references=references(results.records),
+        bibtex=bibliography(results.records),
         searches=load_used_searches(store, status.sweep),
         speeds=load_measurements(store, {record.spec.label for record in results.records}),
     )
