@@ -73,9 +73,10 @@ class DeltaNet(CellArchitecture):
         if gated:
             self.gate = nn.Linear(input_size, inner, bias=False)  # W_G
             self.forget = nn.Linear(input_size, heads)  # W_a, b
-            self.log_rate = nn.Parameter(torch.empty(heads).uniform_(1, 16).log())  # A
+            self.log_rate = nn.Parameter(torch.empty(heads))  # the logarithm of A
             with torch.no_grad():
                 self.forget.bias.copy_(step_biases(heads))
+                self.log_rate.copy_(torch.empty(heads, device="cpu").uniform_(1, 16).log())
 
     def initial_state(self, x: Tensor) -> State:
         kind = torch.promote_types(x.dtype, torch.float32)

@@ -69,12 +69,13 @@ class Mamba(CellArchitecture):
         self.conv = ShortConv(self.units, conv, bias=True)
         self.select = nn.Linear(self.units, self.rank + 2 * state, bias=False)  # W', B, C
         self.delta = nn.Linear(self.rank, self.units)  # W, b
-        self.log_a = nn.Parameter(torch.arange(1.0, state + 1).log().repeat(self.units, 1))
+        self.log_a = nn.Parameter(torch.empty(self.units, state))
         self.d = nn.Parameter(torch.ones(self.units))
         self.leave = nn.Linear(self.units, hidden_size, bias=False)
         nn.init.uniform_(self.delta.weight, -(self.rank**-0.5), self.rank**-0.5)
         with torch.no_grad():
             self.delta.bias.copy_(step_biases(self.units))
+            self.log_a.copy_(torch.arange(1.0, state + 1, device="cpu").log())
 
     def initial_state(self, x: Tensor) -> State:
         kind = torch.promote_types(x.dtype, torch.float32)

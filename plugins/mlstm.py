@@ -55,8 +55,8 @@ class MLSTM(CellArchitecture):
         self.leave = nn.Linear(inner, hidden_size, bias=False)  # W_out
         with torch.no_grad():
             self.gates.weight.zero_()
-            self.gates.bias[:heads].normal_(std=0.1)
-            self.gates.bias[heads:] = forget_bias + torch.linspace(-1.5, 1.5, heads) if heads > 1 else forget_bias
+            spread = torch.linspace(-1.5, 1.5, heads, device="cpu") if heads > 1 else torch.zeros(1, device="cpu")
+            self.gates.bias.copy_(torch.cat([0.1 * torch.randn(heads, device="cpu"), forget_bias + spread]))
 
     def initial_state(self, x: Tensor) -> State:
         kind = torch.promote_types(x.dtype, torch.float32)

@@ -60,8 +60,7 @@ class RWKV7(CellArchitecture):
         super().__init__(input_size, hidden_size)
         self.heads, self.width = heads, -(-hidden_size // heads)
         inner = heads * self.width
-        position = torch.arange(input_size) / input_size
-        self.mu = nn.Parameter(torch.stack([1 - position**power for power in _POWERS]))
+        self.mu = nn.Parameter(torch.empty(len(_MIXED), input_size))
         self.r, self.k, self.v = (nn.Linear(input_size, inner, bias=False) for _ in range(3))
         self.decay, self.rate = _Lora(input_size, rank, inner, nn.Tanh()), _Lora(input_size, rank, inner, nn.Identity())
         narrow, wide = nn.Linear(input_size, rank, bias=False), nn.Linear(rank, inner, bias=False)
@@ -71,7 +70,9 @@ class RWKV7(CellArchitecture):
         self.norm = nn.GroupNorm(heads, inner, eps=64e-5)
         self.leave = nn.Linear(inner, hidden_size, bias=False)  # W_o
         with torch.no_grad():
-            self.decay.bias.copy_(-6.5 + 5 * torch.linspace(0, 1, inner) ** 1.85)
+            position = torch.arange(input_size, device="cpu") / input_size
+            self.mu.copy_(torch.stack([1 - position**power for power in _POWERS]))
+            self.decay.bias.copy_(-6.5 + 5 * torch.linspace(0, 1, inner, device="cpu") ** 1.85)
 
     def initial_state(self, x: Tensor) -> State:
         kind = torch.promote_types(x.dtype, torch.float32)

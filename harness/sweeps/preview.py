@@ -13,6 +13,7 @@ from harness.training.build import build_model, build_task, time_steps
 from harness.training.data import batches
 from harness.training.device import computing
 from harness.training.execution import refuse_execution
+from harness.training.model import state_size
 from harness.training.precision import refuse_precision
 from harness.training.step import TrainingStep
 
@@ -32,6 +33,7 @@ class Preview:
     seconds: float  # of training left, at most: solved runs end sooner
     hidden_sizes: tuple[int, ...]  # several where they were solved for each length
     parameters: int | None  # of the model at the shortest length; None: it could not be built
+    state_size: int | None = None  # numbers that it carries for one sequence; None: not known
 
 
 def preview(runs: list[RunSpec], done: set[str], device: torch.device) -> list[Preview]:
@@ -49,23 +51,26 @@ def _preview(task: str, label: str, specs: list[RunSpec], done: set[str], device
     ended = len(specs) - len(left)
     try:
         with computing(device):
-            pace, parameters = _measured(shortest, device)
+            pace, parameters, state = _measured(shortest, device)
             made = build_task(shortest.task, shortest.task_options)
             fed = {length: time_steps(made, length) for length in set(map(_mean_length, left))}
             fed = {length: min(steps, shortest.tbptt or steps) for length, steps in fed.items()}
     except (Exception, SystemExit) as error:
         return Preview(task, label, len(specs), ended, ": ".join(outcome(error)), 0.0, sizes, None)
     seconds = _EVALUATION * pace * sum(spec.steps * fed[_mean_length(spec)] for spec in left)
-    return Preview(task, label, len(specs), ended, "", seconds, sizes, parameters)
+    return Preview(task, label, len(specs), ended, "", seconds, sizes, parameters, state)
 
 
-def _measured(spec: RunSpec, device: torch.device) -> tuple[float, int]:
-    """Seconds that one time step of one training step costs (cost is linear in the length), and parameters."""
+def _measured(spec: RunSpec, device: torch.device) -> tuple[float, int, int | None]:
+    """Seconds that one time step of one training step costs (cost is linear in the length), parameters, state size."""
     refuse_precision(spec.precision, device)
     refuse_execution(spec, device)
     task = build_task(spec.task, spec.task_options)
     model = build_model(spec, task).to(device)
-    refuse_unfit(model, task, spec, probe_batch(task, spec, device))
+    probe = probe_batch(task, spec, device)
+    refuse_unfit(model, task, spec, probe)
+    with torch.no_grad():
+        state = state_size(model(probe.inputs, probe.lengths)[1])
     step = TrainingStep(model, spec, device)
     begun = 0.0
     for number, batch in enumerate(batches(task, spec.seed, "probe", spec.length, [spec.batch_size] * (_STEPS + 1))):
@@ -73,7 +78,7 @@ def _measured(spec: RunSpec, device: torch.device) -> tuple[float, int]:
             begun = _now(device)
         step(batch)
     pace = (_now(device) - begun) / _STEPS / time_steps(task, spec.length)
-    return pace, sum(parameter.numel() for parameter in model.parameters())
+    return pace, sum(parameter.numel() for parameter in model.parameters()), state
 
 
 def _mean_length(spec: RunSpec) -> int:

@@ -38,6 +38,7 @@ def test_sizes_are_known_before_anything_is_trained(small):
     (row,) = preview([small(hidden_size=8), small(hidden_size=9, length=9)], set(), CPU)
     model = build_model(small(hidden_size=8), build_task("copy", {}))
     assert (row.parameters, row.hidden_sizes) == (sum(p.numel() for p in model.parameters()), (8, 9))
+    assert row.state_size == 16  # h and c
 
 
 def test_a_refusal_is_told_and_harms_no_other_row(small):
