@@ -43,6 +43,15 @@ class Bidirectional(Wrapper):
         out = torch.cat([ahead, back], dim=2) if self.merge == "concat" else ahead + back
         return out, (ahead_after, back_after)
 
+    def observe(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> dict[str, Tensor]:
+        """What each direction observes, as `ahead: forget gate` and `back: forget gate`, and the outputs."""
+        before = (None, None) if state is None else state
+        ahead = self.ahead.observe(x, before[0], lengths)
+        back = self.back.observe(_reversed(x, lengths), before[1], lengths)
+        seen = {f"ahead: {name}": values for name, values in ahead.items()}
+        seen |= {f"back: {name}": _reversed(values, lengths) for name, values in back.items()}
+        return {**seen, "hidden": self(x, state, lengths)[0]}
+
 
 def _reversed(x: Tensor, lengths: Tensor | None) -> Tensor:
     """Each row of x, shape (batch, time, width), turned round within its own length; padding stays where it is."""

@@ -71,20 +71,27 @@ class Block(Wrapper):
 
     def forward(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         x = self.enter(x)
-        mixed, state = self._mix(self.norm(x), state, lengths)
+        given, before, past = self._before_mixer(x, state, lengths)
+        mixed, after = self.mixer(given, before, lengths)
         x = x + self.leave(mixed)
         if self.mlp is not None:
             x = x + self.mlp(x)
-        return x, state
+        return x, after if self.conv is None else (past, after)
 
-    def _mix(self, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
+    def observe(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> dict[str, Tensor]:
+        """What the mixer observes, and the outputs of the block."""
+        given, before, _ = self._before_mixer(self.enter(x), state, lengths)
+        seen: dict[str, Tensor] = self.mixer.observe(given, before, lengths)
+        return {**seen, "hidden": self(x, state, lengths)[0]}
+
+    def _before_mixer(self, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State, State]:
+        """What the mixer is given, its state, and the inputs that the convolution has to see again."""
+        x = self.norm(x)
         if self.conv is None:
-            mixed, after = self.mixer(x, state, lengths)
-            return mixed, after
+            return x, state, None
         past, before = (None, None) if state is None else state
         x, past = self.conv(x, past, lengths)
-        mixed, after = self.mixer(F.silu(x), before, lengths)
-        return mixed, (past, after)
+        return F.silu(x), before, past
 
 
 def _resize(given: int, wanted: int) -> nn.Module:

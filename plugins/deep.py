@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.architecture import MakeArchitecture, State, Wrapper
+from harness.architecture import Architecture, MakeArchitecture, State, Wrapper
 from harness.space import Choice, Float, Int, SearchSpace
 
 from ._norms import make_norm
@@ -71,6 +71,17 @@ class Deep(Wrapper):
             x = x + out if i in self.residual_layers else out
             after.append(new)
         return self.final_norm(x), tuple(after)
+
+    def observe(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> dict[str, Tensor]:
+        """What each layer observes, as `layer 1: forget gate`, and the outputs; without dropout between the layers."""
+        states = (None,) * len(self.layers) if state is None else state
+        seen: dict[str, Tensor] = {}
+        for i, (layer, before) in enumerate(zip(self.layers, states, strict=True)):
+            own = cast(Architecture, layer).observe(x, before, lengths)
+            seen |= {f"layer {i + 1}: {name}": values for name, values in own.items()}
+            out, _ = layer(x, before, lengths)
+            x = x + out if i in self.residual_layers else out
+        return {**seen, "hidden": self.final_norm(x)}
 
     def extra_repr(self) -> str:
         return f"dropout={self.dropout}, residual_layers={self.residual_layers}"
