@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from harness.bench_record import Row
 from harness.inspection_record import Inspection
 from harness.record import Record
 from harness.search_record import SearchRecord
 from harness.spec import Planned
+
+
+class TaskText(NamedTuple):
+    """What a task asks, for people."""
+
+    about: str  # the first sentence of its docstring
+    example: str  # a short sequence above its answer, in lines; '' where none could be drawn
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,8 @@ class Results:
     searches: Sequence[SearchRecord] = ()  # of `harness tune`, whose settings were used
     speeds: Sequence[Row] = ()  # of `harness bench`, the newest of each architecture
     inspections: Sequence[Inspection] = ()  # of `harness inspect`
+    axis: str = ""  # what accuracy is drawn against beside the length: 'state_size', 'pairs'; '': nothing
+    tasks: Mapping[str, TaskText] = field(default_factory=dict)  # what each task asks, by its label
 
 
 class Report(Protocol):

@@ -54,7 +54,7 @@ def _limits(places: Sequence[float], geometric: bool) -> tuple[float, float]:
     return places[0] - margin, places[-1] + margin
 
 
-def is_geometric(lengths: Sequence[int]) -> bool:
+def is_geometric(lengths: Sequence[float]) -> bool:
     """Whether ratios between neighbours vary less than differences do."""
     if len(lengths) < 3:
         return len(lengths) == 2 and lengths[1] >= 3 * lengths[0]

@@ -10,7 +10,7 @@ from harness.analysis.aggregation import summarise
 from harness.analysis.inspections import summarise_inspections
 from harness.report import Results
 
-from . import _figures, _inspection_figures, _speed_figures, _svg, _tuning
+from . import _figures, _inspection_figures, _relation_figures, _speed_figures, _svg, _tuning
 from ._drawing import Drawn
 from ._learning import learning_curves
 
@@ -20,7 +20,12 @@ def write(results: Results, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     with _svg.style():
         drawn = _figures.figures(summarise(results), learning_curves(results.records))
-        beside = chain(_speed_figures.figures(results.speeds), _tuning.figures(results.searches), _inspections(results))
+        beside = chain(
+            _relation_figures.figures(results),
+            _speed_figures.figures(results.speeds),
+            _tuning.figures(results.searches),
+            _inspections(results),
+        )
         return [path for one in chain(drawn, beside) for path in _svg.save(one, folder)]
 
 

@@ -20,7 +20,18 @@ from harness.analysis.aggregation import summarise
 from harness.analysis.summary import Summary, TaskSummary
 from harness.report import Results
 
-from . import _figures, _provenance, _run_tables, _settings, _speed, _speed_figures, _svg, _tables, _tuning
+from . import (
+    _figures,
+    _provenance,
+    _relation_figures,
+    _run_tables,
+    _settings,
+    _speed,
+    _speed_figures,
+    _svg,
+    _tables,
+    _tuning,
+)
 from ._drawing import Drawn
 from ._files import write as write_file
 from ._learning import Learning, learning_curves
@@ -64,6 +75,7 @@ def page(results: Results) -> str:
     with _svg.page_style():
         drawn = {one.name: _inline(one) for one in _figures.figures(summary, learning)}
         speed = [_inline(one) for one in _speed_figures.figures(results.speeds)]
+        relations = [_inline(one) for one in _relation_figures.figures(results)]
         tuning = [_inline(one) for one in _tuning.figures(results.searches)]
     return _template().render(
         title=_provenance.title(summary),
@@ -73,6 +85,9 @@ def page(results: Results) -> str:
         results=results,
         tasks=[_section(task, index, drawn, learning[task.label]) for index, task in enumerate(summary.tasks)],
         horizon=drawn.get("horizon"),
+        axis=results.axis.replace("_", " "),
+        relations=relations,
+        questions=results.tasks,
         heat=_tables.horizons(summary),
         ranks=_tables.ranks(summary),
         failures=_run_tables.failures([*summary.failures, *summary.refusals]),

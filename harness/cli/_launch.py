@@ -144,7 +144,7 @@ def _show(outcome: Outcome, arguments: argparse.Namespace, uri: str, planned: in
     for line in _told(outcome, planned):
         print(line, file=sys.stderr)
     where = f" --tracking-uri {uri}" if arguments.tracking_uri else ""
-    print(f"records: {uri}\nnext: harness dashboard{where}", file=sys.stderr)
+    print(f"records: {uri}\nnext: harness report --open{where}", file=sys.stderr)
 
 
 def _told(outcome: Outcome, planned: int) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import webbrowser
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,7 @@ from harness.cli._flags import add_store, add_sweep
 from harness.cli._parse import completes, many
 from harness.cli._recorded import recorded
 from harness.discovery import registry
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from harness.discovery.registry import Plugin
@@ -24,6 +26,7 @@ _EPILOG = """examples:
   harness report --sweep 1f3a --format html,md,csv,json --out results
   harness report --format term              # tables and a chart here
   harness report --figures paper/figures    # every figure as SVG and PDF
+  harness report --x state_size --open      # accuracy against the state's size too
 
 Formats are plugins (entry points of the group harness.reports); harness list
 shows them. md and markdown are the same, and so are term and terminal.
@@ -45,6 +48,12 @@ def add(verbs: Any) -> None:
     completes(formats, "report")
     parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="folder for the files (default: here)")
     parser.add_argument("--figures", type=Path, metavar="DIR", help="folder for every figure as SVG and PDF")
+    parser.add_argument(
+        "--x",
+        metavar="NAME",
+        help="draw accuracy against this too: state_size, parameters, lr, or a numeric option such as pairs",
+    )
+    parser.add_argument("--open", action="store_true", help="open the page in the browser")
     parser.set_defaults(call=call)
 
 
@@ -53,11 +62,33 @@ def call(arguments: argparse.Namespace) -> int:
     reports = [(_plugin(name), arguments.out) for name in dict.fromkeys(names)]
     if arguments.figures:
         reports.append((_plugin(_FIGURES), arguments.figures))
-    results = recorded(arguments, learning_curves=True)
+    results = _with_axis(recorded(arguments, learning_curves=True), arguments.x)
+    if "html" in names:
+        results = _with_task_texts(results)
     for plugin, folder in reports:
         for path in written(plugin, results, folder):
             print(path)
+            if arguments.open and path.suffix == ".html":
+                webbrowser.open(path.resolve().as_uri())
     return 0
+
+
+def _with_axis(results: Results, axis: str | None) -> Results:
+    """Refuses an axis on which the runs have fewer than two values."""
+    if not axis:
+        return results
+    from harness.analysis.axis import axes_of
+
+    known = axes_of(results.records)
+    if axis not in known:
+        raise UsageError(did_you_mean("axis with several values in this sweep called", axis, known))
+    return replace(results, axis=axis)
+
+
+def _with_task_texts(results: Results) -> Results:
+    from harness.training.task_text import task_texts
+
+    return replace(results, tasks=task_texts(results.records))
 
 
 def written(plugin: Plugin, results: Results, folder: Path) -> Sequence[Path]:

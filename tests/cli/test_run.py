@@ -49,7 +49,7 @@ def test_results_are_on_stdout_and_progress_is_on_stderr(harness, here):
     assert "test accuracy" in said.out
     assert "rnn on copy, length 2, seed 0: started" in said.err
     assert "[4/4]" in said.err
-    assert said.err.endswith("records: sqlite:///mlflow.db\nnext: harness dashboard\n")
+    assert said.err.endswith("records: sqlite:///mlflow.db\nnext: harness report --open\n")
     assert "started" not in said.out
     assert "records:" not in said.out
 
@@ -116,10 +116,10 @@ def test_records_go_where_the_flag_the_variable_and_the_default_say(harness, her
     size = (here / "mlflow.db").stat().st_size
     line = f"run --arch rnn --task copy --length 2 {TINY}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///variable.db")
-    assert "records: sqlite:///variable.db\nnext: harness dashboard\n" in harness(line).err
+    assert "records: sqlite:///variable.db\nnext: harness report --open\n" in harness(line).err
     said = harness(f"{line} --tracking-uri sqlite:///flag.db")
     assert ": started" in said.err
-    assert "records: sqlite:///flag.db\nnext: harness dashboard --tracking-uri sqlite:///flag.db\n" in said.err
+    assert "records: sqlite:///flag.db\nnext: harness report --open --tracking-uri sqlite:///flag.db\n" in said.err
     assert (here / "mlflow.db").stat().st_size == size
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert ": started" in harness(line).err

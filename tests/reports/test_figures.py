@@ -40,3 +40,14 @@ def test_task_names_make_file_names_that_any_system_takes(tmp_path):
 )  # fmt: skip
 def test_the_axis_is_logarithmic_where_lengths_are_geometric(lengths, geometric):
     assert axes.is_geometric(lengths) is geometric
+
+
+def test_accuracy_is_drawn_against_another_axis(tmp_path):
+    records = made_up(["copy"], ["lstm", "gru"], [10, 20], seeds=2, failures=False)
+    for place, record in enumerate(records):
+        record.state_size = 32 * (1 + place % 2)
+    plain = registry.find("report", "figures").load()(as_results(records), tmp_path / "plain")
+    against = registry.find("report", "figures").load()(as_results(records, axis="state_size"), tmp_path / "axis")
+    new = {path.name for path in against} - {path.name for path in plain}
+    assert new == {"copy-accuracy-by-state_size.svg", "copy-accuracy-by-state_size.pdf"}
+    assert "state size" in (tmp_path / "axis" / "copy-accuracy-by-state_size.svg").read_text()
