@@ -68,7 +68,7 @@ def _result(process: GuardedProcess, spec: RunSpec, limit: float) -> Look:
     found = process.receive(limit)
     if found is not None:
         return Look(**found)
-    if process.process.is_alive():
+    if process.hangs():
         return Look(spec.label, spec.length, f"it took longer than {limit:g} s (--timeout)", "timeout")
     reason = process.exit_reason()
     return Look(spec.label, spec.length, reason.text, "out_of_memory" if reason.out_of_memory else "error")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from harness.cli._exit_codes import INTERRUPTED
 from harness.discovery import registry
 from harness.errors import UsageError
+from harness.names import display_name
 from harness.process import interrupt
 
 if TYPE_CHECKING:
@@ -75,13 +76,14 @@ def execute_work(arguments: argparse.Namespace, uri: str, asked: Callable[[], Wo
     from harness.tracking.store import Store
 
     work = asked()
-    runs = plan(work.sweep)
+    sweep, left_out = loadable(arguments, work.sweep)
+    runs = plan(sweep)
     engine = engine_of(arguments)
     store = Store(uri)
     interrupt.raise_as_exception()
     with Quiet() if arguments.quiet else display() as shown:
         request = SweepRequest(
-            work.sweep,
+            sweep,
             runs,
             work.command,
             work.title,
@@ -91,7 +93,23 @@ def execute_work(arguments: argparse.Namespace, uri: str, asked: Callable[[], Wo
             learning_curves=arguments.json,
         )
         outcome = execute(request, engine, store, shown)
+    outcome.left_out = left_out
     return len(runs), outcome
+
+
+def loadable(arguments: argparse.Namespace, sweep: SweepSpec) -> tuple[SweepSpec, int]:
+    """The sweep without architectures whose import would end this process, and how many those are.
+
+    Engine inline is for debugging: it loads everything in this process.
+    """
+    if arguments.engine == "inline":
+        return sweep, 0
+    from harness.sweeps.trial_load import leave_out_lethal
+
+    rest, left_out = leave_out_lethal(sweep)
+    for name, reason in left_out:
+        print(f"harness: {display_name(name)} is left out, it cannot be imported: {reason}", file=sys.stderr)
+    return rest, len(left_out)
 
 
 def cluster(arguments: argparse.Namespace) -> contextlib.AbstractContextManager[None]:
@@ -117,7 +135,8 @@ def engine_of(arguments: argparse.Namespace) -> Engine:
     from harness.engines.local import Local
 
     slots = devices.slots(device, arguments.slots_per_gpu)
-    jobs = arguments.jobs or (len(slots) if slots else devices.cores())
+    jobs = arguments.jobs or (len(slots) if slots else min(devices.cores(), devices.most_workers(device)))
+    devices.refuse_jobs_beyond_memory(device, jobs)
     visible = [slots[index % len(slots)] for index in range(jobs)] if slots else None
     return Local(device.type, jobs, visible, arguments.timeout, devices.memory_share(device, jobs))
 
@@ -167,4 +186,4 @@ def _exit_code(outcome: Outcome) -> int:
     if outcome.interrupted:
         return INTERRUPTED
     statuses = {record.status for record in outcome.records}
-    return 0 if statuses <= {"ok", "refused"} and "ok" in statuses else 1
+    return 0 if statuses <= {"ok", "refused"} and "ok" in statuses and not outcome.left_out else 1

@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import gc
 import os
 import shlex
 import sys
+import threading
+import time
+import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 
@@ -57,6 +61,7 @@ VERBS = (
     dashboard,
     completion,
 )  # as the help lists them
+_SECONDS_FOR_THREADS = 1.0  # that a thread may take to end when the command has ended
 _EPILOG = """examples:
   harness run --arch lstm --task copy
   harness run --arch rnn,lstm,gru --task adding --length 20,50,100 --seeds 7
@@ -72,10 +77,34 @@ exit codes: 0 success; 1 a run failed, and all records are kept;
 def command() -> int:
     """The entry point of the command `harness`."""
     gc_tuning.defer_collection()
+    _ignore_strict_warnings()
     try:
-        return main()
+        code = main()
     finally:
         gc.freeze()  # saves the collection of all objects when Python exits
+    _leave_threads(code)
+    return code
+
+
+def _ignore_strict_warnings() -> None:
+    """Undoes PYTHONWARNINGS=error, also for processes started from here: libraries warn in their own imports."""
+    if any(option.startswith("error") for option in sys.warnoptions):
+        warnings.resetwarnings()
+        os.environ.pop("PYTHONWARNINGS", None)
+        print("harness: warnings as errors are ignored: the libraries warn when they are imported", file=sys.stderr)
+
+
+def _leave_threads(code: int) -> None:
+    """Ends the process where a plugin has left a thread running, for which Python would wait without end."""
+    deadline = time.monotonic() + _SECONDS_FOR_THREADS
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                atexit._run_exitfuncs()
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from harness.cli import _flags
-from harness.cli._launch import Work, begin, carry_out, cluster, engine_of
+from harness.cli._launch import Work, begin, carry_out, cluster, engine_of, loadable
 from harness.cli._parse import Parser, sweep_name
 from harness.cli._request import refuse_unknown_names, sweep_of
 
@@ -74,7 +74,8 @@ def _dry_run(arguments: argparse.Namespace) -> int:
     from harness.tracking.store import Store
     from harness.training import device as devices
 
-    runs = plan(_asked(arguments))
+    sweep, _ = loadable(arguments, _asked(arguments))
+    runs = plan(sweep)
     planned = {spec.identity: spec for spec in runs}
     uri = resolve_uri(arguments.tracking_uri)
     done = set(load_finished_runs(Store(uri), planned, arguments.reuse).done) if exists(uri) else set()

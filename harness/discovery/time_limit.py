@@ -1,4 +1,4 @@
-"""How long a person waits for a plugin's constructor before hearing that, and where, it hangs."""
+"""A limit of time for a plugin's code in this process: what takes longer is told with its line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def within(seconds: float, what: str) -> Iterator[None]:
         yield
     except _TimeIsUp as error:
         where = f" ({at})" if (at := error_location(error)) else ""
-        raise PluginError(f"{what} took longer than {seconds:g} s{where}: shorten the constructor.") from error
+        raise PluginError(f"{what} took longer than {seconds:g} s{where}: shorten it.") from error
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

@@ -11,9 +11,12 @@ import faulthandler
 import importlib
 import multiprocessing
 import os
+import re
 import signal
 import sys
+import sysconfig
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -25,6 +28,7 @@ from typing import Any, NamedTuple
 from harness.process.fork_server import start_fork_server
 from harness.process.parent_death import adopt_orphans, end_with_parent
 
+_SECONDS_FOR_STACK = 2.0  # that a process which hangs may take to write its stack
 _LOG_LENGTH = 4000  # characters of the output that are kept
 _log = ""  # in a guarded process: the path of its log
 
@@ -75,6 +79,10 @@ class GuardedProcess:
                 return self.pipe.recv()
         return None
 
+    def hangs(self) -> bool:
+        """After `receive` gave nothing: whether the process is still there, rather than about to end."""
+        return self.process.is_alive() and not self.pipe.poll()  # at the end of its process a pipe can be read
+
     def send_signal(self, number: signal.Signals) -> None:
         """Signals the process and its process group."""
         pid = self.process.pid
@@ -99,11 +107,36 @@ class GuardedProcess:
         self.process.join()
         return exit_reason(self.process.exitcode or 0)
 
+    def where_it_hangs(self) -> str:
+        """The line of a plugin that it executes, such as ' at my_cell.py:12'; '' if it cannot be told."""
+        if self.process.pid is not None:
+            os.kill(self.process.pid, signal.SIGUSR1)  # faulthandler writes the stack to the log
+        deadline = time.monotonic() + _SECONDS_FOR_STACK
+        while not self.where_it_ended() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return self.where_it_ended()
+
+    def where_it_ended(self) -> str:
+        """The innermost line of a plugin in the stack that a crash left in the log, such as ' at my_cell.py:12'."""
+        stack = re.findall(r'File "(.+?)", line (\d+)', self.log.read_text(errors="replace"))
+        lines = (f" at {Path(file).name}:{line}" for file, line in stack if _is_of_a_plugin(Path(file)))
+        return next(lines, "")
+
     def output(self) -> str:
         """The last lines that it printed."""
         with contextlib.suppress(OSError):
             return self.log.read_text(errors="replace")[-_LOG_LENGTH:]
         return ""
+
+
+def _is_of_a_plugin(file: Path) -> bool:
+    """Whether a file is neither a library's nor of the core."""
+    core = Path(__file__).parents[1]
+    if file.is_relative_to(core):
+        return file.parent.name in ("plugins", "tasks")
+    libraries = {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")}
+    inside = any(file.is_relative_to(library) for library in libraries) and "site-packages" not in file.parts
+    return file.is_absolute() and not inside and not {"torch", "multiprocessing"} & set(file.parts)
 
 
 def exit_reason(code: int) -> ExitReason:

@@ -48,6 +48,7 @@ class Outcome:
     outdated: int = 0  # finished runs that are not reused: their plugin's code has changed since
     elsewhere: int = 0  # runs that another driver works on
     stopped: str = ""  # why it ended early
+    left_out: int = 0  # architectures that cannot be imported
     interrupted: bool = False
     weights_trouble: str = ""  # why weights could not be stored
 

@@ -196,7 +196,8 @@ def _lengths(sweep: SweepSpec, task: Task, label: str) -> list[_Trained]:
     for length in range(sweep.length_range[0], sweep.length_range[1]) if sweep.length_range else ():
         _refuse_length(task, length, label)
     try:
-        time_steps(task, min(lengths))
+        with time_limit.within(time_limit.SECONDS, f"Sampling {label} at length {min(lengths)}"):
+            time_steps(task, min(lengths))
         for length in every:
             task.chance(length)
     except HarnessError:

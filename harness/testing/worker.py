@@ -1,18 +1,15 @@
-"""The process that `harness check` examines one plugin in: `python -m harness.testing.worker`.
+"""What happens in the guarded process in which `harness check` examines one plugin.
 
-A request comes in as JSON; lines of JSON go out: {"ready"}, then {"refused"} or {"kind", "promises"}, then a {"found"}
-for each promise in turn. What the plugin prints goes to standard error.
+Messages to the parent: {"ready"}, then {"refused"} or {"kind", "promises"}, then a {"found"} for each promise in turn.
 """
 
 from __future__ import annotations
 
 import faulthandler
-import json
 import os
-import signal
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
+from multiprocessing.connection import Connection
 from typing import Any
 
 import torch
@@ -31,7 +28,6 @@ from harness.discovery.variants import (
     task_variants,
 )
 from harness.errors import HarnessError, UsageError
-from harness.process.parent_death import end_with_parent
 from harness.testing.architectures import ArchitectureContract
 from harness.testing.findings import Finding, Promise, checks, examine, promise_of
 from harness.testing.tasks import TaskContract
@@ -45,18 +41,15 @@ _MADE = Promise(
 )
 
 
-def main() -> None:
-    end_with_parent()
-    faulthandler.enable()
-    faulthandler.register(signal.SIGUSR1, all_threads=False)  # so that we can be asked where we hang
+def serve(pipe: Connection, request: dict[str, Any]) -> None:
+    """Sends the answers to a request; prints of the plugin go to the log of this process."""
+    faulthandler.enable()  # a crash in native code leaves its place in the log
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    with os.fdopen(os.dup(1), "w", buffering=1) as channel:
-        os.dup2(2, 1)
-        request = json.loads(sys.stdin.readline())
-        for message in [{"ready": True}], answers(**request):
-            for part in message:
-                print(json.dumps(part), file=channel)
+    pipe.send({"ready": True})
+    for answer in answers(**request):
+        pipe.send(answer)
+    os._exit(0)  # without waiting for threads of the plugin
 
 
 def answers(name: str, kind: registry.Kind | None, options: dict[str, list[str]]) -> Iterator[dict[str, Any]]:
@@ -127,7 +120,3 @@ def _refuse_several(typed: Typed) -> None:
     for key, values in typed.items():
         if len(values) > 1:
             raise UsageError(f"One {key} at a time is checked, got {', '.join(values)}.")
-
-
-if __name__ == "__main__":
-    main()

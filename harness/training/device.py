@@ -7,6 +7,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -18,6 +19,7 @@ from harness.errors import UsageError
 from harness.process import cgroup, gc_tuning
 from harness.process.rng import preserve_rng
 
+_WORKER_MEMORY = 512 * 2**20  # bytes: torch and Lightning take some 300 MiB of data
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of mallopt, as malloc.h has them
 _CUBLAS = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # one of the two values with which cuBLAS is deterministic
 
@@ -56,6 +58,23 @@ def memory_share(device: torch.device, jobs: int) -> int | None:
         return None
     there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return int(0.9 * min(there, cgroup.memory_limit())) // jobs
+
+
+def most_workers(device: torch.device) -> int:
+    """Workers that the memory has room for, at least one."""
+    whole = memory_share(device, 1)
+    return max(1, whole // _WORKER_MEMORY) if whole else sys.maxsize
+
+
+def refuse_jobs_beyond_memory(device: torch.device, jobs: int) -> None:
+    """Raises UsageError where each of `jobs` workers would not have the memory that the libraries alone take."""
+    most = most_workers(device)
+    if jobs > most:
+        share, least = (memory_share(device, jobs) or 0) / 2**20, _WORKER_MEMORY / 2**20
+        raise UsageError(
+            f"--jobs {jobs} leaves {share:,.0f} MiB of memory for each run, which takes at least {least:g} MiB: "
+            f"--jobs {most} at most."
+        )
 
 
 @contextmanager

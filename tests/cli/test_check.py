@@ -146,7 +146,9 @@ def test_a_plugin_that_hangs_dies_or_makes_noise_harms_no_other(broken, plugins)
     hangs, dies, noisy = broken("./cells.py:Hangs ./cells.py:Dies ./cells.py:Noisy --timeout 5")
     (told,) = [detail for detail, _ in hangs.values()]
     assert told == f"it took longer than 5 s at {place('time.sleep')}: shorten it, or let it take longer by --timeout"
-    assert [detail for detail, _ in dies.values()] == [f"its process ended by SIGSEGV at {place('ctypes.string_at')}"]
+    assert [detail for detail, _ in dies.values()] == [
+        f"its process was killed by SIGSEGV at {place('ctypes.string_at')}"
+    ]
     assert noisy == {}
 
 

@@ -1,0 +1,121 @@
+"""Plugins whose import harms the process: one line says what they did, and the other architectures run."""
+
+import json
+import sys
+
+import pytest
+
+from harness.discovery import time_limit
+
+TINY = "--task copy --length 2 --steps 3 --batch 4 --validation-sequences 8 --test-sequences 8 --jobs 1"
+GOOD = """
+from torch import nn
+
+
+class Good(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.rnn = nn.RNN(input_size, hidden_size, batch_first=True)
+
+    def forward(self, x):
+        return self.rnn(x)[0]
+
+
+"""
+
+LETHAL = {
+    "os_exit": ("import os\nos._exit(3)", "its process ended with exit code 3"),
+    "sys_exit": ("import sys\nsys.exit(4)", "the plugin called sys.exit(4)"),
+    "interrupts": ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+    "base_error": ("class Mine(BaseException): ...\nraise Mine('no luck')", "Mine: no luck"),
+    "crashes": ("import ctypes\nctypes.string_at(0)", "its process was killed by SIGSEGV at crashes.py:"),
+    "endless": ("while True: pass", "it took longer than 3 s at endless.py:"),
+    "closes": ("import os\nos.close(1)\nos.close(2)", "it closed the standard output of its process"),
+}
+
+
+@pytest.fixture
+def lethal(here, monkeypatch):
+    """The names of all lethal files."""
+    monkeypatch.setattr(time_limit, "SECONDS", 3.0)
+    for name, (source, _) in LETHAL.items():
+        (here / f"{name}.py").write_text(GOOD + source + "\n")
+    return [f"./{name}.py" for name in LETHAL]
+
+
+def test_each_is_left_out_with_a_line_and_the_others_run(lethal, harness):
+    said = harness(f"run --arch rnn {' '.join(lethal)} {TINY} --json")
+    assert [record["spec"]["label"] for record in json.loads(said.out)] == ["rnn"]
+    assert [record["status"] for record in json.loads(said.out)] == ["ok"]
+    lines = [line for line in said.err.splitlines() if "is left out, it cannot be imported: " in line]
+    assert len(lines) == len(LETHAL)
+    for (name, (_, reason)), line in zip(LETHAL.items(), lines, strict=True):
+        assert line.startswith(f"harness: {name} is left out")
+        assert reason in line
+    assert said.code == 1
+
+
+def test_where_nothing_is_left_it_is_refused(lethal, harness):
+    said = harness(f"run --arch ./os_exit.py {TINY}")
+    assert (said.code, said.out) == (2, "")
+    assert said.err.endswith("harness: os_exit cannot be imported: its process ended with exit code 3\n")
+
+
+def test_an_error_that_cannot_be_told_is_one_line(here, harness):
+    (here / "mute.py").write_text(
+        "class Mute(Exception):\n    def __str__(self):\n        raise RuntimeError\n\n\nraise Mute\n"
+    )
+    said = harness(f"run --arch ./mute.py {TINY}")
+    assert said.code == 2
+    assert "its message cannot be shown" in said.err.splitlines()[-1]
+    assert "Traceback" not in said.err
+
+
+def test_a_plugin_that_goes_elsewhere_or_deletes_itself_at_import_is_run(here, harness):
+    (here / "sub").mkdir()
+    (here / "sub" / "goes.py").write_text(GOOD + "import os\nos.chdir(os.path.dirname(__file__))\n")
+    said = harness(f"run --arch ./sub/goes.py {TINY} --json")
+    assert [record["status"] for record in json.loads(said.out)] == ["ok"]
+
+
+def test_no_command_waits_for_a_thread_that_never_ends(here, python):
+    (here / "threads.py").write_text(
+        GOOD + "import threading, time\nthreading.Thread(target=time.sleep, args=(1000,)).start()\n"
+    )
+    done = python("-m", "harness.cli.main", "describe", "./threads.py", cwd=here)
+    assert done.stdout.startswith("architecture")
+
+
+def test_sampling_that_never_ends_is_told(here, harness, monkeypatch):
+    monkeypatch.setattr(time_limit, "SECONDS", 2.0)
+    (here / "endless.py").write_text(
+        "from harness import Classes, Task, Tokens\n\n\nclass Endless(Task):\n    inputs, targets = Tokens(3), Classes(2)\n"
+        "\n    def sample(self, generator, batch_size, length):\n        while True:\n            pass\n"
+        "\n    def chance(self, length):\n        return 0.5\n"
+    )
+    said = harness("run --arch gru --task ./endless.py --length 4 --steps 3")
+    assert said.code == 2
+    assert "Sampling Endless at length 4 took longer than 2 s (endless.py:" in said.err.replace(
+        "endless at", "Endless at"
+    )
+
+
+def test_more_jobs_than_memory_are_refused_before_the_first_run(harness, here, monkeypatch):
+    monkeypatch.setattr("harness.process.cgroup.memory_limit", lambda: 4 * 2**30)
+    said = harness(f"run --arch rnn {TINY.replace('--jobs 1', '--jobs 80')}")
+    assert (said.code, said.out) == (2, "")
+    assert "--jobs 80 leaves 46 MiB of memory for each run, which takes at least 512 MiB: --jobs 7 at most." in said.err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sockets have other limits elsewhere")
+def test_a_long_temporary_folder_and_strict_warnings_do_not_end_a_command(start, here, monkeypatch):
+    folder = here / ("t" * 90)
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setenv("PYTHONWARNINGS", "error")
+    running = start(f"run --arch rnn {TINY} --json")
+    said = running.end()
+    assert said.code == 0, said.err
+    assert "warnings as errors are ignored" in said.err
+    assert [record["status"] for record in json.loads(said.out)] == ["ok"]
+    assert not running.left_behind()
