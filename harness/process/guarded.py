@@ -202,6 +202,7 @@ def _write_to(log: str) -> None:
     os.close(descriptor)
     sys.stdout = os.fdopen(1, "w", 1, errors="backslashreplace", closefd=False)
     sys.stderr = os.fdopen(2, "w", 1, errors="backslashreplace", closefd=False)
+    faulthandler.enable()  # a crash in native code writes its stack there
     faulthandler.register(signal.SIGUSR1, all_threads=False)  # the parent asks where it hangs
 
 

@@ -5,7 +5,6 @@ Messages to the parent: {"ready"}, then {"refused"} or {"kind", "promises"}, the
 
 from __future__ import annotations
 
-import faulthandler
 import os
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -43,7 +42,6 @@ _MADE = Promise(
 
 def serve(pipe: Connection, request: dict[str, Any]) -> None:
     """Sends the answers to a request; prints of the plugin go to the log of this process."""
-    faulthandler.enable()  # a crash in native code leaves its place in the log
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     pipe.send({"ready": True})

@@ -89,7 +89,8 @@ def test_no_command_waits_for_a_thread_that_never_ends(here, python):
 def test_sampling_that_never_ends_is_told(here, harness, monkeypatch):
     monkeypatch.setattr(time_limit, "SECONDS", 2.0)
     (here / "endless.py").write_text(
-        "from harness import Classes, Task, Tokens\n\n\nclass Endless(Task):\n    inputs, targets = Tokens(3), Classes(2)\n"
+        "from harness import Classes, Task, Tokens\n\n\nclass Endless(Task):\n"
+        "    inputs, targets = Tokens(3), Classes(2)\n"
         "\n    def sample(self, generator, batch_size, length):\n        while True:\n            pass\n"
         "\n    def chance(self, length):\n        return 0.5\n"
     )
