@@ -55,7 +55,7 @@ def chart(series: Sequence[Series], background: Series, width: int) -> list[Text
             marks[_free(marks, _place(columns, length, value), room)] = _Dot(one.marker, one.colour)
     canvas |= marks
     last = max([*columns.values(), *(column for _, column in canvas)])
-    return [*_rows(canvas, last), *_axis(columns, last), _legend([*series, background])]
+    return [*_rows(canvas, last), *_axis(columns, last), *_legend([*series, background], width)]
 
 
 def _columns(lengths: Sequence[int], room: int) -> dict[int, int]:
@@ -114,6 +114,14 @@ def _axis(columns: Mapping[int, int], last: int) -> list[Text]:
     return [Text(" " * 5 + "└" + ticks), Text(" " * _LABEL + numbers), Text(name.center(last + 1 + _LABEL).rstrip())]
 
 
-def _legend(series: Sequence[Series]) -> Text:
-    entries = [Text(f"{one.marker * 2} {one.label}", style=one.colour) for one in series]
-    return Text(" " * _LABEL) + Text("   ").join(entries)
+def _legend(series: Sequence[Series], width: int) -> list[Text]:
+    """Markers and labels, as many in a line as fit."""
+    lines = [Text(" " * _LABEL)]
+    for one in series:
+        entry = Text(f"{one.marker * 2} {one.label}   ", style=one.colour)
+        if len(lines[-1]) + len(entry) > width and len(lines[-1]) > _LABEL:
+            lines.append(Text(" " * _LABEL))
+        lines[-1] += entry
+    for line in lines:
+        line.rstrip()
+    return lines

@@ -50,7 +50,7 @@ def _show_task(console: Console, task: TaskSummary, records: Sequence[Record]) -
         console.print(note)
     if len(task.lengths) > 1 and task.ran:
         for line in chart(*_series(task), console.width):
-            console.print(line, no_wrap=True, crop=False, highlight=False)
+            console.print(line, highlight=False)
     if task.solved_at >= 1 and any(at.bits is not None for one in task.ran for at in one.lengths.values()):
         console.print(Text(f"{task.label}: bits for one answer (for a text: for one character)", style="bold"))
         _print(console, length_tables(console.width, "length", task.lengths, _bits(task)))
@@ -131,7 +131,7 @@ def _notes(task: TaskSummary, records: Sequence[Record], coloured: bool) -> Iter
     """What a reader must know to read the table."""
     known = [one for one in task.architectures if one.parameters]
     if known:
-        sizes = (f"{one.label} {words.count(one.parameters)} ({words.hidden_sizes(one)})" for one in known)
+        sizes = (f"{one.label}: {words.count(one.parameters)} ({words.hidden_sizes(one)})" for one in known)
         yield Text(f"parameters (hidden_size): {', '.join(sizes)}", style="dim")
     if coloured and any(at.solved for one in task.ran for at in one.lengths.values()):
         yield Text(f"green: solved, the median seed reaches {task.solved_at:.0%} on test data", style="dim")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
@@ -19,16 +20,30 @@ _KERNELS = (
     "operations (column kernel). A cell that is written step by step is many small operations."
 )
 _BUSY = 1.2  # times the CPU time
+_COLUMNS = (
+    "architecture",
+    "length",
+    "pass",
+    "ms",
+    "quartiles",
+    "tokens/s",
+    "GFLOP/s",
+    "of product",
+    "memory",
+    "parameters",
+    "state",
+    "kernel",
+)
+_DETAILS = ("quartiles", "GFLOP/s", "of product", "parameters", "state")
 
 
-def rows(measured: Measured) -> None:
-    """The measurements, and the notes that explain them."""
+def rows(measured: Measured, details: bool = False) -> None:
+    """The measurements, and the notes that explain them; `details`: every column, which 80 characters do not hold."""
     console = _console()
-    with_memory = measured.request.memory
-    console.print(_table(measured.rows, with_memory))
+    console.print(_table(measured.rows, measured.request.memory, details))
     for label, kinds in _by_label(measured).items():
         console.print(Text(f"{label} grows with length: {kinds}"), soft_wrap=True)
-    for line in _notes(measured):
+    for line in _notes(measured, details):
         console.print(Text(line), soft_wrap=True)
 
 
@@ -43,32 +58,33 @@ def changes(found: Sequence[Change]) -> None:
     _console().print(table)
 
 
-def _table(found: Sequence[Row], with_memory: bool) -> Table:
-    memory = ["memory"] if with_memory else []
-    table = _columns("architecture", "length", "pass", "ms", "quartiles", "tokens/s", "GFLOP/s", "of product", *memory,
-                     "parameters", "state", "kernel")  # fmt: skip
+def _table(found: Sequence[Row], with_memory: bool, details: bool) -> Table:
+    shown = [name for name in _COLUMNS if (details or name not in _DETAILS) and (with_memory or name != "memory")]
+    table = _columns(*shown)
     for row in found:
-        table.add_row(*(Text(cell) for cell in _cells(row, with_memory)))
+        cells = _cells(row)
+        table.add_row(*(Text(cells[name]) for name in shown))
     return table
 
 
-def _cells(row: Row, with_memory: bool) -> list[str]:
-    named = [row.label, str(row.length), PASSES[row.kind]]
+def _cells(row: Row) -> dict[str, str]:
+    """By column; the reason stands in the place of the kernel where there is no time."""
+    cells = dict.fromkeys(_COLUMNS, "")
+    cells |= {"architecture": row.label, "length": str(row.length), "pass": PASSES[row.kind]}
     if row.reason:
-        return [*named, "-", "", "", "", "", *([""] if with_memory else []), "", "", row.reason]
-    held = "-" if row.memory is None else f"{row.memory / 2**20:.3g} MiB"
-    return [
-        *named,
-        f"{row.seconds * 1e3:.3g}",
-        f"{row.quarter * 1e3:.3g}-{row.three_quarters * 1e3:.3g}",
-        f"{row.tokens_per_second:,.0f}",
-        f"{row.flops_per_second / 1e9:.3g}",
-        f"{row.of_product:.1%}",
-        *([held] if with_memory else []),
-        f"{row.parameters:,}",
-        "-" if row.state_size is None else str(row.state_size),
-        row.kernel,
-    ]
+        return {**cells, "ms": "-", "kernel": row.reason}
+    return {
+        **cells,
+        "ms": f"{row.seconds * 1e3:.3g}",
+        "quartiles": f"{row.quarter * 1e3:.3g}-{row.three_quarters * 1e3:.3g}",
+        "tokens/s": f"{row.tokens_per_second:,.0f}",
+        "GFLOP/s": f"{row.flops_per_second / 1e9:.3g}",
+        "of product": f"{row.of_product:.1%}",
+        "memory": "-" if row.memory is None else f"{row.memory / 2**20:.3g} MiB",
+        "parameters": f"{row.parameters:,}",
+        "state": "-" if row.state_size is None else str(row.state_size),
+        "kernel": row.kernel,
+    }
 
 
 def _by_label(measured: Measured) -> dict[str, str]:
@@ -79,16 +95,27 @@ def _by_label(measured: Measured) -> dict[str, str]:
     return {label: "; ".join(kinds) for label, kinds in told.items()}
 
 
-def _notes(measured: Measured) -> list[str]:
+def _notes(measured: Measured, details: bool) -> list[str]:
     there = measured.environment
     lines = [
         f"{there['cpu']}, {there['device.name']}, threads: {there['threads']}, cores: {there['cores']}, torch "
         f"{there['version.torch']}, denormals flushed; times are {there['timer']}, medians of all samples.",
-        f"A product of large matrices on this machine: {measured.product / 1e9:,.3g} GFLOP/s (column of product). FLOP "
-        "are those of matrix products, counted without fused kernels.",
-        f"Processes that measure the same differ by up to {noise(measured):.1%} (A/A, 19 of 20). Between sessions, "
-        "differences from 5 % on are reported.",
     ]
+    if details:
+        lines.append(
+            f"A product of large matrices on this machine: {measured.product / 1e9:,.3g} GFLOP/s (column of product). "
+            "FLOP are those of matrix products, counted without fused kernels."
+        )
+    by = noise(measured)
+    if math.isfinite(by):
+        lines.append(
+            f"Processes that measure the same differ by up to {by:.1%} (A/A, 19 of 20). Between sessions, differences "
+            "from 5% on are reported."
+        )
+    else:
+        lines.append("One process says nothing about how much processes differ: --processes 3.")
+    if not details:
+        lines.append("More columns (quartiles, FLOP, parameters, state): --details.")
     if there["timer"] == "CPU time" and measured.clock_over_cpu > _BUSY:
         lines.append(f"The machine had other load: wall times were {measured.clock_over_cpu:.1f} times as long.")
     return [*lines, *([_KERNELS] if there["device"] == "cpu" else [])]

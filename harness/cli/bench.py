@@ -61,6 +61,9 @@ def add(verbs: Any) -> None:
     parser.add_argument("--hidden", type=whole(1), metavar="N", help="hidden_size (default: 128)")
     _flags.add_set(parser, default=None)
     parser.add_argument("--memory", action="store_true", default=None, help="measure peak memory as well")
+    parser.add_argument(
+        "--details", action="store_true", help="all columns: quartiles, FLOP, share of the machine's rate, sizes too"
+    )
     _add_how(parser.add_argument_group("how"))
     _add_comparison(parser.add_argument_group("comparison"))
     _flags.add_store(parser)
@@ -182,7 +185,7 @@ def _tell(arguments: argparse.Namespace, before: Measured | None, measured: Meas
         differences = [{**asdict(one), "verdict": one.verdict} for one in found]
         print(json.dumps({"environment": dict(measured.environment), "rows": rows, "changes": differences}, indent=2))
     else:
-        shown.rows(measured)
+        shown.rows(measured, arguments.details)
         shown.changes(found) if before else None
     if before and not found:
         print("harness: nothing could be compared: no pass was timed in both measurements", file=sys.stderr)

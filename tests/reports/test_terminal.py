@@ -278,5 +278,12 @@ def test_parameters_and_hidden_size_are_shown(shown, record):
     one, other = record(), record(label="gru", hidden_size=32)
     one.parameters, other.parameters = {"architecture": 9_697}, {"architecture": 38_497}
     text = shown(one, other)
-    assert "parameters (hidden_size): lstm 9,697 (8), gru 38,497 (32)" in text
+    assert "parameters (hidden_size): lstm: 9,697 (8), gru: 38,497 (32)" in text
     assert "Sizes differ more than twofold: lstm has 9,697 parameters, gru 38,497" in text
+
+
+def test_the_legend_names_every_line_however_long_the_labels_are(chart):
+    labels = [f"bidirectional:lstm_{letter}" for letter in "abcdefgh"]
+    lines = chart(width=80, **{label: {10: 0.5, 20: 0.6} for label in labels})
+    assert max(map(len, lines)) <= 80
+    assert all(any(label in line for line in lines[13:]) for label in labels)
