@@ -89,7 +89,8 @@ def _refuse_unequal(searches: list[SearchRecord]) -> None:
 def _refuse_set_twice(sweep: SweepSpec, searches: Iterable[SearchRecord]) -> None:
     for one in searches:
         typed = [*sweep.settings, *sweep.options]
-        twice = [key for key in one.values if key in typed or key.rpartition(".")[2] in typed]
+        settings = {name.rpartition(".")[2] for name in typed}  # 'lstm.lr' sets lr, too
+        twice = [key for key in one.values if key in {*typed, *settings} or key.rpartition(".")[2] in typed]
         if twice:
             raise UsageError(f"{twice[0]} of {one.label} was tuned: leave out its own value, or --tuned.")
 

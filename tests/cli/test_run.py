@@ -178,7 +178,7 @@ def test_completion_prints_code_for_the_shell(harness, shell):
         ("harness describe add", {"adding"}),
         ("harness da", {"dashboard"}),
         ("harness dashboard --task cop", {"copy"}),
-        ("harness run --tr", {"--tracking-uri"}),
+        ("harness run --tra", {"--tracking-uri", "--train-sequences"}),
     ],
 )
 def test_the_shell_completes_names(typed, expected, tmp_path):

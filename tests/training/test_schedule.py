@@ -14,6 +14,7 @@ from harness.training.model import Model
 from harness.training.optimizer import make_optimizer
 from harness.training.schedule import learning_rate
 from harness.training.train import Training, train
+from harness.training.weights import from_bytes, to_bytes
 
 CPU = torch.device("cpu")
 
@@ -141,3 +142,28 @@ def test_contradictions_are_refused_before_anything_is_trained(folder, store_uri
         code = end.code
     assert code == 2
     assert complaint in capsys.readouterr().err
+
+
+class Rotates(nn.Module):
+    """A recurrence with complex parameters."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.enter = nn.Parameter(torch.randn(input_size, hidden_size, dtype=torch.complex64) / 4)
+        self.leave = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x):
+        return self.leave((x.to(torch.complex64) @ self.enter).cumsum(dim=1).real)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "rmsprop"])
+def test_complex_parameters_are_trained_and_kept_by_every_optimizer(small, optimizer):
+    from harness.discovery.adapt import as_architecture
+
+    module = Rotates(10, 8)
+    before = module.enter.detach().clone()
+    trained(small(optimizer=optimizer, steps=2), as_architecture(module, 10, 8))
+    assert not torch.equal(module.enter, before)
+    other = Rotates(10, 8)
+    from_bytes(other, to_bytes(module))
+    assert torch.equal(other.enter, module.enter)
