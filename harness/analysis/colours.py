@@ -36,5 +36,5 @@ def colour(label: str) -> str:
     """The colour of an architecture and variant, '#RRGGBB'; any label has one, always the same."""
     if label == "chance":
         return CHANCE
-    drawn = _OTHERS[int(sha256(label.encode()).hexdigest(), 16) % len(_OTHERS)]
+    drawn = _OTHERS[int(sha256(label.encode("utf-8", "backslashreplace")).hexdigest(), 16) % len(_OTHERS)]
     return PALETTE[_FIXED.get(label, drawn)]

@@ -32,8 +32,13 @@ def sqlite_path(uri: str) -> Path | None:
 
 
 def sqlite_uri(path: Path) -> str:
-    """The address of an embedded store; what has a meaning in addresses (? # %) is escaped."""
-    return f"sqlite:///{quote(str(path), safe='/ ', errors='surrogateescape')}"
+    """The address of an embedded store, for MLflow; what has a meaning in addresses (? # %) is escaped.
+
+    For `sqlite:` MLflow makes the folder of the address without undoing the escapes; for the same with the name of the
+    driver it makes none.
+    """
+    escaped = quote(str(path), safe="/ ", errors="surrogateescape")
+    return f"sqlite:///{path}" if escaped == str(path) else f"sqlite+pysqlite:///{escaped}"
 
 
 def is_empty(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import astuple
 from functools import cache, lru_cache
@@ -21,6 +22,7 @@ _NUMBERS = (*_WHOLE, "seconds", "tokens_per_second", "solved_at")
 SCORES = ("accuracy", "loss", "exact_match", "bits")
 LEARNING = ("train_loss", "validation_loss", "validation_accuracy", "lr", "gradient_norm", "train_accuracy")
 _Point = tuple[int, float, float, float, float, float, float | None]  # the fields of a CurvePoint
+_SURROGATE = re.compile(r"(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}")  # in JSON; half of a pair, as in odd file names
 _POINTS = 100  # of a learning curve in a tag
 
 
@@ -122,7 +124,7 @@ def _spec(text: str) -> RunSpec:
     if not text:
         raise ValueError("its spec is missing")
     spec = RunSpec.from_json(text)
-    _checker().validate_json(text, strict=True)
+    _checker().validate_json(_SURROGATE.sub(r"\1?", text), strict=True)  # which pydantic refuses in texts
     return spec
 
 

@@ -50,6 +50,7 @@ def _journal(path: Path) -> BaseStorage:
         raise HarnessError(f"{path} is not an Optuna journal. {_WAY_OUT}")
     if not path.parent.is_dir():
         raise HarnessError(f"The folder {path.parent} for the storage {path.name} does not exist.")
+    path = path.absolute()  # a relative one in the lock, which is a link, would mean another file
     lock = _JournalLock(str(path))
     if path.exists():
         _drop_torn_lines(path, lock)
@@ -67,7 +68,9 @@ class _JournalLock(JournalFileSymlinkLock):
         deadline = time.monotonic() + _SILENT_SECONDS
         while os.path.lexists(self._lock_file) and time.monotonic() < deadline:
             time.sleep(0.01)
-        if os.path.lexists(self._lock_file):
+        if os.path.lexists(self._lock_file) and not os.path.exists(self._lock_file):
+            Path(self._lock_file).unlink(missing_ok=True)  # it leads nowhere: Optuna would try again for ever
+        elif os.path.lexists(self._lock_file):
             say(
                 f"{self._lock_file} locks the trials: another command writes them, or was killed; "
                 f"it is removed if nothing is written for {_SECONDS_FOR_A_LOCK} s."

@@ -4,7 +4,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from harness.discovery import registry
-from harness.errors import UsageError
+from harness.errors import PluginError, UsageError
 from harness.space import Choice, Float, Int
 from harness.spec import RunSpec
 from harness.tuning.space import check_typed, distributions, first_trial, space_of
@@ -105,3 +105,13 @@ def test_every_built_in_default_lies_in_its_space(name):
     options = {f"{p.name}.{key}": option.default for p in compose(name).parts for key, option in p.options.items()}
     for key, space in space_of(name, {}).items():
         assert options.get(key, getattr(RunSpec, key, None)) in space
+
+
+def test_a_search_space_that_is_no_range_is_refused_with_what_to_write(folder):
+    (folder / "leaky.py").write_text(
+        "from torch import nn\n\n\nclass Leaky(nn.Module):\n"
+        "    search_space = {'leak': (0.1, 1.0)}\n\n"
+        "    def __init__(self, input_size, hidden_size, *, leak: float = 0.3):\n        super().__init__()\n"
+    )
+    with pytest.raises(PluginError, match=r"search_space\['leak'\] is \(0.1, 1.0\); it must be harness.Float"):
+        space_of("./leaky.py", {})

@@ -1,5 +1,6 @@
 """Where studies are kept: opened, made, or refused before anything is written into it."""
 
+import os
 import sqlite3
 
 import optuna
@@ -59,3 +60,47 @@ def test_the_default_lies_beside_an_embedded_store(tmp_path, monkeypatch):
 def test_usage_errors_name_both_forms():
     with pytest.raises(UsageError, match=r"postgresql://.*sqlite:///"):
         storage.open_storage("https://host/db")
+
+
+def with_trials(path):
+    study = optuna.create_study(study_name="s", storage=storage.open_storage(str(path)))
+    for value in (1.0, 2.0):
+        study.tell(study.ask(), value)
+
+
+@pytest.mark.parametrize(
+    "torn", [b'{"op_code": 5, "worker', b'{"op_code": 5, "worker{"op_code": 4}\n{"op_code": 4}\n', b"\0" * 50]
+)
+def test_a_journal_is_cut_before_its_first_torn_line_and_the_rest_is_kept_beside_it(tmp_path, capsys, torn):
+    path = tmp_path / "trials.journal"
+    with_trials(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole + torn)
+    study = optuna.load_study(study_name="s", storage=storage.open_storage(str(path)))
+    assert [trial.value for trial in study.trials] == [1.0, 2.0]
+    assert path.read_bytes() == whole
+    assert (tmp_path / "trials.journal.torn").read_bytes() == torn
+    assert "trials.journal.torn now, and all trials before them are kept" in capsys.readouterr().err
+    study.tell(study.ask(), 3.0)
+
+
+def test_a_whole_journal_is_left_alone(tmp_path, capsys):
+    path = tmp_path / "trials.journal"
+    with_trials(path)
+    with_trials_before = path.read_bytes()
+    storage.open_storage(str(path))
+    assert path.read_bytes() == with_trials_before
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("dangling", [False, True])
+def test_the_lock_of_a_command_that_was_killed_is_told_and_removed(tmp_path, monkeypatch, capsys, dangling):
+    monkeypatch.setattr(storage, "_SECONDS_FOR_A_LOCK", 3)
+    monkeypatch.setattr(storage, "_SILENT_SECONDS", 0.1)
+    path = tmp_path / "trials.journal"
+    with_trials(path)
+    (tmp_path / "trials.journal.lock").symlink_to("nothing" if dangling else path)
+    study = optuna.load_study(study_name="s", storage=storage.open_storage(str(path)))
+    assert len(study.trials) == 2
+    assert ("locks the trials" in capsys.readouterr().err) is not dangling
+    assert not os.path.lexists(tmp_path / "trials.journal.lock")
