@@ -99,13 +99,18 @@ class DeltaNet(CellArchitecture):
         return self._read_out(x, o), (past, s)
 
     def observe(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> dict[str, Tensor]:
-        """The outputs, queries, keys and values; for each head the writing strength beta, and the decay if gated."""
+        """The outputs, S^T, queries, keys, values; for each head the writing strength beta, and the decay if gated."""
         past, _ = self.initial_state(x) if state is None else state
         q, k, v, beta, log_a, _ = self._project(x, past)
         parts = {"query": q, "key": k, "value": v, "beta": beta}
         if self.gated:
             parts["decay"] = log_a.exp()
-        return {"hidden": self(x, state, lengths)[0], **{name: join_heads(part) for name, part in parts.items()}}
+        stepped = super().observe(x, state, lengths)
+        return {
+            "hidden": stepped["hidden"],
+            "memory": stepped["state 2"],
+            **{name: join_heads(part) for name, part in parts.items()},
+        }
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         if not self.gated:

@@ -92,10 +92,16 @@ class LinearAttention(CellArchitecture):
         return self._read_out(x, o[..., :-1] / (o[..., -1:] + 1e-6)), (s[..., :-1], s[..., -1])
 
     def observe(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> dict[str, Tensor]:
-        """The outputs, keys, values and decays: a width of 1 for each head where heads decay as a whole."""
+        """The outputs, S, queries, keys, values and decays: a width of 1 for each head where heads decay as a whole."""
         q, k, v, log_a = self._project(x)
         parts = {"query": q, "key": k, "value": v, "decay": log_a.exp()}
-        return {"hidden": self(x, state, lengths)[0], **{name: join_heads(part) for name, part in parts.items()}}
+        stepped = super().observe(x, state, lengths)
+        memory = stepped["state 1" if self.decay == "none" else "state"]
+        return {
+            "hidden": stepped["hidden"],
+            "memory": memory,
+            **{name: join_heads(part) for name, part in parts.items()},
+        }
 
     def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """q, k, v and the logarithm of a, each (batch, heads, time, width); the last may have the width 1."""

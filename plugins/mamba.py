@@ -97,12 +97,13 @@ class Mamba(CellArchitecture):
         return product((y + self.d * u).to(x.dtype) * F.silu(z), self.leave.weight), (past, h)
 
     def observe(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> dict[str, Tensor]:
-        """The outputs, u, the gate, Delta, B, C, and the factor of each state of each unit."""
+        """The outputs, h, u, the gate, Delta, B, C, and the factor of each state of each unit."""
         past, h = self.initial_state(x) if state is None else state
         u, z, delta, b, c, _ = self._project(x, past)
         decay = discretise(delta, self._a(h), self.signed).flatten(2)
         seen = {"u": u, "output gate": F.silu(z), "delta": delta, "b": b, "c": c, "decay": decay}
-        return {"hidden": self(x, state, lengths)[0], **seen}
+        stepped = super().observe(x, state, lengths)
+        return {"hidden": stepped["hidden"], "state": stepped["state 2"], **seen}
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """A and D do not decay, as published."""

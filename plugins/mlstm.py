@@ -86,11 +86,12 @@ class MLSTM(CellArchitecture):
         return self._read_out(x, h), (memory[..., :-1], memory[..., -1], m_t[:, :, -1, 0])
 
     def observe(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> dict[str, Tensor]:
-        """The outputs, queries, keys and values, the output gate, and for each head log i and f."""
+        """The outputs, C^T, queries, keys and values, the output gate, and for each head log i and f."""
         q, k, v, log_i, log_f = self._project(x)
         parts = {"query": q, "key": k, "value": v, "log input gate": log_i, "forget gate": log_f.exp()}
         seen = {name: join_heads(part) for name, part in parts.items()}
-        return {"hidden": self(x, state, lengths)[0], **seen, "output gate": self._output_gate(x)}
+        stepped = super().observe(x, state, lengths)
+        return {"hidden": stepped["hidden"], "cell": stepped["state 1"], **seen, "output gate": self._output_gate(x)}
 
     def _project(self, x: Tensor) -> tuple[Tensor, ...]:
         """q, k and v, (batch, heads, time, width), and log i = i~ and log f, (batch, heads, time, 1)."""

@@ -94,13 +94,14 @@ class RWKV7(CellArchitecture):
         return self._read_out(o, parts), (last_steps(with_past(x, past, 1), 1, lengths), s)
 
     def observe(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> dict[str, Tensor]:
-        """The outputs, r, the keys written and removed, values, decay w, rate a and gate g."""
+        """The outputs, S^T, r, the keys written and removed, values, decay w, rate a and gate g."""
         past, _ = self.initial_state(x) if state is None else state
         parts = self._project(x, past)
         named = {"query": parts.r, "key": parts.k, "removed key": parts.kappa, "value": parts.v}
         named |= {"decay": parts.log_w.exp(), "rate": parts.a}
         seen = {name: join_heads(part) for name, part in named.items()}
-        return {"hidden": self(x, state, lengths)[0], **seen, "output gate": parts.gate}
+        stepped = super().observe(x, state, lengths)
+        return {"hidden": stepped["hidden"], "memory": stepped["state 2"], **seen, "output gate": parts.gate}
 
     def _project(self, x: Tensor, past: Tensor) -> _Parts:
         """For x of shape (batch, time, input_size) behind the last input, (batch, 1, input_size)."""
