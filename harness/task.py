@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
@@ -82,6 +82,7 @@ class Task(ABC):
     few_sequences: bool = False  # so few exist at a length that the splits share them: only other lengths are new data
     data: str = ""  # digest of what sequences are cut from, where that comes from outside: part of a run's identity
     input_symbols: Sequence[str] = ()  # a short text for each input symbol, for people; (): the numbers
+    input_aliases: Mapping[str, str] = {}  # other texts that a person may type for an input symbol
     target_symbols: Sequence[str] = ()  # a short text for each class of the targets, for people; (): the numbers
     entry_symbols: Sequence[str] = ()  # a short text for each of several entries of a target; (): the numbers
 

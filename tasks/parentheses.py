@@ -63,6 +63,7 @@ class Parentheses(Task):
         self.readout = "last" if variant == "balanced" else "each"
         self.inputs = Tokens({"closing": kinds + 1, "counting": 3 * kinds}.get(variant, 2 * kinds))
         self.input_symbols, self.target_symbols, self.entry_symbols = self._symbols()
+        self.input_aliases = dict.fromkeys(")]}>", "x") if variant == "closing" else {}
         self.targets = {
             "closing": Classes(kinds + 1),  # the last class: nothing is open
             "counting": Classes(_MOST_OPEN + 1, entries=kinds),

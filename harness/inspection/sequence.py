@@ -22,6 +22,7 @@ def as_batch(task: Task, text: str) -> Batch:
         raise UsageError("--sequence needs a task of symbols; the inputs of this one are numbers.")
     symbols = list(task.input_symbols) or [str(number) for number in range(task.inputs.size)]
     written = text.split() if " " in text.strip() and " " not in symbols else list(text)
+    written = [task.input_aliases.get(symbol, symbol) for symbol in written]
     unknown = [symbol for symbol in written if symbol not in symbols]
     if unknown or not written:
         raise UsageError(
