@@ -96,7 +96,7 @@ class Measured:
         there = self.environment
         name = there["cpu"] if there["device"] == "cpu" else there["device.name"]
         one = self.request.specs[0]
-        return f"{name}, {there['threads']} thread(s), {one.precision} bit, {one.execution}, {there['timer']}"
+        return f"{name}, {_counted(there['threads'], 'thread')}, {one.precision} bit, {one.execution}, {there['timer']}"
 
     def _row(self, look: Look, kind: str, spec: RunSpec) -> Row:
         key = f"{look.label}|{look.length}|{kind}"
@@ -145,6 +145,11 @@ class Measured:
             path.write_text(json.dumps(content))
         except OSError as error:
             raise HarnessError(f"{path} cannot be written ({error.strerror}): --save takes another place.") from None
+
+
+def _counted(number: int | str, noun: str) -> str:
+    """'1 thread', '2 threads'."""
+    return f"{number} {noun}" if str(number) == "1" else f"{number} {noun}s"
 
 
 def place(name: str, folder: Path) -> Path:
