@@ -1,7 +1,7 @@
 """Does `harness bench` find a slowdown of 10 %, and is it silent where nothing has changed?
 
 A cell that takes 4 time steps more than the 50 it is given does a tenth more real work, forward and backward, with what
-joins them to the rest (1.09 to 1.10 times the time, measured in turns in one process). Sittings of the cell as it was
+joins them to the rest (1.09 to 1.10 times the time, measured in turns in one process). Sessions of the cell as it was
 and with the slowdown alternate; each slow one is compared with the one before it (found?), and each plain one with the
 plain one before it (false alarm?). Run: python benchmarks/bench_noise.py --trials 20
 """
@@ -13,8 +13,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from harness.bench.comparison import Change, changes
-from harness.bench.measurement import Measured
+from harness.bench.comparison import TimingChange, changes
+from harness.bench.measurement import Measurement
 from harness.bench.request import Request, whole_paths
 from harness.bench.session import measure
 from harness.spec import SweepSpec
@@ -48,7 +48,7 @@ class Planted(nn.Module):
 """
 
 
-def sitting(file: Path, extra: float, arguments: argparse.Namespace, first: Measured | None) -> Measured:
+def session(file: Path, extra: float, arguments: argparse.Namespace, first: Measurement | None) -> Measurement:
     file.write_text(CELL.format(extra=extra))
     settings = {"batch_size": 32}
     sweep = SweepSpec(
@@ -60,25 +60,25 @@ def sitting(file: Path, extra: float, arguments: argparse.Namespace, first: Meas
     return measure(request, lambda line: None, 300.0)
 
 
-def told(found: list[Change]) -> str:
+def told(found: list[TimingChange]) -> str:
     return ", ".join(f"{one.kind} {one.ratio:.3f} (noise to {one.floor:.3f}, p {one.p:.1g})" for one in found)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=20)
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="save every sitting there")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="save every session there")
     parser.add_argument("--length", type=int, default=50)
     parser.add_argument("--processes", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=12)
     arguments = parser.parse_args()
     found = alarms = silent_trials = 0
-    before: Measured | None = None
+    before: Measurement | None = None
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "planted.py"
         for trial in range(1, arguments.trials + 1):
-            plain = sitting(file, 0.0, arguments, before)
-            slow = sitting(file, 0.08, arguments, plain)
+            plain = session(file, 0.0, arguments, before)
+            slow = session(file, 0.08, arguments, plain)
             for name, one in (("plain", plain), ("slow", slow)) if arguments.keep else ():
                 one.save(arguments.keep / f"{name}-{trial:02}.json")
             planted = changes(plain, slow)

@@ -1,9 +1,9 @@
-"""Two sittings compared: which differences are beyond the noise of a process, and beyond a rank test.
+"""Two sessions compared: which differences are beyond the noise of a process, and beyond a rank test.
 
-A sitting at another time meets another machine: others work on it, it is warmer, memory lies elsewhere. So each turn of
-a cell is taken relative to the yardstick around it, and the process is the unit: its lower quartile over rounds. How
-far two sittings differ that measured the same (A/A) has two parts: what processes of ONE sitting differ by, and what
-the yardstick does not take out between sittings, which no sitting can tell of itself.
+The load, temperature and memory layout of a machine differ from session to session. So each turn of a cell is taken
+relative to the reference timed around it, and the process is the unit: its lower quartile over rounds. The difference
+of two sessions that measure the same (A/A) has two parts: that between processes of one session, and what the
+reference does not remove between sessions, which one session alone cannot show.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any, Literal
 import numpy as np
 from scipy import stats
 
-from harness.bench.measurement import Measured, Turn
+from harness.bench.measurement import Measurement, Turn
 from harness.errors import UsageError
 from harness.spec import RunSpec
 
-ALPHA = 0.02  # of all cells together: who looks twenty times is not to be alarmed once
-SITTING = 0.015
-"""What sittings differ by beyond their processes, a standard deviation, as benchmarks/bench_noise.py found it."""
+ALPHA = 0.02  # family-wise, over all cells of a comparison
+BETWEEN_SESSIONS = 0.015
+"""What sessions differ by beyond their processes, a standard deviation, as benchmarks/bench_noise.py found it."""
 
 _SAME = ("cpu", "cores", "device", "device.name", "threads", "timer", "version.torch", "denormals_flushed")
 _NOT_COMPARED: dict[str, Any] = {
@@ -37,13 +37,13 @@ _NOT_COMPARED: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Change:
+class TimingChange:
     """One cell, before and now."""
 
     label: str
     length: int
     kind: str
-    ratio: float  # of times, both relative to the yardstick; above 1 is slower
+    ratio: float  # of times, both relative to the reference; above 1 is slower
     floor: float  # ratios from 1/floor to floor are noise
     p: float  # of the rank test over turns, corrected (Bonferroni) for the number of cells
 
@@ -54,7 +54,7 @@ class Change:
         return "slower" if self.ratio > 1 else "faster"
 
 
-def refuse_other_machine(before: Measured, now: Mapping[str, str]) -> None:
+def refuse_other_machine(before: Measurement, now: Mapping[str, str]) -> None:
     """Raises UsageError where the machine, or how it computes, is another one."""
     was = before.environment
     unlike = [f"{key} was {was.get(key)}, is {now.get(key)}" for key in _SAME if was.get(key) != now.get(key)]
@@ -63,7 +63,7 @@ def refuse_other_machine(before: Measured, now: Mapping[str, str]) -> None:
                          "Measure both here, or add --across-machines and doubt the result.")  # fmt: skip
 
 
-def refuse_other_settings(before: Measured, specs: Sequence[RunSpec]) -> None:
+def refuse_other_settings(before: Measurement, specs: Sequence[RunSpec]) -> None:
     """Raises UsageError where what is asked for has nothing in common with what was measured before."""
     known = {(spec.label, spec.length): spec for spec in before.request.specs}
     common = [(spec, known[spec.label, spec.length]) for spec in specs if (spec.label, spec.length) in known]
@@ -78,18 +78,18 @@ def refuse_other_settings(before: Measured, specs: Sequence[RunSpec]) -> None:
             raise UsageError(f"{spec.label} T={spec.length} was measured at other settings: {'; '.join(unlike)}.")
 
 
-def changes(before: Measured, now: Measured) -> list[Change]:
-    """Every cell that both sittings have, in the order of now."""
+def changes(before: Measurement, now: Measurement) -> list[TimingChange]:
+    """Every cell that both sessions have, in the order of now."""
     keys = [(row.label, row.length, row.kind) for row in now.rows]
     both = [key for key in keys if _key(key) in before.turns and _key(key) in now.turns]
     pairs = [(before.turns[_key(key)], now.turns[_key(key)]) for key in both]
-    spread = _spread([sitting for pair in pairs for sitting in pair])
+    spread = _spread([session for pair in pairs for session in pair])
     return [_change(key, *pair, spread, len(pairs)) for key, pair in zip(both, pairs, strict=True)]
 
 
 @dataclass(frozen=True)
 class _Spread:
-    """How much processes of one sitting differ: standard deviation of a logarithm, over all cells."""
+    """How much processes of one session differ: standard deviation of a logarithm, over all cells."""
 
     deviation: float
     freedom: int
@@ -104,9 +104,9 @@ def _of_processes(turns: Sequence[Sequence[Turn]]) -> list[float]:
     return [math.log(float(np.quantile([turn.relative for turn in one], 0.25))) for one in turns]
 
 
-def _spread(sittings: Sequence[Sequence[Sequence[Turn]]]) -> _Spread:
+def _spread(sessions: Sequence[Sequence[Sequence[Turn]]]) -> _Spread:
     squares, freedom = 0.0, 0
-    for values in map(_of_processes, sittings):
+    for values in map(_of_processes, sessions):
         squares += sum((value - fmean(values)) ** 2 for value in values)
         freedom += len(values) - 1
     return _Spread(math.sqrt(squares / freedom) if freedom else math.inf, freedom)
@@ -118,15 +118,15 @@ def _change(
     now: Sequence[Sequence[Turn]],
     spread: _Spread,
     cells: int,
-) -> Change:
+) -> TimingChange:
     old, new = _of_processes(before), _of_processes(now)
     error = spread.deviation * math.sqrt(1 / len(old) + 1 / len(new))
     of_processes = min(_critical(len(old) + len(new) - 2, spread.freedom, cells) * error, 100.0)
-    of_sittings = float(stats.norm.ppf(1 - ALPHA / 2)) * math.sqrt(2) * SITTING  # all cells alike
-    floor = math.exp(math.hypot(of_processes, of_sittings))
+    of_sessions = float(stats.norm.ppf(1 - ALPHA / 2)) * math.sqrt(2) * BETWEEN_SESSIONS  # all cells alike
+    floor = math.exp(math.hypot(of_processes, of_sessions))
     first, second = ([turn.relative for one in turns for turn in one] for turns in (before, now))
     p = float(stats.mannwhitneyu(first, second).pvalue)
-    return Change(*cell, ratio=math.exp(fmean(new) - fmean(old)), floor=floor, p=min(1.0, p * cells))
+    return TimingChange(*cell, ratio=math.exp(fmean(new) - fmean(old)), floor=floor, p=min(1.0, p * cells))
 
 
 def _critical(processes: int, freedom: int, cells: int) -> float:
@@ -138,8 +138,8 @@ def _critical(processes: int, freedom: int, cells: int) -> float:
     return float(max(together, apart))
 
 
-def noise(one: Measured) -> float:
-    """What two processes of a sitting differ by at most, 19 times of 20 (A/A); a share, such as 0.03."""
+def noise(one: Measurement) -> float:
+    """What two processes of a session differ by at most, 19 times of 20 (A/A); a share, such as 0.03."""
     spread = _spread(list(one.turns.values()))
     if not spread.freedom:
         return math.nan

@@ -1,4 +1,4 @@
-"""What a sitting found: samples as pytest-benchmark wrote them, rows made of them, and the file they are kept in."""
+"""What a session found: samples as pytest-benchmark wrote them, rows made of them, and the file they are kept in."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from harness.bench.preflight import Look
+from harness.bench.preflight import Preflight
 from harness.bench.request import LOOP, PASSES, PRODUCT, Request
 from harness.bench_record import Row, slope
 from harness.errors import HarnessError, UsageError, did_you_mean
 from harness.spec import RunSpec
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
 class Turn:
-    """The samples of one turn of a cell, and the time of the yardstick around it."""
+    """The samples of one turn of a cell, and the time of the reference around it."""
 
     seconds: tuple[float, ...]
-    yardstick: float
+    reference: float
 
     @property
     def relative(self) -> float:
         """What drifts with the machine is in both, and not in this; of each the call that was disturbed least."""
-        return min(self.seconds) / self.yardstick
+        return min(self.seconds) / self.reference
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A whole sitting."""
+class Measurement:
+    """A whole session."""
 
     request: Request
-    looks: Sequence[Look]
+    preflights: Sequence[Preflight]
     sessions: Sequence[Mapping[str, Any]]  # each as pytest-benchmark writes it, all samples among it
     environment: Mapping[str, str]
 
@@ -54,7 +54,7 @@ class Measured:
 
     @cached_property
     def product(self) -> float:
-        """The machine's own rate: FLOP/s of a product of large matrices, median over the sitting."""
+        """The machine's own rate: FLOP/s of a product of large matrices, median over the session."""
         found = [
             benchmark["extra_info"]["flops"] / sample
             for session in self.sessions
@@ -66,15 +66,15 @@ class Measured:
 
     @cached_property
     def clock_over_cpu(self) -> float:
-        """How much longer the sitting took by the clock than in CPU time: 1 on a machine with nothing else to do."""
+        """How much longer the session took by the clock than in CPU time: 1 on a machine with nothing else to do."""
         found = [b["extra_info"]["clock_over_cpu"] for session in self.sessions for b in session["benchmarks"]]
         return median(found) if found else math.nan
 
     @cached_property
     def rows(self) -> list[Row]:
         specs = {(spec.label, spec.length): spec for spec in self.request.specs}
-        labels = list(dict.fromkeys(look.label for look in self.looks))
-        ordered = sorted(self.looks, key=lambda look: (labels.index(look.label), look.length))
+        labels = list(dict.fromkeys(look.label for look in self.preflights))
+        ordered = sorted(self.preflights, key=lambda look: (labels.index(look.label), look.length))
         return [self._row(look, kind, specs[look.label, look.length]) for look in ordered for kind in PASSES]
 
     @cached_property
@@ -98,7 +98,7 @@ class Measured:
         one = self.request.specs[0]
         return f"{name}, {_counted(there['threads'], 'thread')}, {one.precision} bit, {one.execution}, {there['timer']}"
 
-    def _row(self, look: Look, kind: str, spec: RunSpec) -> Row:
+    def _row(self, look: Preflight, kind: str, spec: RunSpec) -> Row:
         key = f"{look.label}|{look.length}|{kind}"
         samples = [s for turns in self.turns.get(key, ()) for turn in turns for s in turn.seconds]
         known: dict[str, Any] = {
@@ -137,7 +137,7 @@ class Measured:
             "harness_bench": VERSION,
             "request": json.loads(self.request.to_json()),
             "environment": dict(self.environment),
-            "looks": [asdict(look) for look in self.looks],
+            "preflights": [asdict(look) for look in self.preflights],
             "sessions": list(self.sessions),
         }
         try:
@@ -157,8 +157,8 @@ def place(name: str, folder: Path) -> Path:
     return Path(name) if name.endswith(".json") else folder / f"{name}.json"
 
 
-def load(name: str, folder: Path) -> Measured:
-    """A sitting that was saved; UsageError where there is none of that name, or it cannot be read."""
+def load(name: str, folder: Path) -> Measurement:
+    """A session that was saved; UsageError where there is none of that name, or it cannot be read."""
     path = place(name, folder)
     if not path.is_file():
         known = [file.stem for file in folder.glob("*.json")] if folder.is_dir() else []
@@ -172,14 +172,14 @@ def load(name: str, folder: Path) -> Measured:
         if version != VERSION:
             raise ValueError(f"version {version}, and this one is {VERSION}")
         request = Request.from_json(json.dumps(content["request"]))
-        found = [Look(**look) for look in content["looks"]]
-        return Measured(request, found, content["sessions"], content["environment"])
+        found = [Preflight(**look) for look in content["preflights"]]
+        return Measurement(request, found, content["sessions"], content["environment"])
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path} is of another version of harness ({error}): measure it again.") from None
 
 
 def _turns(benchmarks: Sequence[Mapping[str, Any]]) -> dict[str, list[Turn]]:
-    """The turns of each cell in one process, each with the yardsticks right before and after it."""
+    """The turns of each cell in one process, each with the reference timings right before and after it."""
     found: dict[str, list[Turn]] = defaultdict(list)
     told = [(benchmark["extra_info"]["cell"], tuple(benchmark["stats"]["data"])) for benchmark in benchmarks]
     loops = [min(data) if key.endswith(f"|{LOOP}") else None for key, data in told]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from harness.bench.measurement import Measured
+from harness.bench.measurement import Measurement
 from harness.tracking.measurements import write_measurement
 from harness.tracking.store import Store
 
 
-def write_measured(store: Store, measured: Measured, name: str) -> None:
+def write_measured(store: Store, measured: Measurement, name: str) -> None:
     """Writes a session under a name that may be ''."""
     for label in dict.fromkeys(row.label for row in measured.rows):
         rows = [row for row in measured.rows if row.label == label]

@@ -36,7 +36,7 @@ _COUNTED_ROWS = 2  # of a batch: products grow with the batch in proportion
 
 
 @dataclass
-class Look:
+class Preflight:
     """What is known of one training before it is timed."""
 
     label: str
@@ -52,7 +52,7 @@ class Look:
     kernel: str = ""
 
 
-def looks(request: Request, limit: float) -> Iterator[Look]:
+def preflights(request: Request, limit: float) -> Iterator[Preflight]:
     """Looks at each training in turn, at most `limit` seconds at each."""
     memory = memory_share(pick(request.device), 1)
     for spec in request.specs:
@@ -64,25 +64,25 @@ def looks(request: Request, limit: float) -> Iterator[Look]:
             process.end()
 
 
-def _result(process: GuardedProcess, spec: RunSpec, limit: float) -> Look:
+def _result(process: GuardedProcess, spec: RunSpec, limit: float) -> Preflight:
     found = process.receive(limit)
     if found is not None:
-        return Look(**found)
+        return Preflight(**found)
     if process.hangs():
-        return Look(spec.label, spec.length, f"it took longer than {limit:g} s (--timeout)", "timeout")
+        return Preflight(spec.label, spec.length, f"it took longer than {limit:g} s (--timeout)", "timeout")
     reason = process.exit_reason()
-    return Look(spec.label, spec.length, reason.text, "out_of_memory" if reason.out_of_memory else "error")
+    return Preflight(spec.label, spec.length, reason.text, "out_of_memory" if reason.out_of_memory else "error")
 
 
 def serve(pipe: Connection, spec: str, request: str) -> None:
     """In the guarded process: sends what was found."""
-    pipe.send(asdict(look(RunSpec.from_json(spec), Request.from_json(request))))
+    pipe.send(asdict(preflight(RunSpec.from_json(spec), Request.from_json(request))))
     os._exit(0)  # without waiting for threads of a plugin
 
 
-def look(spec: RunSpec, request: Request) -> Look:
+def preflight(spec: RunSpec, request: Request) -> Preflight:
     """Everything but the timing; whatever goes wrong becomes the reason."""
-    found = Look(spec.label, spec.length)
+    found = Preflight(spec.label, spec.length)
     device = pick(request.device)
     with computing(device):
         torch.set_num_threads(request.threads)
@@ -95,7 +95,7 @@ def look(spec: RunSpec, request: Request) -> Look:
     return found
 
 
-def _fill(found: Look, work: Work, memory: bool) -> None:
+def _fill(found: Preflight, work: Work, memory: bool) -> None:
     refuse_unfit(work.model, work.task, work.spec, probe_batch(work.task, work.spec, work.device))
     found.parameters = count_parameters(work.model)
     found.steps = work.batch.inputs.shape[1]
@@ -148,6 +148,6 @@ def _flops(work: Work) -> dict[str, float]:
     return {"forward": once, "backward": once + back, "step": once + back}
 
 
-def together(found: Iterable[Look]) -> dict[str, float]:
+def pass_seconds(found: Iterable[Preflight]) -> dict[str, float]:
     """Seconds of a call by the key of its cell, of what can be measured."""
     return {f"{one.label}|{one.length}|{kind}": s for one in found if not one.reason for kind, s in one.seconds.items()}

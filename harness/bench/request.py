@@ -12,7 +12,7 @@ from harness.names import is_file, split_parts
 from harness.spec import RunSpec
 
 PASSES = {"forward": "forward", "backward": "forward and backward", "step": "whole training step"}
-PRODUCT, LOOP = "matrix product", "yardstick"
+PRODUCT, LOOP = "matrix product", "reference"
 """What is measured beside the architectures: the machine's rate, and work of the same kind that never changes."""
 
 _SECONDS_A_TURN = 0.03  # of calls in a row, so that short ones are not lost in the clock
@@ -20,7 +20,7 @@ _MOST_CALLS = 20
 
 
 @dataclass(frozen=True)
-class Cell:
+class TimedPass:
     """One thing that is timed: a pass of one training, or what is measured beside them (`spec` is None)."""
 
     label: str
@@ -47,23 +47,23 @@ class Request:
     seconds: Mapping[str, float] = field(default_factory=dict)  # that a call takes, about, by key; no others are timed
     typed: Mapping[str, Any] = field(default_factory=dict)  # the flags that made this, to ask for it again
 
-    def cells(self) -> list[Cell]:
-        """One round: each cell after the yardstick, that both may meet the machine in the same mood."""
-        timed = [Cell(s.label, s.length, kind, spec=s) for s in self.specs for kind in PASSES]
-        round_of: list[Cell] = [Cell(PRODUCT, 0, PRODUCT)]
+    def timed_passes(self) -> list[TimedPass]:
+        """One round: each pass right after the reference, so that both run under the same machine load."""
+        timed = [TimedPass(s.label, s.length, kind, spec=s) for s in self.specs for kind in PASSES]
+        round_of: list[TimedPass] = [TimedPass(PRODUCT, 0, PRODUCT)]
         for cell in (replace(cell, calls=self._calls(cell)) for cell in timed if cell.key in self.seconds):
-            round_of += [Cell(LOOP, 0, LOOP), cell]
+            round_of += [TimedPass(LOOP, 0, LOOP), cell]
         return round_of
 
-    def turns(self) -> Iterator[tuple[int, int, Cell]]:
+    def turns(self) -> Iterator[tuple[int, int, TimedPass]]:
         """Round, turn and cell of everything that one process times, interleaved."""
         for index in range(self.rounds):
-            for turn, cell in enumerate(self.cells()):
+            for turn, cell in enumerate(self.timed_passes()):
                 yield index, turn, cell
 
     def seconds_in_all(self) -> float:
         """About what all processes take for their rounds."""
-        once = sum(self.seconds.get(cell.key, 0.005) * cell.calls for cell in self.cells())
+        once = sum(self.seconds.get(cell.key, 0.005) * cell.calls for cell in self.timed_passes())
         return once * self.rounds * self.processes
 
     def to_json(self) -> str:
@@ -76,7 +76,7 @@ class Request:
         content["specs"] = tuple(RunSpec.from_json(json.dumps(spec)) for spec in content["specs"])
         return cls(**content)
 
-    def _calls(self, cell: Cell) -> int:
+    def _calls(self, cell: TimedPass) -> int:
         return min(_MOST_CALLS, max(1, round(_SECONDS_A_TURN / max(self.seconds[cell.key], 1e-6))))
 
 

@@ -1,4 +1,4 @@
-"""One sitting: a first look at everything, then fresh processes of pytest-benchmark that time it in turns."""
+"""One session: a first look at everything, then fresh processes of pytest-benchmark that time it in turns."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.bench import suite_file
-from harness.bench.measurement import Measured
-from harness.bench.preflight import looks, together
+from harness.bench.measurement import Measurement
+from harness.bench.preflight import pass_seconds, preflights
 from harness.bench.request import Request
 from harness.errors import HarnessError
 from harness.process.parent_death import DRIVER_PID
@@ -29,30 +29,31 @@ _PATIENCE = 20.0  # times what the rounds should take
 Say = Callable[[str], None]
 
 
-def measure(request: Request, say: Say, limit: float) -> Measured:
+def measure(request: Request, say: Say, limit: float) -> Measurement:
     """Looks and times; what fails is a row with its reason. `limit`: seconds for each look.
 
-    Where the request says how long a call takes, that decides how often it is called in a turn: two sittings that are
+    Where the request says how long a call takes, that decides how often it is called in a turn: two sessions that are
     compared must take the best of equally many.
     """
     found = []
-    for look in looks(request, limit):
+    for look in preflights(request, limit):
         found.append(look)
         say(f"  {look.label} T={look.length}: {look.reason or 'works'}{f' ({look.kernel})' if look.kernel else ''}")
-    seconds = together(found)
+    seconds = pass_seconds(found)
     given = {key: value for key, value in request.seconds.items() if key in seconds}
     request = replace(request, seconds={**seconds, **given})
     sessions = []
     for number in range(1, request.processes + 1 if request.seconds else 1):
         about = request.seconds_in_all() / request.processes
-        say(f"process {number} of {request.processes}: {request.rounds} rounds of {len(request.seconds)} cells in "
-            f"turn, about {about:.0f} s")  # fmt: skip
+        rounds = "1 round" if request.rounds == 1 else f"{request.rounds} rounds"
+        passes = "1 pass" if len(request.seconds) == 1 else f"{len(request.seconds)} passes in turn"
+        say(f"process {number} of {request.processes}: {rounds} of {passes}, about {about:.0f} s")
         session, reason = _session(request)
         sessions += [session] if session else []
         if reason:
             found = [replace(one, reason=one.reason or reason, status="error") for one in found]
             break
-    return Measured(request, found, sessions, environment(request))
+    return Measurement(request, found, sessions, environment(request))
 
 
 def _session(request: Request) -> tuple[dict[str, Any] | None, str]:
@@ -119,7 +120,7 @@ def _failures(said: str) -> list[str]:
 
 
 def environment(request: Request) -> dict[str, str]:
-    """What must be the same for two sittings to be comparable, and where and with what they were."""
+    """What must be the same for two sessions to be comparable, and where and with what they were."""
     device = devices.pick(request.device)
     there = devices.environment(device)
     return {

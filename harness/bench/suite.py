@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import torch
 
-from harness.bench.request import LOOP, PRODUCT, Cell, Request
+from harness.bench.request import LOOP, PRODUCT, Request, TimedPass
 from harness.bench.workload import Work, loop, product
 from harness.process.guarded import limit_memory
 from harness.training.device import computing, memory_share, pick
@@ -37,7 +37,7 @@ class _Calls:
         self.product, self.flops = product(device, _asked.specs[0].precision)
         self.loop = loop(device)
 
-    def of(self, cell: Cell) -> Callable[[], None]:
+    def of(self, cell: TimedPass) -> Callable[[], None]:
         if cell.spec is None:
             return {PRODUCT: self.product, LOOP: self.loop}[cell.kind]
         key = cell.label, cell.length
@@ -56,7 +56,7 @@ def calls() -> Iterator[_Calls]:
 
 
 @pytest.mark.parametrize(("index", "turn", "cell"), _turns, ids=[f"{i}-{t}" for i, t, _ in _turns])
-def test_speed(index: int, turn: int, cell: Cell, calls: _Calls, benchmark: Any) -> None:
+def test_speed(index: int, turn: int, cell: TimedPass, calls: _Calls, benchmark: Any) -> None:
     function = calls.of(cell)
     if cell.kind == PRODUCT:
         benchmark.extra_info["flops"] = calls.flops

@@ -75,7 +75,7 @@ def product(device: torch.device, precision: str) -> tuple[Callable[[], None], f
 
 
 def loop(device: torch.device) -> Callable[[], None]:
-    """The yardstick: a recurrence in plain operations, forward and backward; small products and many calls."""
+    """The reference: a recurrence in plain operations, forward and backward; small products and many calls."""
     x = torch.linspace(-1, 1, _LOOP_BATCH * _LOOP_SIZE, device=device).reshape(_LOOP_BATCH, _LOOP_SIZE)
     weight = (torch.eye(_LOOP_SIZE, device=device) * 0.5).requires_grad_()
 

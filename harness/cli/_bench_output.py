@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.bench.comparison import Change, noise
-from harness.bench.measurement import Measured
+from harness.bench.comparison import TimingChange, noise
+from harness.bench.measurement import Measurement
 from harness.bench.request import PASSES
 from harness.bench_record import Row
 
@@ -37,7 +37,7 @@ _COLUMNS = (
 _DETAILS = ("quartiles", "GFLOP/s", "of product", "parameters", "state")
 
 
-def rows(measured: Measured, details: bool = False) -> None:
+def rows(measured: Measurement, details: bool = False) -> None:
     """The measurements, and the notes that explain them; `details`: every column, which 80 characters do not hold."""
     console = _console()
     console.print(_table(measured.rows, measured.request.memory, details))
@@ -47,7 +47,7 @@ def rows(measured: Measured, details: bool = False) -> None:
         console.print(Text(line), soft_wrap=True)
 
 
-def changes(found: Sequence[Change]) -> None:
+def changes(found: Sequence[TimingChange]) -> None:
     """Each timed pass relative to the saved measurement."""
     table = _columns("architecture", "length", "pass", "now / before", "noise up to", "p", "")
     for one in found:
@@ -87,7 +87,7 @@ def _cells(row: Row) -> dict[str, str]:
     }
 
 
-def _by_label(measured: Measured) -> dict[str, str]:
+def _by_label(measured: Measurement) -> dict[str, str]:
     told: dict[str, list[str]] = {}
     for (label, kind), (time, memory) in measured.slopes.items():
         held = f", memory T^{memory:.2f}" if memory is not None else ""
@@ -95,7 +95,7 @@ def _by_label(measured: Measured) -> dict[str, str]:
     return {label: "; ".join(kinds) for label, kinds in told.items()}
 
 
-def _notes(measured: Measured, details: bool) -> list[str]:
+def _notes(measured: Measurement, details: bool) -> list[str]:
     there = measured.environment
     lines = [
         f"{there['cpu']}, {there['device.name']}, threads: {there['threads']}, cores: {there['cores']}, torch "

@@ -21,8 +21,8 @@ from harness.process import interrupt
 from harness.spec import EXECUTIONS, PRECISIONS
 
 if TYPE_CHECKING:
-    from harness.bench.comparison import Change
-    from harness.bench.measurement import Measured
+    from harness.bench.comparison import TimingChange
+    from harness.bench.measurement import Measurement
     from harness.bench.request import Request
 
 _DEFAULTS: dict[str, Any] = {
@@ -115,7 +115,9 @@ def call(arguments: argparse.Namespace) -> int:
     return _tell(arguments, before, measured)
 
 
-def _measure(arguments: argparse.Namespace, tell: Callable[[str], None]) -> tuple[Measured | None, Measured | None]:
+def _measure(
+    arguments: argparse.Namespace, tell: Callable[[str], None]
+) -> tuple[Measurement | None, Measurement | None]:
     """The saved measurement, if one is compared with, and the new one; None if it was interrupted."""
     from harness.bench import comparison
     from harness.bench.measurement import load, place
@@ -144,7 +146,7 @@ def _measure(arguments: argparse.Namespace, tell: Callable[[str], None]) -> tupl
     return before, measured
 
 
-def _request(arguments: argparse.Namespace, before: Measured | None) -> Request:
+def _request(arguments: argparse.Namespace, before: Measurement | None) -> Request:
     """The settings: as typed, else as in the saved measurement, else the defaults."""
     from harness.bench.request import Request, whole_paths
     from harness.spec import SweepSpec
@@ -175,7 +177,7 @@ def _request(arguments: argparse.Namespace, before: Measured | None) -> Request:
     )
 
 
-def _tell(arguments: argparse.Namespace, before: Measured | None, measured: Measured) -> int:
+def _tell(arguments: argparse.Namespace, before: Measurement | None, measured: Measurement) -> int:
     from harness.bench.comparison import changes
     from harness.cli import _bench_output as shown
 
@@ -194,7 +196,7 @@ def _tell(arguments: argparse.Namespace, before: Measured | None, measured: Meas
     return REGRESSION if _fails(found, arguments.fail_on, bool(before)) else 0
 
 
-def _fails(found: list[Change], threshold: float | None, compared: bool) -> bool:
+def _fails(found: list[TimingChange], threshold: float | None, compared: bool) -> bool:
     """Whether something is slower by at least the threshold, or nothing could be compared."""
     if threshold is None:
         return False

@@ -1,12 +1,12 @@
-"""A sitting whose samples are made up."""
+"""A session whose samples are made up."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from harness.bench.measurement import Measured
-from harness.bench.preflight import Look
+from harness.bench.measurement import Measurement
+from harness.bench.preflight import Preflight
 from harness.bench.request import LOOP, PASSES, PRODUCT, Request
 from harness.spec import RunSpec
 
@@ -15,7 +15,7 @@ MACHINE = {"cpu": "a", "cores": "2", "device": "cpu", "version.torch": "2", "thr
 
 
 @pytest.fixture
-def sitting():
+def session():
     return made
 
 
@@ -34,5 +34,5 @@ def made(seed, slower=1.0, drift=1.0, jitter=0.01, processes=3, rounds=8):
                     extra = {"cell": key, "round": index, "turn": turn, "clock_over_cpu": 1.0}
                     benchmarks.append({"extra_info": extra, "stats": {"data": data}})
         sessions.append({"benchmarks": benchmarks})
-    look = Look("rnn", 10, steps=10, flops=dict.fromkeys(PASSES, 1.0))
-    return Measured(Request((SPEC,)), [look], sessions, MACHINE)
+    look = Preflight("rnn", 10, steps=10, flops=dict.fromkeys(PASSES, 1.0))
+    return Measurement(Request((SPEC,)), [look], sessions, MACHINE)

@@ -1,4 +1,4 @@
-"""`harness bench` as a person meets it: refusals in this process, one small sitting in its own."""
+"""`harness bench` as a person meets it: refusals in this process, one small session in its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.bench.preflight import Look
+from harness.bench.preflight import Preflight
 from harness.bench.request import PASSES, Request
 from harness.bench.session import _environment_of, measure
 from harness.cli.main import main
@@ -50,8 +50,8 @@ def test_what_is_wrong_is_refused_before_anything_is_measured(folder, monkeypatc
     assert list(Path().glob("mlflow.db*")) == []
 
 
-def test_a_measurement_at_other_settings_is_refused(folder, sitting):
-    sitting(0).save(Path("bench/before.json"))
+def test_a_measurement_at_other_settings_is_refused(folder, session):
+    session(0).save(Path("bench/before.json"))
     code, _, err = said("--compare", "before", "--arch", "rnn", "--task", "adding", "--length", 10, "--hidden", 96)
     assert code == 2
     assert "other settings: architecture_options" in err
@@ -73,25 +73,25 @@ def test_the_settings_of_somebody_elses_tests_are_kept_from_the_suite():
 
 def test_without_anything_that_works_there_is_nothing_to_time_and_every_row_has_its_reason(monkeypatch):
     spec = RunSpec("rnn", "adding", 10, label="rnn")
-    broken = [Look("rnn", 10, "no weights", "error")]
-    monkeypatch.setattr("harness.bench.session.looks", lambda request, limit: broken)
+    broken = [Preflight("rnn", 10, "no weights", "error")]
+    monkeypatch.setattr("harness.bench.session.preflights", lambda request, limit: broken)
     measured = measure(Request((spec,)), lambda line: None, 1)
     assert [row.reason for row in measured.rows] == ["no weights"] * 3
     assert measured.sessions == []
 
 
-def test_as_many_calls_are_made_in_a_turn_as_in_the_sitting_that_is_compared_with(monkeypatch):
+def test_as_many_calls_are_made_in_a_turn_as_in_the_session_that_is_compared_with(monkeypatch):
     """The best of more calls is shorter, and a disturbed look must not decide how many there are."""
     spec = RunSpec("rnn", "adding", 10, label="rnn")
-    disturbed = [Look("rnn", 10, seconds=dict.fromkeys(PASSES, 1.0))]
-    monkeypatch.setattr("harness.bench.session.looks", lambda request, limit: disturbed)
+    disturbed = [Preflight("rnn", 10, seconds=dict.fromkeys(PASSES, 1.0))]
+    monkeypatch.setattr("harness.bench.session.preflights", lambda request, limit: disturbed)
     monkeypatch.setattr("harness.bench.session._session", lambda request: ({"benchmarks": []}, ""))
     measured = measure(Request((spec,), seconds={"rnn|10|step": 0.01, "gone|10|step": 1.0}), lambda line: None, 1)
     assert measured.request.seconds == {"rnn|10|forward": 1.0, "rnn|10|backward": 1.0, "rnn|10|step": 0.01}
 
 
 @pytest.mark.slow
-def test_a_small_sitting_is_shown_saved_and_recorded_whatever_tests_the_user_has(folder, empty_store, python):
+def test_a_small_session_is_shown_saved_and_recorded_whatever_tests_the_user_has(folder, empty_store, python):
     """A cell in a file that fails at one length; a conftest.py and a pytest.ini that would break any suite."""
     import shutil
 

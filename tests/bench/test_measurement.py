@@ -1,4 +1,4 @@
-"""Rows, exponents and the file of a sitting."""
+"""Rows, exponents and the file of a session."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from harness.bench_record import slope
 from harness.errors import UsageError
 
 
-def test_a_row_has_the_median_of_all_samples_and_what_follows_from_it(sitting):
-    measured = sitting(0, slower=2.0, jitter=0)
+def test_a_row_has_the_median_of_all_samples_and_what_follows_from_it(session):
+    measured = session(0, slower=2.0, jitter=0)
     row = measured.rows[0]
     assert row.samples == 3 * 8 * 3
     assert row.quarter < row.seconds < row.three_quarters
@@ -22,9 +22,9 @@ def test_a_row_has_the_median_of_all_samples_and_what_follows_from_it(sitting):
     assert row.of_product == pytest.approx(1 / row.seconds / 2)
 
 
-def test_what_could_not_be_measured_is_a_row_with_its_reason(sitting):
-    measured = sitting(0)
-    measured.looks[0].reason = "no weights"
+def test_what_could_not_be_measured_is_a_row_with_its_reason(session):
+    measured = session(0)
+    measured.preflights[0].reason = "no weights"
     measured = replace(measured, sessions=[])
     assert {row.reason for row in measured.rows} == {"no weights"}
 
@@ -34,16 +34,20 @@ def test_the_exponent_of_a_power_law_is_found(power):
     assert slope([(n, 3 * n**power) for n in (50, 200, 800)]) == pytest.approx(power)
 
 
-def test_a_saved_sitting_is_read_back_with_every_sample(sitting, tmp_path):
-    measured = sitting(0)
+def test_a_saved_session_is_read_back_with_every_sample(session, tmp_path):
+    measured = session(0)
     measured.save(tmp_path / "before.json")
     read = load("before", tmp_path)
     assert read.turns == measured.turns
-    assert (read.request, read.looks, read.environment) == (measured.request, measured.looks, measured.environment)
+    assert (read.request, read.preflights, read.environment) == (
+        measured.request,
+        measured.preflights,
+        measured.environment,
+    )
 
 
-def test_a_name_that_was_not_saved_is_refused_with_the_nearest(sitting, tmp_path):
-    sitting(0).save(tmp_path / "before.json")
+def test_a_name_that_was_not_saved_is_refused_with_the_nearest(session, tmp_path):
+    session(0).save(tmp_path / "before.json")
     with pytest.raises(UsageError, match="Did you mean 'before'"):
         load("befor", tmp_path)
 
@@ -55,9 +59,9 @@ def test_a_file_of_something_else_is_refused(tmp_path, text):
         load("x", tmp_path)
 
 
-@pytest.mark.parametrize("change", [{"harness_bench": 0}, {"request": {}}, {"looks": [{"unknown": 1}]}])
-def test_a_file_of_another_version_is_refused(sitting, tmp_path, change):
-    sitting(0).save(tmp_path / "x.json")
+@pytest.mark.parametrize("change", [{"harness_bench": 0}, {"request": {}}, {"preflights": [{"unknown": 1}]}])
+def test_a_file_of_another_version_is_refused(session, tmp_path, change):
+    session(0).save(tmp_path / "x.json")
     content = json.loads((tmp_path / "x.json").read_text())
     (tmp_path / "x.json").write_text(json.dumps({**content, **change}))
     with pytest.raises(UsageError, match="of another version"):

@@ -24,7 +24,7 @@ def test_a_request_of_another_version_is_refused():
         Request.from_json(json.dumps(content))
 
 
-def test_every_cell_has_a_turn_in_every_round_right_after_the_yardstick():
+def test_every_cell_has_a_turn_in_every_round_right_after_the_reference():
     turns = list(Request(SPECS, rounds=3, seconds=SECONDS).turns())
     for index in range(3):
         kinds = [cell.kind for number, _, cell in turns if number == index]
@@ -41,7 +41,7 @@ def test_what_did_not_work_has_no_turn():
 
 def test_short_calls_are_made_several_times_a_turn_and_long_ones_once():
     seconds = {**SECONDS, "rnn|10|step": 2.0, "rnn|10|forward": 1e-5}
-    calls = {cell.key: cell.calls for cell in Request(SPECS, seconds=seconds).cells()}
+    calls = {cell.key: cell.calls for cell in Request(SPECS, seconds=seconds).timed_passes()}
     assert calls["rnn|10|step"] == 1
     assert calls["rnn|10|backward"] == 3
     assert calls["rnn|10|forward"] == 20

@@ -7,7 +7,7 @@ import torch
 from harness.plugins import _compiled
 
 from harness.bench.memory import peak
-from harness.bench.preflight import look, looks
+from harness.bench.preflight import preflight, preflights
 from harness.bench.request import PASSES, Request
 from harness.bench.workload import Work, loop, product
 from harness.spec import RunSpec
@@ -51,7 +51,7 @@ def test_what_is_measured_beside_the_architectures_runs():
 
 def test_the_products_of_a_fused_lstm_are_counted():
     """Four gates, each a product of the state and one of the input, at each step; and the head at the last."""
-    found = look(spec(), Request((spec(),)))
+    found = preflight(spec(), Request((spec(),)))
     assert found.reason == ""
     assert found.kernel == ("oneDNN, fused" if _compiled.library() is None else "compiled loop")
     assert found.flops["forward"] == 2 * 4 * 12 * 4 * 16 * (16 + 2) + 2 * 4 * 16
@@ -59,15 +59,15 @@ def test_the_products_of_a_fused_lstm_are_counted():
 
 
 def test_a_look_says_size_state_and_kernel():
-    found = look(spec("rnn"), Request((spec("rnn"),)))
+    found = preflight(spec("rnn"), Request((spec("rnn"),)))
     assert (found.parameters, found.state_size, found.steps) == (16 * (2 + 16 + 2) + 17, 16, 12)
     assert found.seconds.keys() == PASSES.keys()
-    assert look(spec("mgu"), Request((spec("mgu"),))).kernel.startswith("eager")
+    assert preflight(spec("mgu"), Request((spec("mgu"),))).kernel.startswith("eager")
 
 
 def test_where_no_loops_were_compiled_the_kernel_is_torchs(monkeypatch):
     monkeypatch.setattr(_compiled, "library", lambda: None)
-    found = {name: look(spec(name), Request((spec(name),))).kernel for name in ("lstm", "gru")}
+    found = {name: preflight(spec(name), Request((spec(name),))).kernel for name in ("lstm", "gru")}
     assert found["lstm"] == "oneDNN, fused"
     assert found["gru"].startswith("eager")
 
@@ -102,9 +102,9 @@ def in_trouble(folder, trouble):
         ("return self.layer(x)[0]", "refused", "batch first"),
     ],
 )
-def test_a_plugin_that_fails_at_this_length_is_a_look_with_the_reason(tmp_path, trouble, status, reason):
+def test_a_plugin_that_fails_at_this_length_is_a_preflight_with_the_reason(tmp_path, trouble, status, reason):
     asked = in_trouble(tmp_path, trouble)
-    found = look(asked, Request((asked,)))
+    found = preflight(asked, Request((asked,)))
     assert found.status == status
     assert reason in found.reason
 
@@ -116,7 +116,7 @@ def test_a_plugin_that_fails_at_this_length_is_a_look_with_the_reason(tmp_path, 
 )
 def test_a_plugin_that_kills_its_process_or_hangs_is_a_look_and_the_next_one_is_looked_at(tmp_path, trouble, reason):
     request = Request((in_trouble(tmp_path, trouble), spec()))
-    first, second = looks(request, 20)
+    first, second = preflights(request, 20)
     assert reason in first.reason
     assert second.reason == ""
 
