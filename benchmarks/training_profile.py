@@ -28,8 +28,14 @@ from harness.training.evaluate import evaluate
 from harness.training.optimizer import make_optimizer
 
 PARTS = ("data", "forward", "backward", "optimizer")
-HEAD = (*("arch", "T", "batch", "hidden"), "step, ms", *(f"{part}, %" for part in PARTS), "harness, ratio",
-        "validation, %", "faults a step")  # fmt: skip
+HEAD = (
+    *("arch", "T", "batch", "hidden"),
+    "step, ms",
+    *(f"{part}, %" for part in PARTS),
+    "harness, ratio",
+    "validation, %",
+    "faults a step",
+)
 
 
 def timed(work: Callable[[], object]) -> tuple[float, object]:
@@ -77,12 +83,19 @@ def row(spec: RunSpec, budget: float) -> list[str]:
     of = parts(spec, steps)
     step = sum(of.values())
     d, task = RunSpec, build_task(spec.task, {})
-    validation, _ = timed(lambda: evaluate(build_model(spec, task), task, 0, "validation", spec.length,
-                                           d.validation_sequences, CPU))  # fmt: skip
+    validation, _ = timed(
+        lambda: evaluate(build_model(spec, task), task, 0, "validation", spec.length, d.validation_sequences, CPU)
+    )
     share = validation / (validation + d.validate_every * step)
-    return [spec.architecture, *map(str, (spec.length, spec.batch_size, spec.hidden_size)), f"{1000 * step:.3g}",
-            *(f"{100 * of[part] / step:.1f}" for part in PARTS), f"{statistics.median(ratios):.2f}",
-            f"{100 * share:.1f}", f"{faults:.0f}"]  # fmt: skip
+    return [
+        spec.architecture,
+        *map(str, (spec.length, spec.batch_size, spec.hidden_size)),
+        f"{1000 * step:.3g}",
+        *(f"{100 * of[part] / step:.1f}" for part in PARTS),
+        f"{statistics.median(ratios):.2f}",
+        f"{100 * share:.1f}",
+        f"{faults:.0f}",
+    ]
 
 
 def main() -> None:

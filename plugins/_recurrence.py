@@ -98,12 +98,22 @@ class _CompiledRecurrence(torch.autograd.Function):
         before = w.new_empty(steps if ctx.needs_input_grad[1] else together, rows, len(w))
         carried, upon_w = [w.new_empty(rows, size) for _ in ctx.needs_input_grad[3:]], torch.zeros_like(w)
         call(
-            f"{ctx.cell}_backward", _Loop, **ctx.sizes, room=len(before), together=together,
-            w=panels(w[: 3 * size if ctx.cell == "gru" else None, :size]), seen=seen, cells=cells, gates=gates,
+            f"{ctx.cell}_backward",
+            _Loop,
+            **ctx.sizes,
+            room=len(before),
+            together=together,
+            w=panels(w[: 3 * size if ctx.cell == "gru" else None, :size]),
+            seen=seen,
+            cells=cells,
+            gates=gates,
             upon=w.new_zeros(rows, steps, size) if upon is None else upon.contiguous(),
             upon_cells=None if upon_cells is None else upon_cells.contiguous(),
-            before=before, carried=carried[0], carried_cells=carried[-1], upon_w=upon_w,
-        )  # fmt: skip
+            before=before,
+            carried=carried[0],
+            carried_cells=carried[-1],
+            upon_w=upon_w,
+        )
         upon_x = (before @ w[:, size + 1 : depth]).transpose(0, 1) if ctx.needs_input_grad[1] else None
         return None, upon_x, upon_w[:, :depth], *carried
 

@@ -97,9 +97,18 @@ def _explained(name: str) -> str:
 
 def _numbers(architectures: list[ArchitectureInspection]) -> Table:
     columns = [
-        "architecture", "seeds", "gain per step at the start", "after training", "reach at the start", "reach",
-        "Lyapunov exponent at the start", "exponent", "decoded at the end", "chance", "test accuracy",
-    ]  # fmt: skip
+        "architecture",
+        "seeds",
+        "gain per step at the start",
+        "after training",
+        "reach at the start",
+        "reach",
+        "Lyapunov exponent at the start",
+        "exponent",
+        "decoded at the end",
+        "chance",
+        "test accuracy",
+    ]
     rows = [
         [
             TableCell(one.label),

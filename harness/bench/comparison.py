@@ -59,8 +59,10 @@ def refuse_other_machine(before: Measurement, now: Mapping[str, str]) -> None:
     was = before.environment
     unlike = [f"{key} was {was.get(key)}, is {now.get(key)}" for key in _SAME if was.get(key) != now.get(key)]
     if unlike:
-        raise UsageError(f"Measured on another machine: {'; '.join(unlike)}.\n"
-                         "Measure both here, or add --across-machines and doubt the result.")  # fmt: skip
+        raise UsageError(
+            f"Measured on another machine: {'; '.join(unlike)}.\n"
+            "Measure both here, or add --across-machines and doubt the result."
+        )
 
 
 def refuse_other_settings(before: Measurement, specs: Sequence[RunSpec]) -> None:
@@ -72,8 +74,11 @@ def refuse_other_settings(before: Measurement, specs: Sequence[RunSpec]) -> None
         raise UsageError(f"Nothing of this was measured before: there is {there}.")
     for spec, old in common:
         new, was = (replace(one, **_NOT_COMPARED) for one in (spec, old))
-        unlike = [f"{key} was {value}, is {vars(new)[key]}" for key, value in vars(was).items()
-                  if key in RunSpec.__dataclass_fields__ and value != vars(new)[key]]  # fmt: skip
+        unlike = [
+            f"{key} was {value}, is {vars(new)[key]}"
+            for key, value in vars(was).items()
+            if key in RunSpec.__dataclass_fields__ and value != vars(new)[key]
+        ]
         if unlike:
             raise UsageError(f"{spec.label} T={spec.length} was measured at other settings: {'; '.join(unlike)}.")
 

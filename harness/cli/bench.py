@@ -26,9 +26,19 @@ if TYPE_CHECKING:
     from harness.bench.request import Request
 
 _DEFAULTS: dict[str, Any] = {
-    "arch": ["rnn", "lstm", "gru"], "task": "adding", "length": [50, 200, 800], "batch": 32, "hidden": 128,
-    "device": "cpu", "precision": "32", "execution": "eager", "threads": 1, "processes": 3, "rounds": 5, "options": [],
-}  # fmt: skip
+    "arch": ["rnn", "lstm", "gru"],
+    "task": "adding",
+    "length": [50, 200, 800],
+    "batch": 32,
+    "hidden": 128,
+    "device": "cpu",
+    "precision": "32",
+    "execution": "eager",
+    "threads": 1,
+    "processes": 3,
+    "rounds": 5,
+    "options": [],
+}
 _EPILOG = """examples:
   harness bench --arch rnn,lstm,gru --length 50,200,800 --batch 32 --hidden 128
   harness bench --arch ./my_cell.py --length 50 --save before

@@ -97,7 +97,8 @@ def _asked(arguments: argparse.Namespace) -> SweepSpec:
 
     tuned, searches = apply_tuned(sweep, existing(arguments.tracking_uri), arguments.tuned == "any")
     for name, one in searches.items() if not arguments.quiet else ():
-        values = ", ".join(f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"
-                           for key, value in one.values.items())  # fmt: skip
+        values = ", ".join(
+            f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}" for key, value in one.values.items()
+        )
         print(f"{name}: {one.budget_in_words} at length {','.join(map(str, one.lengths))}: {values}", file=sys.stderr)
     return tuned

@@ -16,11 +16,16 @@ def sweep(small):
 
     def make(**accuracies):
         records = [
-            Record(small(label=label, length=10, seed=seed), "ok", scores={10: Scores(accuracy, 1.0, 0.0)},
-                   chances={10: 0.0}, solved_at=0.9)
+            Record(
+                small(label=label, length=10, seed=seed),
+                "ok",
+                scores={10: Scores(accuracy, 1.0, 0.0)},
+                chances={10: 0.0},
+                solved_at=0.9,
+            )
             for label, by_seed in accuracies.items()
             for seed, accuracy in enumerate(by_seed)
-        ]  # fmt: skip
+        ]
         return summarise(Results(records))
 
     return make

@@ -42,8 +42,10 @@ def test_each_architecture_is_described_in_words():
     assert "After training a signal of lstm shrinks by a factor of 0.9 per step; 20 steps back 12.2% is left." in (
         one.sentences
     )
-    assert any("decoded from lstm in 100% of sequences (chance 50%); its own answers are right in 75%" in s
-               for s in one.sentences)  # fmt: skip
+    assert any(
+        "decoded from lstm in 100% of sequences (chance 50%); its own answers are right in 75%" in s
+        for s in one.sentences
+    )
 
 
 def test_the_mean_of_shares_is_geometric_with_the_range_of_few_seeds():

@@ -91,18 +91,25 @@ def test_steps_to_the_threshold_are_censored_at_the_budget():
 def test_the_sign_flip_test_agrees_with_scipys_exact_permutation_test(seeds):
     differences = np.random.default_rng(seeds).normal(0.4, 1, size=seeds)
     wanted = reference.permutation_test(
-        (differences, np.zeros(seeds)), lambda a, b, axis: (a - b).mean(axis=axis), permutation_type="samples",
-        vectorized=True, n_resamples=np.inf,
-    )  # fmt: skip
+        (differences, np.zeros(seeds)),
+        lambda a, b, axis: (a - b).mean(axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=np.inf,
+    )
     assert stats.sign_flip(list(differences)) == pytest.approx(wanted.pvalue)
 
 
 def test_the_sign_flip_test_of_many_seeds_agrees_with_scipys_within_sampling():
     differences = np.random.default_rng(1).normal(0.4, 1, size=20)
     wanted = reference.permutation_test(
-        (differences, np.zeros(20)), lambda a, b, axis: (a - b).mean(axis=axis), permutation_type="samples",
-        vectorized=True, n_resamples=20_000, rng=np.random.default_rng(0),
-    )  # fmt: skip
+        (differences, np.zeros(20)),
+        lambda a, b, axis: (a - b).mean(axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=20_000,
+        rng=np.random.default_rng(0),
+    )
     assert stats.sign_flip(list(differences)) == pytest.approx(wanted.pvalue, abs=0.015)
 
 

@@ -21,8 +21,14 @@ def record(small):
     def make(accuracy=0.5, status="ok", chance=0.2, **changes):
         spec = small(**{"label": "lstm", "length": 10, "steps": 100, **changes})
         scores = {spec.length: Scores(accuracy, 1.0, accuracy)} if status == "ok" else {}
-        return Record(spec, status, "" if status == "ok" else "no luck", scores=scores,
-                      chances={spec.length: chance}, solved_at=0.9)  # fmt: skip
+        return Record(
+            spec,
+            status,
+            "" if status == "ok" else "no luck",
+            scores=scores,
+            chances={spec.length: chance},
+            solved_at=0.9,
+        )
 
     return make
 

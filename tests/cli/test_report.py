@@ -84,8 +84,10 @@ def test_every_number_is_the_same_in_the_store_the_csv_and_the_page(harness, her
         rows = list(csv.DictReader(file))
     client = MlflowClient("sqlite:///mlflow.db")
     experiment = client.get_experiment_by_name("harness-copy").experiment_id
-    runs = {run.data.tags["harness.identity"]: run.data.metrics
-            for run in client.search_runs([experiment], "tags.`harness.kind` = 'run'")}  # fmt: skip
+    runs = {
+        run.data.tags["harness.identity"]: run.data.metrics
+        for run in client.search_runs([experiment], "tags.`harness.kind` = 'run'")
+    }
     assert len(runs) == 8
     for row in rows:
         metric = row["metric"] if row["metric"] != "score" else "accuracy"

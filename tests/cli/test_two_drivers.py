@@ -92,9 +92,13 @@ def _tracking(database, folder):
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with (folder / "mlflow.log").open("wb") as log:
         process = subprocess.Popen(
-            [*command, *artifacts], cwd=folder, env={**os.environ, **quiet}, stdout=log, stderr=log,
+            [*command, *artifacts],
+            cwd=folder,
+            env={**os.environ, **quiet},
+            stdout=log,
+            stderr=log,
             start_new_session=True,
-        )  # fmt: skip
+        )
     try:
         _until(lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2).close())
         yield f"http://127.0.0.1:{port}"

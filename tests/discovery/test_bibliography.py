@@ -12,8 +12,11 @@ from harness.record import Record
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted([*(ROOT / "plugins").glob("*.bib"), *(ROOT / "tasks").glob("*.bib")])
-NEEDED = {"article": ("author", "title", "year", "journal"), "inproceedings": ("author", "title", "year", "booktitle"),
-          "misc": ("author", "title", "year", "eprint")}  # fmt: skip
+NEEDED = {
+    "article": ("author", "title", "year", "journal"),
+    "inproceedings": ("author", "title", "year", "booktitle"),
+    "misc": ("author", "title", "year", "eprint"),
+}
 
 
 @pytest.fixture

@@ -35,9 +35,15 @@ def test_task_names_make_file_names_that_any_system_takes(tmp_path):
 
 @pytest.mark.parametrize(
     ("lengths", "geometric"),
-    [((10, 20, 50, 100), True), ((1, 5, 20, 50, 100), True), ((10, 20, 30, 40), False), ((10, 20), False),
-     ((10, 100), True), ((7,), False)],
-)  # fmt: skip
+    [
+        ((10, 20, 50, 100), True),
+        ((1, 5, 20, 50, 100), True),
+        ((10, 20, 30, 40), False),
+        ((10, 20), False),
+        ((10, 100), True),
+        ((7,), False),
+    ],
+)
 def test_the_axis_is_logarithmic_where_lengths_are_geometric(lengths, geometric):
     assert axes.is_geometric(lengths) is geometric
 

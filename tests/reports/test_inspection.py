@@ -58,8 +58,13 @@ def test_csv_and_json_hold_every_point(results, tmp_path):
     paths = {path.name: path for path in (*csv_report.write(results, tmp_path), *json_report.write(results, tmp_path))}
     rows = list(csv.DictReader(io.StringIO(paths["report-abc.inspection.csv"].read_text())))
     assert {row["metric"] for row in rows} == {
-        "gradient", "gradient_at_start", "state", "decoded", "decoded_chance", "time_scale",
-    }  # fmt: skip
+        "gradient",
+        "gradient_at_start",
+        "state",
+        "decoded",
+        "decoded_chance",
+        "time_scale",
+    }
     content = json.loads(paths["report-abc.json"].read_text())
     assert len(content["inspections"]) == 4
     jsonschema.validate(content, json.loads(json_report.SCHEMA.read_text()))

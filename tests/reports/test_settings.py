@@ -34,9 +34,13 @@ def test_settings_that_all_share_are_told_once_with_where_they_are_from(tables):
 def test_settings_that_differ_are_told_with_whose_they_are(tables):
     _, own = tables(
         {"label": "lstm", "architecture_options": {"lstm.forget_bias": 1.0}},
-        {"label": "lstm forget_bias=0", "architecture_options": {"lstm.forget_bias": 0.0},
-         "asked": {"lstm.forget_bias": 0.0}, "hidden_size": 9},
-    )  # fmt: skip
+        {
+            "label": "lstm forget_bias=0",
+            "architecture_options": {"lstm.forget_bias": 0.0},
+            "asked": {"lstm.forget_bias": 0.0},
+            "hidden_size": 9,
+        },
+    )
     assert ("lstm.forget_bias", "1.0", "lstm on copy", "default") in texts(own)
     assert ("lstm.forget_bias", "0.0", "lstm forget_bias=0 on copy", "asked") in texts(own)
     assert ("hidden_size", "9", "lstm forget_bias=0 on copy", "default") in texts(own)

@@ -18,8 +18,13 @@ from ..made_up import as_results, made_up
 
 
 def row(label, length, **more):
-    known = {"seconds": 1e-3 * length, "tokens_per_second": 32_000.0, "of_product": 0.1, "memory": length * 2**20,
-             "kernel": "eager"}  # fmt: skip
+    known = {
+        "seconds": 1e-3 * length,
+        "tokens_per_second": 32_000.0,
+        "of_product": 0.1,
+        "memory": length * 2**20,
+        "kernel": "eager",
+    }
     return Row(label, length, "step", batch_size=32, hidden_size=128, **{**known, **more})
 
 

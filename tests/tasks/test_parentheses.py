@@ -33,12 +33,14 @@ def stacks(string, kinds, *, typed):
 
 def ages(batch):
     """How long ago the innermost open bracket was opened, at the scored steps."""
-    return torch.tensor([
-        step - after[step][-1][1]
-        for string, mask in zip(batch.inputs.tolist(), batch.mask, strict=True)
-        for after in [stacks(string, 4, typed=False)]
-        for step in mask.nonzero()[:, 0].tolist()
-    ])  # fmt: skip
+    return torch.tensor(
+        [
+            step - after[step][-1][1]
+            for string, mask in zip(batch.inputs.tolist(), batch.mask, strict=True)
+            for after in [stacks(string, 4, typed=False)]
+            for step in mask.nonzero()[:, 0].tolist()
+        ]
+    )
 
 
 class TestClosing(TaskContract):

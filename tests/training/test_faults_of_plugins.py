@@ -210,7 +210,7 @@ class Mine(Task):
         ),
         ({"returns": "inputs, targets, mask"}, "returned a tuple, not a harness.Batch"),
     ],
-)  # fmt: skip
+)
 def test_a_batch_of_other_types_is_told_as_the_tasks_fault(trained, changes, said):
     parts = {"inputs": "Tokens(4)", "change": "", "returns": "Batch(inputs, targets, mask, lengths)", **changes}
     record = trained(text=TASK.format(**parts))
@@ -220,15 +220,39 @@ def test_a_batch_of_other_types_is_told_as_the_tasks_fault(trained, changes, sai
 
 
 SCHEDULERS = {
-    "slurm": {"SLURM_NTASKS": "4", "SLURM_JOB_NAME": "train", "SLURM_JOB_ID": "12", "SLURM_PROCID": "0",
-              "SLURM_LOCALID": "0", "SLURM_NODEID": "0"},
-    "lsf": {"LSB_JOBID": "1", "LSB_DJOB_RANKFILE": "/nonexistent", "JSM_NAMESPACE_LOCAL_RANK": "0",
-            "JSM_NAMESPACE_SIZE": "4", "JSM_NAMESPACE_RANK": "0"},
-    "torchrun": {"RANK": "1", "LOCAL_RANK": "1", "GROUP_RANK": "0", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "4",
-                 "TORCHELASTIC_RUN_ID": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"},
-    "kubeflow": {"KUBERNETES_PORT": "tcp://127.0.0.1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500",
-                 "WORLD_SIZE": "4", "RANK": "0"},
-}  # fmt: skip
+    "slurm": {
+        "SLURM_NTASKS": "4",
+        "SLURM_JOB_NAME": "train",
+        "SLURM_JOB_ID": "12",
+        "SLURM_PROCID": "0",
+        "SLURM_LOCALID": "0",
+        "SLURM_NODEID": "0",
+    },
+    "lsf": {
+        "LSB_JOBID": "1",
+        "LSB_DJOB_RANKFILE": "/nonexistent",
+        "JSM_NAMESPACE_LOCAL_RANK": "0",
+        "JSM_NAMESPACE_SIZE": "4",
+        "JSM_NAMESPACE_RANK": "0",
+    },
+    "torchrun": {
+        "RANK": "1",
+        "LOCAL_RANK": "1",
+        "GROUP_RANK": "0",
+        "WORLD_SIZE": "4",
+        "LOCAL_WORLD_SIZE": "4",
+        "TORCHELASTIC_RUN_ID": "1",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": "29500",
+    },
+    "kubeflow": {
+        "KUBERNETES_PORT": "tcp://127.0.0.1",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": "29500",
+        "WORLD_SIZE": "4",
+        "RANK": "0",
+    },
+}
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)

@@ -91,8 +91,11 @@ def test_ranges_reach_optuna_unchanged():
 def test_the_first_trial_is_the_published_default_or_what_is_nearest_to_it():
     default = RunSpec("lstm", "copy", 3, architecture_options={"lstm.forget_bias": 1.0})
     assert first_trial(space_of("lstm", {}), default) == {
-        "lr": 0.005, "clip": 1.0, "optimizer": "adam", "lstm.forget_bias": 1.0,
-    }  # fmt: skip
+        "lr": 0.005,
+        "clip": 1.0,
+        "optimizer": "adam",
+        "lstm.forget_bias": 1.0,
+    }
     narrow = {"lr": "1e-4:1e-3", "forget_bias": "2,3", "optimizer": "sgd,rmsprop"}
     first = first_trial(space_of("lstm", narrow), default)
     assert (first["lr"], first["lstm.forget_bias"], first["optimizer"]) == (1e-3, 2.0, "sgd")
