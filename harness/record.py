@@ -10,6 +10,7 @@ from harness.spec import RunSpec
 Status = Literal["ok", "diverged", "timeout", "out_of_memory", "error", "refused", "pruned", "interrupted"]
 CLOSE = 0.02  # relative gap to --params above which a report warns
 FINAL: tuple[Status, ...] = ("ok", "diverged", "refused")  # running it again would give the same
+TIMES = ("began", "ended", "seconds", "tokens_per_second")  # what differs between two executions of one run
 FAILED: tuple[Status, ...] = ("error", "timeout", "out_of_memory", "diverged")  # planned to give a result, gave none
 WORTH_A_RETRY: tuple[Status, ...] = ("error", "timeout", "out_of_memory")  # another attempt may go better
 

@@ -13,7 +13,7 @@ import harness.training.evaluate
 from harness.discovery.compose import compose
 from harness.discovery.variants import architecture_variants
 from harness.errors import DivergedError
-from harness.record import as_json
+from harness.record import TIMES, as_json
 from harness.run import outcome, run
 from harness.spec import RunSpec
 from harness.training.model import Model
@@ -25,7 +25,7 @@ GOLDEN = Path(__file__).parent / "golden" / "lstm_copy_20_steps.txt"
 def comparable(record):
     """What must be the same every time; times and speeds are not."""
     content = asdict(record)
-    for name in ("seconds", "tokens_per_second", "environment"):
+    for name in (*TIMES, "environment"):
         del content[name]
     return content
 

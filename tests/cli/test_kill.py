@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.main import main
+from harness.record import TIMES
 from harness.spec import SweepSpec
 from harness.sweeps.plan import plan
 from harness.tracking.store import Store
@@ -24,7 +25,6 @@ GRID = "--arch rnn,lstm --task copy --length 5,20,40 --seeds 2"
 SETTINGS = {"steps": 120, "validate_every": 20, "validation_sequences": 50, "test_sequences": 100}
 LINE = f"run {GRID} --jobs 2 --quiet " + " ".join(f"--{k.replace('_', '-')} {v}" for k, v in SETTINGS.items())
 PLANNED = plan(SweepSpec(("rnn", "lstm"), ("copy",), (5, 20, 40), seeds=2, settings=SETTINGS))
-TIMES = ("seconds", "tokens_per_second")
 DEATHS = 30
 LONGEST = 2.0  # seconds between two of them, once workers are there
 

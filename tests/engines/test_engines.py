@@ -9,6 +9,7 @@ import torch
 
 from harness.engines.inline import Inline
 from harness.engines.local import Local
+from harness.record import TIMES
 
 
 class Listener:
@@ -38,7 +39,7 @@ def collected(engine, specs):
 
 def comparable(record):
     content = asdict(record)
-    for name in ("seconds", "tokens_per_second", "environment"):
+    for name in (*TIMES, "environment"):
         del content[name]
     return content
 

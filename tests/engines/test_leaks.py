@@ -11,6 +11,7 @@ import torch
 
 from harness.engines.inline import Inline
 from harness.engines.local import Local
+from harness.record import TIMES
 
 sys.path.append(str(Path(__file__).parents[1] / "third_party"))
 from leaks import GROUPS, LASTING, LEAKS, source
@@ -41,7 +42,7 @@ def collected(engine, specs):
 def numbers(record):
     """What must not depend on where a run is executed, nor on what ran before."""
     content = asdict(record)
-    for name in ("seconds", "tokens_per_second", "environment", "spec"):
+    for name in (*TIMES, "environment", "spec"):
         del content[name]
     return content
 

@@ -11,6 +11,7 @@ import torch
 from harness.engines import cluster
 from harness.engines.inline import Inline
 from harness.errors import HarnessError, UsageError
+from harness.record import TIMES
 
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed: rnn-harness[ray]"),
@@ -127,7 +128,7 @@ def collected(engine, specs, after_submission=lambda: None):
 
 def comparable(record):
     content = asdict(record)
-    for name in ("seconds", "tokens_per_second"):
+    for name in TIMES:
         del content[name]
     return content
 

@@ -12,6 +12,7 @@ import torch
 from harness.cli._progress import Quiet
 from harness.engines.cluster import connected
 from harness.engines.inline import Inline
+from harness.record import TIMES
 from harness.spec import SweepSpec
 from harness.sweeps.execute import SweepRequest, execute
 from harness.sweeps.plan import plan
@@ -101,11 +102,10 @@ def swept(engine, empty_store, path, display):
 
 def differences(some, others):
     """Fields that differ, times left out, by label, length, seed and name."""
-    times = ("seconds", "tokens_per_second")
     one, two = ({record.spec.identity: record for record in records} for records in (some, others))
     return {
         (one[key].spec.label, one[key].spec.length, one[key].spec.seed, name): (value, asdict(two[key])[name])
         for key in one
         for name, value in asdict(one[key]).items()
-        if name not in times and value != asdict(two[key])[name]
+        if name not in TIMES and value != asdict(two[key])[name]
     }
