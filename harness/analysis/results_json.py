@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from harness.spec import Planned, RunSpec
 VERSION = 2
 """Of the document, raised when a field changes its meaning or goes. 0: the bare list of `harness run --json`."""
 
+_LARGEST = 1_000_000_000  # bytes of a document; ten thousand runs take less than a tenth of it
 _TOLD = ("title", "command", "report_command", "store", "references", "bibtex")
 _BY_LENGTH = ("scores", "chances")
 
@@ -48,9 +49,13 @@ def dumps(content: Mapping[str, Any]) -> str:
 def read(path: Path) -> Results:
     """The results in a file; HarnessError where it cannot be read, is no such document, or is of a newer version."""
     try:
+        if path.stat().st_size > _LARGEST:
+            raise HarnessError(f"{path} is larger than {_LARGEST:,} bytes: it is no report of a sweep.")
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise HarnessError(f"{path} cannot be read: {error.strerror}") from None
+    except RecursionError:
+        raise HarnessError(f"{path} is nested too deeply; make it with: harness report --format json") from None
     except ValueError as error:
         raise HarnessError(f"{path} is not JSON ({error}); make it with: harness report --format json") from None
     if isinstance(content, list):
@@ -63,9 +68,29 @@ def read(path: Path) -> Results:
             f"{path} is of version {version}, and this harness reads versions up to {VERSION}: upgrade rnn-harness."
         )
     try:
-        return _results(content)
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
-        raise HarnessError(f"{path} does not hold what version {version} says it does: {error}") from None
+        results = _results(content)
+        _refuse_wrong_values(results.records)
+    except (TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise HarnessError(f"{path} does not hold what version {version} says it does: {reason}") from None
+    return results
+
+
+def _refuse_wrong_values(records: Sequence[Record]) -> None:
+    """Raises ValueError for a value of another type than its field's, or a share that is not between 0 and 1.
+
+    Learning curves are left out: no comparison uses them, and there may be a million points.
+    """
+    from pydantic import TypeAdapter
+
+    checker = TypeAdapter(Record)
+    for record in records:
+        plain = asdict(replace(record, curve=[]))
+        del plain["weights"]
+        checker.validate_json(json.dumps(plain), strict=True)
+        shares = [*record.chances.values(), *(scores.accuracy for scores in record.scores.values())]
+        if any(share < 0 or share > 1 for share in shares):
+            raise ValueError(f"run {record.identity}: an accuracy or chance is not between 0 and 1")
 
 
 def _finite(value: Any) -> Any:

@@ -19,6 +19,7 @@ from harness.bench.preflight import pass_seconds, preflights
 from harness.bench.request import Request
 from harness.errors import HarnessError
 from harness.process.parent_death import DRIVER_PID
+from harness.process.temp_files import temp_prefix
 from harness.training import device as devices
 
 _REQUEST = "HARNESS_BENCH_REQUEST"
@@ -58,7 +59,7 @@ def measure(request: Request, say: Say, limit: float) -> Measurement:
 
 def _session(request: Request) -> tuple[dict[str, Any] | None, str]:
     """What pytest-benchmark wrote, or why it did not; failed cells are in its list of what went wrong."""
-    with tempfile.TemporaryDirectory(prefix="harness-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix=temp_prefix("bench")) as name:
         folder = Path(name)
         asked, written = folder / "request.json", folder / "benchmark.json"
         asked.write_text(request.to_json())

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker, util
 
 from harness.process.parent_death import DRIVER_PID
+from harness.process.temp_files import remove_leftovers
 
 _PRELOADED = ["harness.engines.worker"]
 _ENDING_WITH_THE_DRIVER = ["harness.engines.preload"]
@@ -26,6 +27,7 @@ def start_fork_server() -> None:
     multiprocessing.get_context("forkserver").set_forkserver_preload(preloaded)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when a process first starts threads: ours and the workers'
     _make_socket_folder()
+    remove_leftovers()
     # A safe path, or a `random.py` in the working folder would be imported instead of the library's.
     variables = {"PYTHONSAFEPATH": "1", **({DRIVER_PID: str(os.getpid())} if in_main_thread else {})}
     with _environment(variables):

@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 
 from harness.process.fork_server import start_fork_server
 from harness.process.parent_death import adopt_orphans, end_with_parent
+from harness.process.temp_files import temp_prefix
 
 _SECONDS_FOR_STACK = 2.0  # that a process which hangs may take to write its stack
 _LOG_LENGTH = 4000  # characters of the output that are kept
@@ -56,7 +57,7 @@ class GuardedProcess:
         """
         start_fork_server()  # it may have died
         ours, theirs = multiprocessing.Pipe()
-        descriptor, log = tempfile.mkstemp(prefix=f"harness-{name}-", suffix=".log")
+        descriptor, log = tempfile.mkstemp(prefix=temp_prefix(name), suffix=".log")
         os.close(descriptor)
         # daemon: multiprocessing would wait for it otherwise when the parent ends
         process = multiprocessing.get_context("forkserver").Process(

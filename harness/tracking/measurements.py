@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from harness.bench_record import Row
+from harness.process.temp_files import temp_prefix
 from harness.tracking import tags as names
 from harness.tracking.derived_runs import DerivedRun, write_derived
 from harness.tracking.mlflow_runs import MEASUREMENTS
@@ -32,7 +33,7 @@ def write_measurement(
             if value is not None and not math.isnan(value):
                 points.setdefault(f"{row.kind}.{key}_by_length", {})[row.length] = float(value)
     label = rows[0].label
-    with TemporaryDirectory(prefix="harness-attach-") as folder:
+    with TemporaryDirectory(prefix=temp_prefix("attach")) as folder:
         file = Path(folder) / "samples.json"
         file.write_text(json.dumps(samples), encoding="utf-8")
         measured = DerivedRun(

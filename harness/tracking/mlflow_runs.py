@@ -22,6 +22,7 @@ from mlflow.entities import Experiment, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.utils.file_utils import local_file_uri_to_path
 
+from harness.process.temp_files import temp_prefix
 from harness.tracking import tags as names
 from harness.tracking.connect import artifact_location, ask, open_client, say
 
@@ -143,7 +144,7 @@ class MlflowRuns:
 
     def attach_bytes(self, run_id: str, name: str, content: bytes) -> None:
         """Keeps these bytes with a run, as a file of this name."""
-        with TemporaryDirectory(prefix="harness-attach-") as folder:
+        with TemporaryDirectory(prefix=temp_prefix("attach")) as folder:
             file = Path(folder) / name
             file.write_bytes(content)
             self.attach(run_id, file)
@@ -161,7 +162,7 @@ class MlflowRuns:
         """The content of a file that is kept with a run; None where there is none."""
         if self.attached_address(run_id, name) is None:
             return None
-        with TemporaryDirectory(prefix="harness-attach-") as folder:
+        with TemporaryDirectory(prefix=temp_prefix("attach")) as folder:
             return Path(self._ask(lambda: self._client.download_artifacts(run_id, name, folder))).read_bytes()
 
     def _ask(self, call: Callable[[], _T]) -> _T:

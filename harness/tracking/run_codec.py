@@ -151,7 +151,7 @@ def _points() -> TypeAdapter[list[_Point]]:
 
 
 def _refuse_incomplete(record: Record) -> None:
-    missing = set(record.spec.tested) - record.scores.keys()
+    missing = set(record.spec.points) - record.scores.keys()
     if record.status == "ok" and record.spec.test_sequences and missing:
         raise ValueError(f"its test accuracy at length {min(missing)} is missing")
     shares = [*record.chances.values(), *(scores.accuracy for scores in record.scores.values())]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -109,7 +110,7 @@ def test_every_number_is_the_same_in_the_store_the_csv_and_the_page(harness, her
     ("line", "said"),
     [
         ("report --sweep zz", "zz"),
-        ("report --format pdf", "No report 'pdf'. Known: csv, figures, html, json, markdown, terminal"),
+        ("report --format pdf", "No report 'pdf'. Known: csv, figures, html"),
         ("report --out /proc/nowhere", "cannot be written"),
         ("report --figures /proc/nowhere", "cannot be written"),
         ("report --out mlflow.db", "cannot be written"),
@@ -152,6 +153,30 @@ def test_a_baseline_of_the_same_records_finds_no_change(harness, there):
     done = harness("compare --baseline report-aaaa.json --fail-on regression")
     assert done.code == 0
     assert done.out.count("as before (+0.000 of the score") == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda text: "[" * 100_000, "is nested too deeply"),
+        (lambda text: '{"version": 2, "records": [' + "9" * 5000 + "]}", "is not JSON"),
+        (lambda text: text.replace('"seed": 0', '"seed": "zero"', 1), "seed"),
+        (lambda text: text.replace('"lr": 0.005', '"lr": [1]', 1), "lr"),
+        (lambda text: text.replace('"status": "ok"', '"status": "splendid"', 1), "status"),
+        (lambda text: re.sub('"accuracy": 0[.0-9]*, "bits"', '"accuracy": 17.0, "bits"', text, count=1), "0 and 1"),
+    ],
+)
+def test_a_damaged_baseline_is_refused_in_a_line_before_anything_is_computed(harness, there, change, complaint):
+    harness("report --format json")
+    file = there / "report-aaaa.json"
+    text = json.dumps(json.loads(file.read_text()), sort_keys=True)
+    changed = change(text)
+    assert changed != text
+    file.write_text(changed)
+    said = harness("compare --baseline report-aaaa.json")
+    assert (said.code, said.out) == (2, "")
+    assert len(said.err.splitlines()) == 1
+    assert complaint in said.err
 
 
 def test_a_regression_and_what_is_gone_end_with_3_where_that_was_asked(harness, there):
