@@ -18,6 +18,8 @@ import yaml
 from harness.cli.main import main
 from harness.testing.reference import markdown
 
+from .short_commands import shortened
+
 ROOT = Path(__file__).parent.parent
 PAGES = {page.name: page.read_text() for page in (ROOT / "docs").glob("*.md")}
 SAVED = {  # the Python blocks of a page, in order
@@ -27,8 +29,8 @@ SAVED = {  # the Python blocks of a page, in order
     "kinds.md": ["two.py"],
     "extending.md": ["normed.py", "accuracy.py"],
     "recipes.md": ["weights.py"],
+    "inspect.md": [],
 }
-SHORT = ("--seeds", "1", "--steps", "3", "--validation-sequences", "8", "--test-sequences", "8", "--engine", "inline")
 
 
 def blocks(page, language):
@@ -58,6 +60,7 @@ def research(folder, empty_store, monkeypatch):
         "kinds.md",
         "extending.md",
         "recipes.md",
+        "inspect.md",
     ],
 )
 def test_what_a_page_says_works_from_top_to_bottom(page, research, capsys):
@@ -80,10 +83,7 @@ def work(line, research):
         subprocess.run([sys.executable, *arguments], cwd=research, check=True, capture_output=True)
     else:
         assert program == "harness"
-        short = SHORT if arguments[0] == "run" else ()
-        if "--warmup" in arguments:  # which must be shorter than the training
-            short = (*short, "--warmup", "1")
-        assert main([*arguments, *short]) == 0
+        assert main(shortened(arguments)) == 0
 
 
 def test_a_broken_promise_looks_as_shown(research, capsys):

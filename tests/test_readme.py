@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from .short_commands import shortened
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 DASHBOARD = "harness dashboard"
@@ -54,13 +56,7 @@ def research_folder(folder, empty_store):
 def test_commands_of_the_readme_work(command, research_folder, capsys):
     from harness.cli.main import main
 
-    arguments = shlex.split(command)[1:]
-    if arguments[0] == "run":
-        arguments += ["--seeds", "1", "--steps", "3", "--validation-sequences", "8", "--test-sequences", "8"]
-        arguments += [] if "--jobs" in arguments else ["--engine", "inline"]
-    if arguments[0] == "tune":
-        arguments += ["--trials", "2", "--steps", "3", "--validation-sequences", "8", "--top", "1"]
-    assert main(arguments) == 0
+    assert main(shortened(shlex.split(command)[1:])) == 0
     assert capsys.readouterr().out.strip()
 
 
