@@ -22,6 +22,17 @@ def failures(records: Iterable[Record]) -> Table:
     return Table("Failed and refused runs", columns, rows[:MOST], note=cut(len(rows)).strip())
 
 
+def notes(records: Iterable[Record]) -> Table:
+    """What was noted of runs, whatever became of them; runs with the same note in one row."""
+    together: dict[tuple[str, ...], list[tuple[int, int]]] = defaultdict(list)
+    for record in records:
+        for note in record.notes:
+            together[note, record.spec.label, record.spec.task_label].append((record.spec.length, record.spec.seed))
+    rows = [[*map(TableCell, key), TableCell(_runs(runs))] for key, runs in sorted(together.items())]
+    columns = ("note", "architecture", "task", "runs")
+    return Table("Notes on runs", columns, rows[:MOST], note=cut(len(rows)).strip())
+
+
 def missing(results: Results) -> Table:
     together: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
     for run in results.missing:

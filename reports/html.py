@@ -55,6 +55,7 @@ class _Section:
     headline: str
     further: Sequence[str]
     certainty: str
+    sizes: str
     overview: Table
     accuracy: _Figure | None
     figures: Sequence[_Figure]
@@ -91,6 +92,7 @@ def page(results: Results) -> str:
         heat=_tables.horizons(summary),
         ranks=_tables.ranks(summary),
         failures=_run_tables.failures([*summary.failures, *summary.refusals]),
+        notes=_run_tables.notes(results.records),
         missing=_run_tables.missing(results),
         budgets=_tuning.budgets(results.searches),
         chosen=_tuning.settings(results.searches),
@@ -141,12 +143,13 @@ def _section(task: TaskSummary, index: int, drawn: dict[str, _Figure], learning:
         for kind, table in tables.items()
         if f"{kind}-{index}" in drawn
     }
-    headline, *further = verdict.sentences(task)
+    further = [sentence for sentence in (verdict.mixture(task), verdict.certainty(task)) if sentence]
     return _Section(
         task.label,
-        headline,
+        verdict.headline(task),
         further,
         verdict.certainty(task),
+        verdict.sizes(task),
         _tables.overview(task),
         figures.pop("accuracy", None),
         list(figures.values()),

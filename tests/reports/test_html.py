@@ -15,6 +15,7 @@ from harness.analysis.aggregation import summarise
 from harness.analysis.colours import colour
 from harness.discovery import registry
 from harness.record import Record, Scores
+from harness.report import TaskText
 from harness.spec import Planned
 
 from ..made_up import as_results, made_up
@@ -275,3 +276,21 @@ def test_bibtex_is_shown_as_the_plugins_keep_it(page):
         as_results(made_up(["copy"], ["rnn"], [5], seeds=1), bibtex=entry)
     )
     assert "BibTeX" not in page(as_results(made_up(["copy"], ["rnn"], [5], seeds=1)))
+
+
+def test_notes_on_runs_are_shown_together(page):
+    records = made_up(["copy"], ["rnn"], [5], seeds=2, failures=False)
+    assert "Notes on runs" not in page(as_results(records))
+    for record in records:
+        record.notes = ["the default dtype was float64 and was put back"]
+    assert "the default dtype was float64 and was put back rnn copy T=5 seeds 0, 1" in visible(
+        page(as_results(records))
+    )
+
+
+def test_what_a_task_asks_stands_above_its_numbers(page):
+    about = TaskText("Repeat a list.", "input  3 1 _ >\nanswer . . 3 1")
+    written = page(as_results(made_up(["copy"], ["rnn"], [5], seeds=1), tasks={"copy": about}))
+    assert "Repeat a list." in written
+    assert "input  3 1 _ &gt;\nanswer . . 3 1</pre>" in written
+    assert written.index("Repeat a list.") < written.index("copy: test accuracy by length")
