@@ -2,14 +2,14 @@
 
 import os
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 import torch
 
 from harness.engines.inline import Inline
 from harness.engines.local import Local
-from harness.record import TIMES
+from harness.testing.engines import reproducible
 
 
 class Listener:
@@ -35,13 +35,6 @@ def collected(engine, specs):
     while ended := engine.collect(listener):
         records.update(ended)
     return records, listener.heard
-
-
-def comparable(record):
-    content = asdict(record)
-    for name in (*TIMES, "environment"):
-        del content[name]
-    return content
 
 
 CELLS = """
@@ -116,7 +109,7 @@ def test_engines_agree_bit_for_bit(small, jobs):
     }
     one_by_one, _ = collected(Inline(torch.device("cpu")), specs)
     side_by_side, _ = collected(Local("cpu", jobs), specs)
-    assert {k: comparable(r) for k, r in side_by_side.items()} == {k: comparable(r) for k, r in one_by_one.items()}
+    assert {k: reproducible(r) for k, r in side_by_side.items()} == {k: reproducible(r) for k, r in one_by_one.items()}
     assert side_by_side["0"].environment == one_by_one["0"].environment
 
 
@@ -162,33 +155,6 @@ def test_no_process_is_left_behind(small, cells):
     while left := [pid for pid in os.listdir("/proc") if pid.isdigit() and _group(pid) in groups]:
         assert time.monotonic() < deadline, left
         time.sleep(0.05)
-
-
-def test_cancelling_ends_what_runs_and_what_waits(small):
-    engine, listener = Local("cpu", 1), Listener()
-    for seed in range(5):
-        engine.submit(str(seed), small(seed=seed))
-    engine.collect(listener)
-    engine.cancel()
-    assert {record.status for _, record in engine.collect(listener)} <= {"ok", "interrupted"}
-    assert engine.collect(listener) == []
-    assert not engine.workers
-
-
-@pytest.mark.parametrize(
-    "make", [lambda: Inline(torch.device("cpu")), lambda: Local("cpu", 2)], ids=["inline", "local"]
-)
-@pytest.mark.parametrize("refused", ["135", "012345"])
-def test_runs_that_others_have_are_dropped(small, make, refused):
-    engine, listener, ended = make(), Listener(refused), []
-    for seed in range(6):
-        engine.submit(str(seed), small(seed=seed))
-    while news := engine.collect(listener):
-        ended += news
-    assert sorted(key for key, _ in ended) == sorted(set("012345") - set(refused))
-    assert [key for what, key in listener.heard if what == "claimed"] == list("012345")
-    begun = [key for what, key in listener.heard if what == "started"]
-    assert all(listener.heard.index(("claimed", key)) < listener.heard.index(("started", key)) for key in begun)
 
 
 def test_runs_that_wait_behind_a_dead_one_are_run_all_the_same(small, cells):

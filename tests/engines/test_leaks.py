@@ -3,7 +3,6 @@
 import importlib.util
 import itertools
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -11,40 +10,12 @@ import torch
 
 from harness.engines.inline import Inline
 from harness.engines.local import Local
-from harness.record import TIMES
+from harness.testing.engines import Heard, collect_all, reproducible
 
 sys.path.append(str(Path(__file__).parents[1] / "third_party"))
 from leaks import GROUPS, LASTING, LEAKS, source
 
 MOMENTS = ("import", "constructor", "training")
-
-
-class Listener:
-    def claim(self, key):
-        return True
-
-    def started(self, key):
-        pass
-
-    def progressed(self, key, progress):
-        pass
-
-
-def collected(engine, specs):
-    records = {}
-    for key, spec in specs.items():
-        engine.submit(key, spec)
-    while ended := engine.collect(Listener()):
-        records.update(ended)
-    return records
-
-
-def numbers(record):
-    """What must not depend on where a run is executed, nor on what ran before."""
-    content = asdict(record)
-    for name in (*TIMES, "environment", "spec"):
-        del content[name]
-    return content
 
 
 def specs_of(folder, small, leaks):
@@ -71,10 +42,12 @@ def one_by_one(moments):
 def refuse_differences(engine, specs):
     """Asserts that the built-in runs are those that nothing else ran beside."""
     ours = {key: spec for key, spec in specs.items() if spec.architecture == "rnn"}
-    expected = {key: numbers(record) for key, record in collected(Inline(torch.device("cpu")), ours).items()}
-    records = collected(engine, specs)
+    expected = {
+        key: reproducible(record) for key, record in collect_all(Inline(torch.device("cpu")), ours, Heard()).items()
+    }
+    records = collect_all(engine, specs, Heard())
     assert records.keys() == specs.keys()
-    assert {key: numbers(records[key]) for key in ours} == expected
+    assert {key: reproducible(records[key]) for key in ours} == expected
 
 
 def test_no_leak_reaches_the_runs_of_others(small, tmp_path):
@@ -103,10 +76,10 @@ def test_what_a_plugin_sets_is_put_back_and_noted_so_that_its_next_run_is_the_sa
     harmless = {name: action for name, action in LASTING.items() if name not in BREAKING}
     file.write_text(source(moment, *harmless.values()))
     specs = {time: small(architecture=str(file)) for time in ("first", "second")}
-    records = collected(Local("cpu", 1, timeout=60), specs)
+    records = collect_all(Local("cpu", 1, timeout=60), specs, Heard())
     first, second = (records[time] for time in ("first", "second"))
     assert first.status == "ok", first.reason
-    assert {**numbers(first), "notes": []} == {**numbers(second), "notes": []}
+    assert {**reproducible(first), "notes": []} == {**reproducible(second), "notes": []}
     lost = {name for name in harmless if not any(note.startswith(name) for note in first.notes)}
     by_lightning = {"anomaly detection", "signal handlers"} if moment == "training" else set()  # put back by itself
     assert lost <= by_lightning

@@ -3,7 +3,6 @@
 import importlib.util
 import shutil
 import time
-from dataclasses import asdict
 
 import pytest
 import torch
@@ -11,7 +10,7 @@ import torch
 from harness.engines import cluster
 from harness.engines.inline import Inline
 from harness.errors import HarnessError, UsageError
-from harness.record import TIMES
+from harness.testing.engines import reproducible
 
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed: rnn-harness[ray]"),
@@ -126,13 +125,6 @@ def collected(engine, specs, after_submission=lambda: None):
     return records, listener.heard
 
 
-def comparable(record):
-    content = asdict(record)
-    for name in TIMES:
-        del content[name]
-    return content
-
-
 def test_records_are_those_of_inline_bit_for_bit_though_the_nodes_lack_the_files(ray, small, loose_task, tmp_path):
     (tmp_path / "away").mkdir()
     cell = tmp_path / "cells.py"
@@ -152,7 +144,7 @@ def test_records_are_those_of_inline_bit_for_bit_though_the_nodes_lack_the_files
             shutil.move(path, tmp_path / "away")
 
     records, heard = collected(ray(), specs, after_submission=lose_the_files)
-    assert {k: comparable(r) for k, r in records.items()} == {k: comparable(r) for k, r in expected.items()}
+    assert {k: reproducible(r) for k, r in records.items()} == {k: reproducible(r) for k, r in expected.items()}
     assert sorted(key for key, what in heard if what == "started") == sorted(specs)
 
 
@@ -214,18 +206,6 @@ def test_cancelling_ends_what_runs_and_what_waits(ray, small, cells):
     while ray_itself.available_resources().get("CPU") != 2 and time.monotonic() < deadline:
         time.sleep(0.1)
     assert ray_itself.available_resources().get("CPU") == 2
-
-
-@pytest.mark.parametrize("refused", ["02", "0123"])
-def test_runs_that_others_have_are_dropped(ray, small, refused):
-    engine, listener, ended = ray(), Listener(refused), []
-    for seed in range(4):
-        engine.submit(str(seed), small(seed=seed))
-    while news := engine.collect(listener):
-        ended += news
-    assert sorted(key for key, _ in ended) == sorted(set("0123") - set(refused))
-    assert listener.claimed == list("0123")
-    assert {key for key, _ in listener.heard}.isdisjoint(refused)
 
 
 def test_what_has_ended_unheard_is_kept_when_work_is_broken_off(ray, small, cells):

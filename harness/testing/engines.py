@@ -1,0 +1,123 @@
+"""What every engine promises, as tests: subclass `EngineContract` and override the fixtures `engine` and `spec`.
+
+    class TestMine(EngineContract):
+        @pytest.fixture
+        def engine(self):
+            return MyEngine()
+
+Runs are given in the order in which they are submitted, records come back in any order, and none is ever lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytest
+import torch
+
+from harness.record import TIMES, Progress, Record
+from harness.run import run
+from harness.spec import RunSpec
+
+_OF_THE_MOMENT = (*TIMES, "environment", "spec")
+"""Fields of a record that two executions of one run may differ in."""
+
+
+class Heard:
+    """A listener that notes what it hears; it refuses to claim some keys, as where another driver has them."""
+
+    def __init__(self, refused: Collection[str] = ()) -> None:
+        self.refused = refused
+        self.claimed: list[str] = []
+        self.started_keys: list[str] = []
+        self.progress: list[tuple[str, Progress]] = []
+
+    def claim(self, key: str) -> bool:
+        self.claimed.append(key)
+        return key not in self.refused
+
+    def started(self, key: str) -> None:
+        self.started_keys.append(key)
+
+    def progressed(self, key: str, progress: Progress) -> None:
+        self.progress.append((key, progress))
+
+
+def collect_all(engine: Any, specs: dict[str, RunSpec], heard: Heard) -> dict[str, Record]:
+    """Submits runs and collects until none is left; the records by key."""
+    for key, spec in specs.items():
+        engine.submit(key, spec)
+    records: dict[str, Record] = {}
+    while ended := engine.collect(heard):
+        records.update(ended)
+    return records
+
+
+def reproducible(record: Record) -> dict[str, Any]:
+    """The content of a record that is the same wherever and whenever a run is executed."""
+    return {name: value for name, value in asdict(record).items() if name not in _OF_THE_MOMENT}
+
+
+class EngineContract:
+    """Override the fixture `engine`, and `spec` with a run that takes a moment on the CPU."""
+
+    @pytest.fixture
+    def engine(self) -> Any:
+        raise NotImplementedError("override the fixture `engine`: return an engine that computes on the CPU")
+
+    @pytest.fixture
+    def spec(self) -> RunSpec:
+        raise NotImplementedError("override the fixture `spec`: return a run that takes a moment")
+
+    def test_it_executes_at_least_one_run_at_once(self, engine: Any) -> None:
+        assert engine.capacity >= 1
+
+    def test_records_are_those_of_run_bit_for_bit(self, engine: Any, spec: RunSpec) -> None:
+        specs = {str(seed): replace(spec, seed=seed) for seed in range(3)}
+        expected = {key: reproducible(run(one, torch.device("cpu"))) for key, one in specs.items()}
+        heard = Heard()
+        records = collect_all(engine, specs, heard)
+        assert {key: reproducible(record) for key, record in records.items()} == expected
+        assert sorted(heard.started_keys) == sorted(specs)
+
+    def test_without_runs_there_is_nothing_to_collect(self, engine: Any) -> None:
+        assert engine.collect(Heard()) == []
+
+    @pytest.mark.parametrize("refused", ["13", "0123"])
+    def test_runs_that_another_driver_has_are_dropped(self, engine: Any, spec: RunSpec, refused: str) -> None:
+        heard = Heard(refused)
+        records = collect_all(engine, {str(seed): replace(spec, seed=seed) for seed in range(4)}, heard)
+        assert sorted(records) == sorted(set("0123") - set(refused))
+        assert sorted(set(heard.claimed)) == list("0123")
+        assert not set(heard.started_keys) & set(refused)
+
+    def test_a_run_that_fails_is_a_record_and_harms_no_other(self, engine: Any, spec: RunSpec) -> None:
+        specs = {"fails": replace(spec, architecture="no_such_architecture"), "good": spec}
+        records = collect_all(engine, specs, Heard())
+        assert records["fails"].status == "error"
+        assert "no_such_architecture" in records["fails"].reason
+        assert "\n" not in records["fails"].reason
+        assert records["good"].status == "ok"
+
+    def test_a_run_that_is_stopped_ends_as_pruned(self, engine: Any, spec: RunSpec) -> None:
+        class Stops(Heard):
+            def progressed(self, key: str, progress: Progress) -> None:
+                engine.stop(key)
+
+        (record,) = collect_all(engine, {"long": replace(spec, steps=100_000)}, Stops()).values()
+        assert record.status == "pruned"
+        assert 0 < record.steps < 100_000
+
+    def test_cancelling_starts_nothing_new_and_hands_back_what_had_ended(self, engine: Any, spec: RunSpec) -> None:
+        for seed in range(5):
+            engine.submit(str(seed), replace(spec, seed=seed))
+        first = engine.collect(Heard())
+        engine.cancel()
+        rest = engine.collect(Heard())
+        keys = [key for key, _ in [*first, *rest]]
+        assert first
+        assert len(set(keys)) == len(keys)
+        assert {record.status for _, record in rest} <= {"ok", "interrupted"}
+        assert engine.collect(Heard()) == []
