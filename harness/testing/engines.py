@@ -1,4 +1,4 @@
-"""What every engine promises, as tests: subclass `EngineContract` and override the fixtures `engine` and `spec`.
+"""What every engine promises, as tests: subclass `EngineContract` and override its three fixtures.
 
     class TestMine(EngineContract):
         @pytest.fixture
@@ -10,15 +10,13 @@ Runs are given in the order in which they are submitted, records come back in an
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
-import torch
 
 from harness.record import TIMES, Progress, Record
-from harness.run import run
 from harness.spec import RunSpec
 
 _OF_THE_MOMENT = (*TIMES, "environment", "spec")
@@ -61,7 +59,7 @@ def reproducible(record: Record) -> dict[str, Any]:
 
 
 class EngineContract:
-    """Override the fixture `engine`, and `spec` with a run that takes a moment on the CPU."""
+    """Override the fixtures: `engine`, `spec` (a run that takes a moment on the CPU) and `run_here`."""
 
     @pytest.fixture
     def engine(self) -> Any:
@@ -71,12 +69,18 @@ class EngineContract:
     def spec(self) -> RunSpec:
         raise NotImplementedError("override the fixture `spec`: return a run that takes a moment")
 
+    @pytest.fixture
+    def run_here(self) -> Callable[[RunSpec], Record]:
+        raise NotImplementedError("override the fixture `run_here`: return harness.run.run on the CPU")
+
     def test_it_executes_at_least_one_run_at_once(self, engine: Any) -> None:
         assert engine.capacity >= 1
 
-    def test_records_are_those_of_run_bit_for_bit(self, engine: Any, spec: RunSpec) -> None:
+    def test_records_are_those_of_run_bit_for_bit(
+        self, engine: Any, spec: RunSpec, run_here: Callable[[RunSpec], Record]
+    ) -> None:
         specs = {str(seed): replace(spec, seed=seed) for seed in range(3)}
-        expected = {key: reproducible(run(one, torch.device("cpu"))) for key, one in specs.items()}
+        expected = {key: reproducible(run_here(one)) for key, one in specs.items()}
         heard = Heard()
         records = collect_all(engine, specs, heard)
         assert {key: reproducible(record) for key, record in records.items()} == expected

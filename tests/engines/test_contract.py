@@ -7,6 +7,7 @@ import torch
 
 from harness.engines.inline import Inline
 from harness.engines.local import Local
+from harness.run import run
 from harness.testing.engines import EngineContract
 
 
@@ -14,6 +15,10 @@ class Contract(EngineContract):
     @pytest.fixture
     def spec(self, small):
         return small()
+
+    @pytest.fixture
+    def run_here(self):
+        return lambda spec: run(spec, torch.device("cpu"))
 
 
 class TestInline(Contract):
