@@ -57,7 +57,7 @@ class Record:
     status: Status = "interrupted"
     reason: str = ""  # one line, where the status is not ok
     traceback: str = ""
-    output: str = ""  # what the run printed, or the last of it
+    output: str = field(default="", compare=False)  # what the run printed, or the last of it; kept by worker processes
     scores: dict[int, Scores] = field(default_factory=dict)  # by test length, the training length among them
     chances: dict[int, float] = field(default_factory=dict)  # by test length: that of the best without memory
     curve: list[CurvePoint] = field(default_factory=list)

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 import torch
 
 from harness.errors import StoppedError
-from harness.process.guarded import clear_log, has_children
+from harness.process.guarded import clear_log, has_children, read_log
 from harness.record import FINAL, Progress, Record
 from harness.run import run
 from harness.spec import RunSpec
@@ -40,6 +40,7 @@ def work(pipe: Connection, device: str, visible: str | None, growth_limit: int, 
             key, spec = inbox.next_run()
             clear_log()
             record = _one(pipe, inbox, key, spec, where)
+            record.output = read_log()
             limit = limit or _resident() + growth_limit
             failed = record.status not in (*FINAL, "pruned")  # a failure may leave threads, or a broken GPU
             left_running = foreign and (threading.active_count() > threads or has_children())

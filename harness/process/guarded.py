@@ -170,6 +170,15 @@ def clear_log() -> None:
         os.truncate(_log, 0)
 
 
+def read_log() -> str:
+    """What this guarded process has printed since its log was emptied, or the last of it."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        return Path(_log).read_text(errors="replace")[-_LOG_LENGTH:] if _log else ""
+    return ""
+
+
 def has_children() -> bool:
     """Whether processes that this one started, or adopted, still run."""
     return bool(_descendants(os.getpid()))
