@@ -59,10 +59,10 @@ def _gradients(summary: InspectionSummary, styles: dict[str, LineStyle]) -> Draw
     panels = drawn.figure.subplots(1, 2, sharey=True)
     titles = ("at the start", "after training")
     for axes, title in zip(panels, titles, strict=True):
+        _logarithmic(axes)
         for one in summary.architectures:
             line = one.gradient_at_start if title == titles[0] else one.gradient
             _line(axes, drawn, one.label, line, styles[one.label], f"{title}, {{x}} steps back: {{y:.2g}}")
-        _logarithmic(axes)
         axes.set_title(title, fontsize=9)
         axes.set_xlabel("steps back")
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
@@ -72,9 +72,10 @@ def _gradients(summary: InspectionSummary, styles: dict[str, LineStyle]) -> Draw
 
 
 def _line(axes: Axes, drawn: Drawn, label: str, line: Line, style: LineStyle, hover: str) -> None:
-    middle = [max(value, _FLOOR) if axes.get_yscale() == "log" else value for value in line.middle]
+    floor = _FLOOR if axes.get_yscale() == "log" else 0.0
+    low, middle, high = ([max(value, floor) for value in values] for values in (line.low, line.middle, line.high))
     axes.plot(line.x, middle, color=style.color, linestyle=style.dash, label=label)
-    axes.fill_between(line.x, line.low, line.high, color=style.color, alpha=0.15, linewidth=0)
+    axes.fill_between(line.x, low, high, color=style.color, alpha=0.15, linewidth=0)
     every = max(1, len(line.x) // 12)
     for x, y in list(zip(line.x, middle, strict=True))[::every]:
         mark = drawn.mark(f"{label}, {hover.format(x=x, y=y)}")

@@ -9,6 +9,7 @@ from itertools import combinations
 from statistics import fmean, median
 
 from harness.analysis.stats import ALPHA, Interval, holm, paired, seeds_needed, student_t, value_range
+from harness.analysis.verdict import listed
 from harness.inspection_record import GradientByLag, Inspection
 
 _SMALLEST = 1e-45  # of a norm: below it there is no single-precision number
@@ -176,6 +177,8 @@ def _compare(by_label: dict[str, list[Inspection]]) -> list[str]:
             needed = seeds_needed(len(pairs))
             more = f"; a test can show a difference from {needed} seeds on" if seeds < needed else ""
             named = ", ".join(f"{first} and {second}" for first, second in apart)
+            if len(apart) == len(pairs) > 1:
+                named = listed(list(by_label))
             sentences.append(
                 f"{when} it is not told apart how far the gradients of {named} reach ({seeds} seeds{more})."
             )
