@@ -30,7 +30,7 @@ from harness.training.weights import kept_weights
 
 def run(spec: RunSpec, device: torch.device, on_progress: OnProgress = lambda progress: None) -> Record:
     """Trains and tests one model; whatever happens becomes a record, Ctrl-C too (status 'interrupted')."""
-    record = Record(spec)
+    record = Record(spec, began=time.time())
     with computing(device), preserve_state() as record.notes:
         record.environment = environment(device)
         try:

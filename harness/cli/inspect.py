@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.inspection_record import Inspection
     from harness.record import Record
     from harness.report import Results
-    from harness.tracking.store import Store
+    from harness.tracking.store import Store, StoredRecord
 
 _REPORTS = {"html": "inspection", "md": "markdown", "term": "terminal"}
 _EPILOG = """examples:
@@ -129,7 +129,7 @@ def _inspected(records: Any, store: Store, arguments: argparse.Namespace) -> Ite
             yield inspect_run(named, store.weights(run_id), sequence=arguments.sequence)
 
 
-def _newest(store: Store, record: Record) -> tuple[str, Record]:
+def _newest(store: Store, record: Record) -> StoredRecord:
     """The MLflow id of a record's run, and the record with its learning curve."""
     from harness.tracking.sweep_status import find_run
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:  # an engine starts its workers before the driver imports torch
     from harness.record import Progress, Record
     from harness.spec import RunSpec
+
+
+class EndedRun(NamedTuple):
+    """A run that came to its end, under the key that it was submitted with."""
+
+    key: str
+    record: Record
 
 
 class Listener(Protocol):
@@ -30,7 +37,7 @@ class Engine(Protocol):
 
     def submit(self, key: str, spec: RunSpec) -> None: ...
 
-    def collect(self, listener: Listener) -> list[tuple[str, Record]]:
+    def collect(self, listener: Listener) -> list[EndedRun]:
         """Waits for at least one run to end; an empty list means that none is left, as where all were refused.
 
         An exception of the listener, or Ctrl-C, loses none that had ended: the next call hands them back.

@@ -6,7 +6,7 @@ from collections import deque
 
 import torch
 
-from harness.engines import Listener
+from harness.engines import EndedRun, Listener
 from harness.errors import StoppedError
 from harness.record import Progress, Record
 from harness.run import run
@@ -28,11 +28,11 @@ class Inline:
     def submit(self, key: str, spec: RunSpec) -> None:
         self.waiting.append((key, spec))
 
-    def collect(self, listener: Listener) -> list[tuple[str, Record]]:
+    def collect(self, listener: Listener) -> list[EndedRun]:
         while self.waiting:
             key, spec = self.waiting.popleft()
             if listener.claim(key):
-                return [(key, self._run(key, spec, listener))]
+                return [EndedRun(key, self._run(key, spec, listener))]
         return []
 
     def stop(self, key: str) -> None:

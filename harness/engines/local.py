@@ -12,7 +12,7 @@ from collections import Counter
 from multiprocessing.connection import wait
 from typing import Any
 
-from harness.engines import Listener
+from harness.engines import EndedRun, Listener
 from harness.engines.isolation import foreign_code
 from harness.engines.run_queue import RunQueue, WaitingRun
 from harness.engines.worker_handle import WorkerHandle
@@ -45,7 +45,7 @@ class Local:
         self.waiting = RunQueue()
         self.runs: dict[str, WaitingRun] = {}  # every run that was submitted, by key
         self.workers: dict[int, WorkerHandle] = {}  # by slot
-        self.ended: list[tuple[str, Record]] = []  # not handed back yet
+        self.ended: list[EndedRun] = []  # not handed back yet
         self.failed_starts: Counter[str] = Counter()
 
     @property
@@ -56,7 +56,7 @@ class Local:
         self.runs[key] = WaitingRun(key, spec, foreign_code(spec))
         self.waiting.add(self.runs[key])
 
-    def collect(self, listener: Listener) -> list[tuple[str, Record]]:
+    def collect(self, listener: Listener) -> list[EndedRun]:
         while not self.ended:
             self._assign_runs(listener)
             if not any(worker.assigned for worker in self.workers.values()):
@@ -136,7 +136,7 @@ class Local:
             else:
                 if content.status == "ok":
                     self.waiting.record_duration(content.spec, content.seconds)
-                self.ended.append((key, _not_interrupted(content)))
+                self.ended.append(EndedRun(key, _not_interrupted(content)))
 
     def _seconds_to_timeout(self) -> float | None:
         """Seconds until the first running run is overdue."""
@@ -165,7 +165,7 @@ class Local:
         if worker.running:
             key = worker.assigned.popleft()
             record = Record(self.runs[key].spec, status, reason, worker.process.output())  # type: ignore[arg-type]
-            self.ended.append((key, record))
+            self.ended.append(EndedRun(key, record))
         self._retire(slot)
 
     def _retire(self, slot: int) -> None:
@@ -181,7 +181,7 @@ class Local:
         deadline = time.monotonic() + _SECONDS_TO_END
         for worker in self.workers.values():
             worker.process.process.join(max(0.0, deadline - time.monotonic()))
-            self.ended += [(key, record) for kind, key, record in worker.messages() if kind == "ended"]
+            self.ended += [EndedRun(key, record) for kind, key, record in worker.messages() if kind == "ended"]
             worker.process.end()
         self.workers.clear()
 

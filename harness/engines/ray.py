@@ -19,7 +19,7 @@ import ray
 from ray import exceptions
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from harness.engines import Listener
+from harness.engines import EndedRun, Listener
 from harness.engines.isolation import foreign_code
 from harness.engines.plugin_files import PluginFilesByName, pack
 from harness.errors import HarnessError, StoppedError, UsageError, one_line
@@ -74,7 +74,7 @@ class Ray:
         self.execute = ray.remote(num_cpus=1, num_gpus=share, max_retries=0)(_execute)
         self.waiting: deque[_RunningTask] = deque()
         self.tasks: dict[Any, _RunningTask] = {}  # by the reference of what will come back
-        self.ended: list[tuple[str, Record]] = []  # not handed back yet
+        self.ended: list[EndedRun] = []  # not handed back yet
         self.files: dict[tuple[str, str], PluginFilesByName] = {}  # by architecture and task
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         self.messages = ray.remote(num_cpus=0, max_restarts=-1)(_Messages).options(scheduling_strategy=here).remote()
@@ -89,7 +89,7 @@ class Ray:
             self.files[names] = pack(spec)
         self.waiting.append(_RunningTask(key, spec, self.files[names], foreign_code(spec)))
 
-    def collect(self, listener: Listener) -> list[tuple[str, Record]]:
+    def collect(self, listener: Listener) -> list[EndedRun]:
         while not self.ended:
             self._start_tasks(listener)
             if not self.tasks:
@@ -162,7 +162,7 @@ class Ray:
                 self._begin(task, listener)
         self.ended += self._overdue()
 
-    def _finish(self, reference: Any) -> list[tuple[str, Record]]:
+    def _finish(self, reference: Any) -> list[EndedRun]:
         """The record of a run that ended; none for one that was lost with its node and waits again."""
         task = self.tasks.pop(reference)
         try:
@@ -177,18 +177,18 @@ class Ray:
             return []
         if lost:
             record = Record(task.spec, "error", f"it was lost with its node, {_ATTEMPTS} times", record.traceback)
-        return [(task.key, record)]
+        return [EndedRun(task.key, record)]
 
-    def _overdue(self) -> list[tuple[str, Record]]:
+    def _overdue(self) -> list[EndedRun]:
         if self.timeout is None:
             return []
         now = time.monotonic()
         late = [r for r, task in self.tasks.items() if task.since and now - task.since >= self.timeout]
-        ended = []
+        ended: list[EndedRun] = []
         for reference in late:
             ray.cancel(reference, force=True)
             task = self.tasks.pop(reference)
-            ended.append((task.key, Record(task.spec, "timeout", f"it took longer than {self.timeout:g} s")))
+            ended.append(EndedRun(task.key, Record(task.spec, "timeout", f"it took longer than {self.timeout:g} s")))
         return ended
 
 
