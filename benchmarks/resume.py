@@ -75,9 +75,9 @@ class _Idle:
 
 def resume(uri: str, runs: int) -> None:
     """Types it again; in a process of its own, so that its memory is its own."""
-    from harness.cli._progress import Quiet
     from harness.sweeps.execute import SweepRequest, execute
     from harness.sweeps.plan import plan
+    from harness.sweeps.progress import Quiet
     from harness.tracking.store import Store
 
     began = time.perf_counter()

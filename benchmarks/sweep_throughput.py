@@ -29,12 +29,12 @@ from unittest import mock
 import torch
 from harness.plugins import _compiled
 
-from harness.cli._progress import Quiet
 from harness.engines.local import Local
 from harness.record import Record
 from harness.spec import RunSpec, SweepSpec
 from harness.sweeps.execute import SweepRequest, execute
 from harness.sweeps.plan import plan
+from harness.sweeps.progress import Quiet
 from harness.tracking.store import Store
 from harness.training.build import build_model, build_task
 from harness.training.data import batches

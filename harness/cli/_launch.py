@@ -7,15 +7,15 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli._exit_codes import INTERRUPTED
 from harness.discovery import registry
-from harness.errors import UsageError
 from harness.names import display_name
 from harness.process import interrupt
+from harness.sweeps.place import Place
 
 if TYPE_CHECKING:
     from harness.engines import Engine
@@ -36,18 +36,11 @@ class Work:
 
 def begin(arguments: argparse.Namespace) -> None:
     """Refuses flags that exclude each other, and starts the imports that take seconds, in the workers too."""
-    if arguments.engine != "ray" and (arguments.ray_address or arguments.gpus_per_run):
-        raise UsageError("--ray-address and --gpus-per-run are for --engine ray.")
-    if arguments.engine == "inline" and (arguments.timeout or arguments.jobs):
-        raise UsageError("--timeout and --jobs need worker processes: leave out --engine inline.")
-    if arguments.gpus_per_run and arguments.slots_per_gpu > 1:
-        raise UsageError("--gpus-per-run and --slots-per-gpu set the same thing: leave one of them out.")
+    place = place_of(arguments)
+    place.refuse()
     if not arguments.quiet:
         print("loading torch, Lightning and MLflow ...", file=sys.stderr, flush=True)
-    if arguments.engine == "local":
-        from harness.process.fork_server import start_fork_server
-
-        start_fork_server()  # it imports torch while we do
+    place.prepare()
 
 
 def carry_out(arguments: argparse.Namespace, asked: Callable[[], Work]) -> int:
@@ -70,9 +63,9 @@ def rules(arguments: argparse.Namespace) -> Rules:
 
 def execute_work(arguments: argparse.Namespace, uri: str, asked: Callable[[], Work]) -> tuple[int, Outcome]:
     """Executes a sweep with progress on standard error: the number of planned runs, and the outcome."""
-    from harness.cli._progress import Quiet, display
     from harness.sweeps.execute import SweepRequest, execute
     from harness.sweeps.plan import plan
+    from harness.sweeps.progress import Quiet, display
     from harness.tracking.store import Store
 
     work = asked()
@@ -112,41 +105,19 @@ def loadable(arguments: argparse.Namespace, sweep: SweepSpec) -> tuple[SweepSpec
     return rest, len(left_out)
 
 
+def place_of(arguments: argparse.Namespace) -> Place:
+    """Where the runs are executed, from the flags."""
+    return Place(**{field.name: vars(arguments)[field.name] for field in fields(Place)})
+
+
 def cluster(arguments: argparse.Namespace) -> contextlib.AbstractContextManager[None]:
     """What an engine needs while it lives; made before the imports that take seconds, as it may not be there."""
-    if arguments.engine == "ray":
-        from harness.engines.cluster import connected
-
-        return connected(arguments.ray_address, arguments.jobs)
-    return contextlib.nullcontext()
+    return place_of(arguments).connected()
 
 
 def engine_of(arguments: argparse.Namespace) -> Engine:
-    if arguments.engine == "ray":
-        return _ray(arguments)
-
-    from harness.training import device as devices
-
-    device = devices.pick(arguments.device)
-    if arguments.engine == "inline":
-        from harness.engines.inline import Inline
-
-        return Inline(device)
-    from harness.engines.local import Local
-
-    slots = devices.slots(device, arguments.slots_per_gpu)
-    jobs = arguments.jobs or (len(slots) if slots else min(devices.cores(), devices.most_workers(device)))
-    devices.refuse_jobs_beyond_memory(device, jobs)
-    visible = [slots[index % len(slots)] for index in range(jobs)] if slots else None
-    return Local(device.type, jobs, visible, arguments.timeout, devices.memory_share(device, jobs))
-
-
-def _ray(arguments: argparse.Namespace) -> Engine:
-    from harness.engines.ray import Ray
-
-    jobs = arguments.jobs if arguments.ray_address else None  # a cluster of our own has that many cores
-    share = arguments.gpus_per_run or 1 / arguments.slots_per_gpu
-    return Ray(arguments.device, jobs, share, arguments.timeout)
+    """The engine that the flags ask for."""
+    return place_of(arguments).make_engine()
 
 
 def _show(outcome: Outcome, arguments: argparse.Namespace, uri: str, planned: int) -> None:

@@ -13,8 +13,8 @@ from harness.cli import _config
 from harness.cli._values import split_values
 from harness.discovery import registry
 from harness.errors import UsageError
+from harness.sweeps import asked
 
-_LONGEST_NAME = 100  # characters of a sweep's name
 _MOST_SPACED = 1000  # test lengths that one range may stand for
 
 
@@ -152,16 +152,20 @@ def one_of(choices: Sequence[str]) -> Any:
     return parse
 
 
-def count(text: str) -> int:
-    """An argument type: a number of parameters, such as 50k, 1.5M or 50000."""
-    factor = {"k": 10**3, "m": 10**6}.get(text[-1:].lower(), 1)
-    try:
-        number = float(text if factor == 1 else text[:-1]) * factor
-    except ValueError:
-        number = 0
-    if not 1 <= number < 10**12:
-        raise argparse.ArgumentTypeError(f"takes a number such as 50k or 1.5M, got {text!r}")
-    return round(number)
+def shown_by_argparse(convert: Callable[[str], Any]) -> Any:
+    """An argument type of a function whose ValueError says what is wrong."""
+
+    def parse(text: str) -> Any:
+        try:
+            return convert(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parse
+
+
+count = shown_by_argparse(asked.parameter_count)
+sweep_name = shown_by_argparse(asked.sweep_name)
 
 
 def positive(zero: bool = False, below: float = float("inf")) -> Any:
@@ -178,14 +182,6 @@ def positive(zero: bool = False, below: float = float("inf")) -> Any:
         return number
 
     return parse
-
-
-def sweep_name(text: str) -> str:
-    """An argument type: a name for a sweep, in one line."""
-    name = text.strip()
-    if not name or not name.isprintable() or len(name) > _LONGEST_NAME:
-        raise argparse.ArgumentTypeError(f"takes 1 to {_LONGEST_NAME} printable characters, got {text!r:.100}")
-    return name
 
 
 def assignment(text: str) -> tuple[str, tuple[str, ...]]:

@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.cli import _progress
-from harness.cli._progress import look, name, waiting_message
 from harness.cli._say import say
 from harness.record import Progress, Record
 from harness.search_record import SearchRecord
 from harness.spec import RunSpec
+from harness.sweeps import progress as _progress
+from harness.sweeps.progress import look, name, waiting_message
 from harness.tuning.running_trial import TrialResult
 from harness.tuning.study import Study
 

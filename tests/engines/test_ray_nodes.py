@@ -9,13 +9,13 @@ from dataclasses import asdict
 import pytest
 import torch
 
-from harness.cli._progress import Quiet
 from harness.engines.cluster import connected
 from harness.engines.inline import Inline
 from harness.record import TIMES
 from harness.spec import SweepSpec
 from harness.sweeps.execute import SweepRequest, execute
 from harness.sweeps.plan import plan
+from harness.sweeps.progress import Quiet
 from harness.tracking.store import Store
 
 pytestmark = [

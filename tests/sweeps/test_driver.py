@@ -4,11 +4,11 @@ from collections import Counter, deque
 
 import pytest
 
-from harness.cli._progress import Quiet
 from harness.errors import StoreError
 from harness.record import Record, Scores
 from harness.spec import SweepSpec
 from harness.sweeps.driver import Driver, Rules
+from harness.sweeps.progress import Quiet
 from harness.tracking import sweep_log
 from harness.tracking.store import Store
 

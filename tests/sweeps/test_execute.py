@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from harness.cli._progress import Quiet
 from harness.engines.inline import Inline
 from harness.errors import UsageError
 from harness.record import Record
 from harness.spec import SweepSpec
 from harness.sweeps.execute import SweepRequest, execute
 from harness.sweeps.plan import plan
+from harness.sweeps.progress import Quiet
 from harness.tracking.store import Store
 
 SMALL = {"steps": 4, "batch_size": 4, "validate_every": 2, "validation_sequences": 8, "test_sequences": 8}

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from rich import progress as bars
 from rich.console import Console
 
-from harness.cli._say import say
 from harness.record import Progress, Record
 from harness.spec import RunSpec
 from harness.sweeps.driver import Display
@@ -213,6 +212,11 @@ def _reached(record: Record) -> str:
     if record.steps_to_solve is None:
         return f"threshold not reached in {record.steps} steps (validation)"
     return f"threshold reached after {record.steps_to_solve} steps (validation)"
+
+
+def say(line: str) -> None:
+    """Prints a line on standard error at once, also where that is a file or a pipe."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def _loading_message(runs: int) -> str:

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.progress import Progress as Rich
 from rich.progress import TextColumn
 
-from harness.cli import _progress
 from harness.record import Progress, Record, Scores
+from harness.sweeps import progress as _progress
 
 
 @pytest.fixture
