@@ -7,6 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the names of _PUBLIC for editors and type checkers; a test compares the two
+    from harness.analysis.sweep_results import SweepResults as SweepResults
+    from harness.api import inspect_run as inspect_run
+    from harness.api import list_architectures as list_architectures
+    from harness.api import list_tasks as list_tasks
+    from harness.api import load_model as load_model
+    from harness.api import load_results as load_results
+    from harness.api import run_sweep as run_sweep
     from harness.architecture import Architecture as Architecture
     from harness.architecture import CellArchitecture as CellArchitecture
     from harness.architecture import Facts as Facts
@@ -47,6 +54,13 @@ _PUBLIC = {
     "RunSpec": "spec",
     "Record": "record",
     "Results": "report",
+    "SweepResults": "analysis.sweep_results",
+    "run_sweep": "api",
+    "load_results": "api",
+    "load_model": "api",
+    "inspect_run": "api",
+    "list_architectures": "api",
+    "list_tasks": "api",
 }
 __all__ = sorted(_PUBLIC)
 

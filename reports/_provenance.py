@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from harness.analysis import verdict
+from harness.analysis.rows import provenance
 from harness.analysis.summary import Summary
 from harness.record import Record
-
-PROVENANCE = ("ended", "machine", "harness", "torch", "git")
-"""What is known of the origin of a run, in the order of `provenance`."""
 
 
 def title(summary: Summary) -> str:
@@ -19,21 +16,6 @@ def title(summary: Summary) -> str:
     if not labels:
         return "Nothing to report yet"
     return f"{verdict.listed(labels)} on {verdict.listed([task.label for task in summary.tasks])}"
-
-
-def provenance(record: Record) -> dict[str, str]:
-    """Date and time (UTC, ISO 8601), machine, versions and git revision; '' where not known."""
-    known = record.environment
-    ended = datetime.fromtimestamp(record.ended, UTC).isoformat(timespec="seconds") if record.ended else ""
-    machine = known.get("device.name", "")
-    values = (
-        ended,
-        machine,
-        known.get("version.rnn-harness", ""),
-        known.get("version.torch", ""),
-        known.get("git", ""),
-    )
-    return dict(zip(PROVENANCE, values, strict=True))
 
 
 def line(records: Sequence[Record]) -> str:

@@ -34,40 +34,23 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, astuple, fields
+from dataclasses import astuple, fields
 from pathlib import Path
 
-from harness.analysis.aggregation import sound
+from harness.analysis.rows import COLUMNS, run_rows
 from harness.bench_record import Row
 from harness.inspection_record import Inspection
-from harness.record import Record
 from harness.report import Results
 
 from ._files import write as write_file
-from ._provenance import PROVENANCE, provenance
 
-COLUMNS = (
-    "sweep",
-    "identity",
-    "task",
-    "architecture",
-    "seed",
-    "trained_at",
-    "status",
-    "tested_at",
-    "metric",
-    "value",
-    *PROVENANCE,
-)
 SPEED_COLUMNS = ("sweep", *(field.name for field in fields(Row)))
 INSPECTION_COLUMNS = ("sweep", "identity", "task", "architecture", "seed", "length", "metric", "x", "value")
-_OF_A_RUN = ("solved_at", "steps_to_solve", "steps", "seconds", "tokens_per_second", "state_size", "steps_per_sequence")
-_MEASURED = ("seconds", "tokens_per_second", "steps_per_sequence")  # zero: it never came to that
 
 
 def write(results: Results, folder: Path) -> list[Path]:
     """Writes the rows of every run that ended, in the order of the plan, and those of speed, where there are any."""
-    files = [write_file(results, folder, "csv", _text(COLUMNS, _runs(results)))]
+    files = [write_file(results, folder, "csv", _text(COLUMNS, run_rows(results)))]
     if results.speeds:
         files.append(write_file(results, folder, "speed.csv", _text(SPEED_COLUMNS, _speeds(results))))
     if results.inspections:
@@ -81,15 +64,6 @@ def _text(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     table.writerow(columns)
     table.writerows(rows)
     return text.getvalue()
-
-
-def _runs(results: Results) -> Iterator[tuple[object, ...]]:
-    for record in results.records:
-        spec = record.spec
-        run = (results.title, record.identity or spec.identity, spec.task_label, spec.label, spec.seed, spec.length)
-        origin = tuple(provenance(record).values())
-        for tested_at, metric, value in _metrics(sound(record)):
-            yield *run, record.status, tested_at, metric, value, *origin
 
 
 def _speeds(results: Results) -> Iterator[tuple[object, ...]]:
@@ -115,18 +89,3 @@ def _inspected(one: Inspection) -> Iterator[tuple[str, int, float]]:
             yield "decoded", step, accuracy
             yield "decoded_chance", step, chance
     yield from (("time_scale", unit, value) for unit, value in enumerate(one.time_scales))
-
-
-def _metrics(record: Record) -> Iterator[tuple[int | str, str, float]]:
-    for length in sorted(record.chances.keys() | record.scores.keys()):
-        if length in record.scores:
-            scores = asdict(record.scores[length]).items()
-            yield from ((length, name, value) for name, value in scores if value is not None)
-        if length in record.chances:
-            yield length, "chance", record.chances[length]
-        score = record.score_at(length) if length in record.spec.points else None
-        if score is not None and record.status != "interrupted":
-            yield length, "score", score
-    values = {name: getattr(record, name) for name in _OF_A_RUN} | {"solved": int(record.solved)}
-    values["parameters"] = sum(record.parameters.values()) or None
-    yield from (("", k, v) for k, v in values.items() if v is not None and not (k in _MEASURED and not v))

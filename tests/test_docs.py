@@ -86,6 +86,14 @@ def work(line, research):
         assert main(shortened(arguments)) == 0
 
 
+def test_what_the_page_on_python_shows_runs_from_top_to_bottom(research, python):
+    for number, text in enumerate(blocks("python.md", "python")):
+        (research / f"block{number}.py").write_text(text)
+        said = python(f"block{number}.py", cwd=research).stdout
+        assert said.strip()
+    assert {"results.html", "results.csv", "tables.tex"} <= {file.name for file in research.iterdir()}
+
+
 def test_a_broken_promise_looks_as_shown(research, capsys):
     (research / "forgetful.py").write_text(blocks("new-architecture.md", "python")[1])
     assert main(["check", "./forgetful.py"]) == 1

@@ -23,6 +23,7 @@ WALLS = {
     "ray": {"engines"},
     "matplotlib": set(),
     "numpy": {"analysis", "bench", "inspection", "testing"},
+    "pandas": {"analysis"},
     "sklearn": {"inspection"},
     "scipy": {"analysis", "bench", "inspection"},
 }

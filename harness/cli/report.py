@@ -19,17 +19,18 @@ if TYPE_CHECKING:
     from harness.discovery.registry import Plugin
     from harness.report import Results
 
-_SHORT = {"md": "markdown", "term": "terminal"}
+_SHORT = {"md": "markdown", "term": "terminal", "tex": "latex"}
 _FIGURES = "figures"
 _EPILOG = """examples:
   harness report                            # the newest sweep: one HTML file
   harness report --sweep 1f3a --format html,md,csv,json --out results
+  harness report --format latex             # tables for a paper
   harness report --format term              # tables and a chart here
   harness report --figures paper/figures    # every figure as SVG and PDF
   harness report --x state_size --open      # accuracy against the state's size too
 
 Formats are plugins (entry points of the group harness.reports); harness list
-shows them. md and markdown are the same, and so are term and terminal.
+shows them. md and markdown are the same, and so are tex and latex, term and terminal.
 """
 
 
@@ -43,7 +44,7 @@ def add(verbs: Any) -> None:
     add_sweep(parser)
     add_store(parser)
     formats = many(
-        parser, "--format", metavar="NAME", help="html (default), md, csv, json, term, or the name of a plugin"
+        parser, "--format", metavar="NAME", help="html (default), md, csv, json, latex, term, or the name of a plugin"
     )
     completes(formats, "report")
     parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="folder for the files (default: here)")

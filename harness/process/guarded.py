@@ -23,6 +23,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from pickle import UnpicklingError
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from harness.process.fork_server import start_fork_server
@@ -63,7 +64,8 @@ class GuardedProcess:
         process = multiprocessing.get_context("forkserver").Process(
             target=_serve, args=(target, theirs, log, memory, arguments), daemon=True
         )
-        process.start()
+        with _without_main_module():
+            process.start()
         theirs.close()
         return cls(process, ours, Path(log))
 
@@ -182,6 +184,20 @@ def read_log() -> str:
 def has_children() -> bool:
     """Whether processes that this one started, or adopted, still run."""
     return bool(_descendants(os.getpid()))
+
+
+@contextlib.contextmanager
+def _without_main_module() -> Iterator[None]:
+    """Starts a process that does not import the program which runs here: a script would begin again in it.
+
+    multiprocessing has a child import it, so that it can unpickle what is defined there; a target here is named.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _serve(target: str, pipe: Connection, log: str, memory: int | None, arguments: tuple[Any, ...]) -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from harness.analysis.aggregation import summarise
+from harness.analysis.rows import COLUMNS, OF_A_RUN
 from harness.discovery import registry
 from harness.record import Scores
 
@@ -85,8 +86,8 @@ def test_names_with_commas_quotes_and_other_scripts_come_back_whole(rows):
 def test_every_column_and_metric_is_documented():
     module = registry.find("report", "csv").load().__globals__
     for name in (
-        *module["COLUMNS"],
-        *module["_OF_A_RUN"],
+        *COLUMNS,
+        *OF_A_RUN,
         "accuracy",
         "loss",
         "exact_match",
