@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from harness.cli._exit_codes import INTERRUPTED
 from harness.discovery import registry
-from harness.names import display_name
 from harness.process import interrupt
 from harness.sweeps.place import Place
 
@@ -91,17 +90,17 @@ def execute_work(arguments: argparse.Namespace, uri: str, asked: Callable[[], Wo
 
 
 def loadable(arguments: argparse.Namespace, sweep: SweepSpec) -> tuple[SweepSpec, int]:
-    """The sweep without architectures whose import would end this process, and how many those are.
+    """The sweep without architectures that cannot be imported, and how many those are.
 
     Engine inline is for debugging: it loads everything in this process.
     """
     if arguments.engine == "inline":
         return sweep, 0
-    from harness.sweeps.trial_load import leave_out_lethal
+    from harness.sweeps.trial_load import leave_out_broken
 
-    rest, left_out = leave_out_lethal(sweep)
-    for name, reason in left_out:
-        print(f"harness: {display_name(name)} is left out, it cannot be imported: {reason}", file=sys.stderr)
+    rest, left_out = leave_out_broken(sweep)
+    for _, message in left_out:
+        print(f"harness: left out: {message}", file=sys.stderr)
     return rest, len(left_out)
 
 

@@ -6,11 +6,9 @@ import inspect
 import traceback
 from pathlib import Path
 
-from harness.discovery.loose_files import loaded_folders
+from harness.discovery.loose_files import PREFIX, loaded_folders
 from harness.discovery.registry import Kind, plugins
 from harness.errors import message_of
-
-_RELATIVE = "attempted relative import with no known parent package"
 
 
 def describe_error(error: BaseException) -> str:
@@ -45,4 +43,6 @@ def _is_of_a_plugin(module: str, file: Path) -> bool:
     tops = {plugin.module.partition(".")[0] for kind in kinds for plugin in plugins(kind)}
     if module.partition(".")[0] == "harness":
         return module.startswith(("harness.plugins.", "harness.tasks."))
+    if module.startswith(PREFIX):  # also while it is imported
+        return True
     return module.partition(".")[0] in tops or file.parent in loaded_folders()

@@ -25,11 +25,14 @@ class Good(nn.Module):
 
 LETHAL = {
     "os_exit": ("import os\nos._exit(3)", "its process ended with exit code 3"),
-    "sys_exit": ("import sys\nsys.exit(4)", "the plugin called sys.exit(4)"),
+    "sys_exit": ("import sys\nsys.exit(4)", "SystemExit: 4"),
     "interrupts": ("raise KeyboardInterrupt", "KeyboardInterrupt"),
     "base_error": ("class Mine(BaseException): ...\nraise Mine('no luck')", "Mine: no luck"),
     "crashes": ("import ctypes\nctypes.string_at(0)", "its process was killed by SIGSEGV at crashes.py:"),
     "endless": ("while True: pass", "it took longer than 3 s at endless.py:"),
+    "lacks": ("import nothing_like_it", "ModuleNotFoundError: No module named 'nothing_like_it' (lacks.py:"),
+    "fails": ("1 / 0", "ZeroDivisionError: division by zero (fails.py:"),
+    "no_python": ("class Cell(:", "SyntaxError: "),
     "closes": ("import os\nos.close(1)\nos.close(2)", "it closed the standard output of its process"),
 }
 
@@ -47,10 +50,11 @@ def test_each_is_left_out_with_a_line_and_the_others_run(lethal, harness):
     said = harness(f"run --arch rnn {' '.join(lethal)} {TINY} --json")
     assert [record["spec"]["label"] for record in json.loads(said.out)] == ["rnn"]
     assert [record["status"] for record in json.loads(said.out)] == ["ok"]
-    lines = [line for line in said.err.splitlines() if "is left out, it cannot be imported: " in line]
+    lines = [line for line in said.err.splitlines() if line.startswith("harness: left out: ")]
     assert len(lines) == len(LETHAL)
     for (name, (_, reason)), line in zip(LETHAL.items(), lines, strict=True):
-        assert line.startswith(f"harness: {name} is left out")
+        assert line.startswith(f"harness: left out: architecture {name!r} ")
+        assert " cannot be imported: " in line
         assert reason in line
     assert said.code == 1
 
@@ -58,7 +62,26 @@ def test_each_is_left_out_with_a_line_and_the_others_run(lethal, harness):
 def test_where_nothing_is_left_it_is_refused(lethal, harness):
     said = harness(f"run --arch ./os_exit.py {TINY}")
     assert (said.code, said.out) == (2, "")
-    assert said.err.endswith("harness: os_exit cannot be imported: its process ended with exit code 3\n")
+    assert said.err.endswith("harness: architecture 'os_exit' cannot be imported: its process ended with exit code 3\n")
+
+
+@pytest.mark.parametrize("names", ["rnn ./cell.py:Goood", "rnn,rnnn", "rnn deep:rnnn", "rnn ./two.py"])
+def test_a_wrong_name_among_others_is_refused_and_nothing_runs(names, here, harness):
+    (here / "cell.py").write_text(GOOD)
+    (here / "two.py").write_text(GOOD + GOOD.replace("class Good", "class Other"))
+    said = harness(f"run --arch {names} {TINY}")
+    assert (said.code, said.out) == (2, "")
+    assert "left out" not in said.err
+
+
+def test_an_import_that_fails_alone_or_of_a_task_is_refused(here, harness):
+    (here / "fails.py").write_text("1 / 0\n")
+    alone = harness(f"run --arch ./fails.py {TINY}")
+    assert (alone.code, alone.out) == (2, "")
+    assert "cannot be imported: ZeroDivisionError: division by zero (fails.py:1)" in alone.err
+    task = harness("run --arch rnn --task ./fails.py --length 2 --steps 3")
+    assert (task.code, task.out) == (2, "")
+    assert "task 'fails'" in task.err
 
 
 def test_an_error_that_cannot_be_told_is_one_line(here, harness):
