@@ -15,6 +15,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from harness.names import printable
+
 
 class HarnessError(Exception):
     """Something a person can put right; shown without a traceback."""
@@ -54,9 +56,9 @@ def one_line(error: BaseException) -> str:
 
 
 def message_of(error: BaseException) -> str:
-    """The message of somebody else's error, whose own code may fail to tell it."""
+    """The message of somebody else's error, whose own code may fail to tell it; control characters as escapes."""
     try:
-        return str(error)
+        return "\n".join(map(printable, str(error).splitlines()))
     except Exception:
         return "(its message cannot be shown)"
 
@@ -64,6 +66,7 @@ def message_of(error: BaseException) -> str:
 def did_you_mean(kind: str, name: str, known: Iterable[str]) -> str:
     """The message for an unknown name, with the nearest known ones."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=2, cutoff=0.6)
+    lowered = {one.lower(): one for one in names}
+    near = [lowered[one] for one in difflib.get_close_matches(name.lower(), lowered, n=2, cutoff=0.6)]
     hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
     return f"No {kind} {name!r}.{hint} Known: {', '.join(names) or 'none'}."

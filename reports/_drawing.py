@@ -12,9 +12,9 @@ from matplotlib.transforms import ScaledTranslation, Transform
 
 from harness.analysis.colours import PALETTE, colour
 from harness.analysis.summary import ArchitectureSummary, Summary, TaskSummary
+from harness.names import file_name
 
 from ._axes import DASHED, DOTTED
-from ._files import file_name
 
 WIDTH, ROW = 5.4, 0.21  # inches
 MOST = 30  # architectures in one figure; the tables hold them all

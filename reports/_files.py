@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
+from harness.names import file_name
 from harness.report import Results
 
 
@@ -19,8 +19,3 @@ def write(results: Results, folder: Path, suffix: str, content: str) -> Path:
 def stem(results: Results) -> str:
     """The name of the files without what follows the dot."""
     return file_name(f"report-{results.title}")
-
-
-def file_name(text: str) -> str:
-    """Letters of any script, digits, `_`, `-` and dots of a text; the rest becomes `-`."""
-    return re.sub(r"[^\w.-]+", "-", text).strip("-.")[:80]

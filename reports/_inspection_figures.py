@@ -13,10 +13,10 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFor
 from harness.analysis.colours import CHANCE
 from harness.analysis.inspections import InspectionSummary, Line
 from harness.inspection_record import Follower, Inspection
+from harness.names import file_name
 
 from ._axes import DOTTED, legend
 from ._drawing import Drawn, LineStyle, line_styles
-from ._files import file_name
 
 _WIDE = (7.4, 3.0)  # inches
 _FLOOR = 1e-12  # of a share that is drawn

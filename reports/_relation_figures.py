@@ -12,12 +12,12 @@ from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 from harness.analysis.axis import Relation, relations
 from harness.analysis.colours import CHANCE
 from harness.analysis.summary import LengthSummary
+from harness.names import file_name
 from harness.report import Results
 
 from . import _words as words
 from ._axes import DASHED, DOTTED, is_geometric, legend, legend_height
 from ._drawing import MOST, WIDTH, Drawn, LineStyle, line_styles
-from ._files import file_name
 
 
 def figures(results: Results) -> Iterator[Drawn]:

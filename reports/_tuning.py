@@ -7,11 +7,11 @@ from statistics import fmean
 
 from matplotlib.figure import Figure
 
+from harness.names import file_name
 from harness.search_record import SearchRecord, unequal_searches
 
 from . import _words as words
 from ._drawing import Drawn
-from ._files import file_name
 from ._tables import Table, TableCell
 from .search import PANELS
 

@@ -13,10 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from harness.analysis.colours import colour
+from harness.names import file_name
 from harness.report import Results
 from harness.search_record import SearchRecord
-
-from . import _files
 
 _STYLE: Any = {
     "text.parse_math": False,  # names are text, never formulas
@@ -37,8 +36,7 @@ def write(results: Results, folder: Path) -> list[Path]:
     for one in results.searches:
         by_task.setdefault((one.task_label, *map(str, one.lengths)), []).append(one)
     return [
-        _draw(searches, folder / f"{_files.file_name('-'.join(('search', *key)))}.svg")
-        for key, searches in by_task.items()
+        _draw(searches, folder / f"{file_name('-'.join(('search', *key)))}.svg") for key, searches in by_task.items()
     ]
 
 

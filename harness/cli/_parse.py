@@ -13,9 +13,20 @@ from harness.cli import _config
 from harness.cli._values import split_values
 from harness.discovery import registry
 from harness.errors import UsageError
+from harness.names import shown
 from harness.sweeps import asked
 
 _MOST_SPACED = 1000  # test lengths that one range may stand for
+_SIZE = ("--set", "Write --set hidden_size=32.")
+_MEANT = {
+    "--hidden": _SIZE,
+    "--hidden-size": _SIZE,
+    "--layers": ("--set", "Write --arch deep:NAME --set depth=2."),
+    "--seed": ("--first-seed", "Write --seeds 3 for seeds 0 to 2, or --first-seed 3 for seed 3."),
+    "--epochs": ("--steps", "Write --steps 5000: training is counted in optimizer steps."),
+}
+"""Flags of other programs: by their name, a flag of ours that says the same, and what is said of it."""
+_GREATEST = 10**15  # number that a flag takes
 
 
 class Help(argparse.RawDescriptionHelpFormatter):
@@ -48,7 +59,7 @@ class Parser(argparse.ArgumentParser):
         return parsed, unknown
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {self._misspelt() or message}\nSee '{self.prog} --help'.\n")
+        self.exit(2, f"{self.prog}: {shown(self._misspelt() or message)}\nSee '{self.prog} --help'.\n")
 
     def _misspelt(self) -> str:
         """The message for the first unknown flag, which often explains why other arguments are missing; '' for none."""
@@ -57,6 +68,9 @@ class Parser(argparse.ArgumentParser):
         wrong = next((flag for flag in flags if flag not in self._option_string_actions), None)
         if wrong is None:
             return ""
+        meant, instead = _MEANT.get(wrong, ("", ""))
+        if meant in self._option_string_actions:
+            return f"Unknown flag {wrong}. {instead}"
         near = difflib.get_close_matches(wrong, self._option_string_actions, n=1)
         return f"Unknown flag {wrong}." + (f" Did you mean {near[0]}?" if near else "")
 
@@ -93,15 +107,12 @@ def many(parser: Any, *flags: str, kind: Any = str, latest: bool = False, **kwar
 
 
 def whole(low: int, high: int | None = None) -> Any:
-    """An argument type: a whole number of at least `low`; 1_000, 1000 and 1e3 are the same."""
+    """An argument type: a whole number of at least `low`; 1_000, 1000, 1e3 and 1k are the same."""
 
     def parse(text: str) -> int:
-        try:
-            number = float(text.replace("_", ""))
-        except ValueError:
-            number = float("nan")
-        if number != number or number in (float("inf"), float("-inf")) or number != int(number):
-            raise argparse.ArgumentTypeError(f"takes a whole number, got {text!r}")
+        number = asked.number(text)
+        if not abs(number) <= _GREATEST or number != int(number):
+            raise argparse.ArgumentTypeError(f"takes a whole number such as 5000 or 5k, got {text!r}")
         if number < low or (high is not None and number > high):
             bounds = f"at least {low:,}" if high is None else f"from {low:,} to {high:,}"
             raise argparse.ArgumentTypeError(f"must be {bounds}, got {text}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import errno
 import gc
 import os
 import shlex
@@ -39,6 +40,7 @@ from harness.cli import (
 from harness.cli import list as list_verb
 from harness.cli._parse import Parser
 from harness.errors import HarnessError, NoRecordsError, StoreError
+from harness.names import shown
 from harness.process import gc_tuning, interrupt
 
 VERBS = (
@@ -127,8 +129,13 @@ def _call(parsed: argparse.Namespace) -> int:
         code = int(parsed.call(parsed))
         sys.stdout.flush()
     except HarnessError as error:
-        print("harness:", "\n".join(str(error).splitlines()[:3]), file=sys.stderr)
+        print("harness:", shown(str(error)), file=sys.stderr)
         return 1 if isinstance(error, (NoRecordsError, StoreError)) else 2
+    except OSError as error:
+        if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise
+        print("harness:", shown(f"{error.filename} is no path of a file: {error.strerror}."), file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("\nharness: interrupted", file=sys.stderr)
         return interrupt.EXIT_CODE

@@ -57,7 +57,7 @@ def add(verbs: Any) -> None:
 
 
 def call(arguments: argparse.Namespace) -> int:
-    refuse_unknown_names(arguments.arch, arguments.task)
+    refuse_unknown_names(arguments.arch, arguments.task, [name for name, _ in arguments.options])
     begin(arguments)
     if arguments.dry_run:
         return _dry_run(arguments)

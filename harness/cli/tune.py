@@ -53,7 +53,7 @@ def add(verbs: Any) -> None:
 
 
 def call(arguments: argparse.Namespace) -> int:
-    refuse_unknown_names(arguments.arch, arguments.task)
+    refuse_unknown_names(arguments.arch, arguments.task, [name for name, _ in arguments.options])
     typed = _space(arguments.space)
     begin(arguments)
     with contextlib.redirect_stdout(sys.stderr), cluster(arguments):  # whatever a plugin prints is not the result

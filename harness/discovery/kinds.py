@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from harness.discovery import registry
 from harness.discovery.registry import Kind
 from harness.errors import PluginError, UsageError, did_you_mean
@@ -22,7 +20,7 @@ def kind_of(name: str) -> Kind:
     if name in architectures and name in tasks:
         raise UsageError(_BOTH.format(repr(name)))
     if name not in architectures and name not in tasks:
-        if Path(f"{name}.py").is_file():
+        if registry.is_here(f"{name}.py"):
             registry.find("architecture", name)  # its error says how a file is named
         raise UsageError(did_you_mean("architecture or task", name, [*architectures, *tasks]))
     return "task" if name in tasks else "architecture"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import os
 import sys
 from hashlib import sha256
 from pathlib import Path
@@ -20,10 +21,11 @@ def path_of(name: str) -> Path:
     """The file of './cell.py' or './cell.py:Cell'; UsageError where there is none."""
     file = name.partition(".py:")[0]
     try:
-        path = Path(file if file.endswith(".py") else f"{file}.py").expanduser().resolve()
+        path = Path(os.path.expanduser(file if file.endswith(".py") else f"{file}.py")).resolve()
         found = path.is_file()
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a name too long, an unknown ~user
-        raise UsageError(f"{file!r} is no path of a file: {getattr(error, 'strerror', None) or error}.") from None
+        cause = str(getattr(error, "strerror", None) or error).rstrip(".")
+        raise UsageError(f"{file!r} is no path of a file: {cause}.") from None
     if not found:
         raise UsageError(f"There is no file {path}.{_near(path)}")
     return path

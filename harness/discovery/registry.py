@@ -69,6 +69,14 @@ class Plugin:
         version = self.origin.rpartition(" ")[2]
         return f"{version}-{self._digest(self.module, path)}" if path and not _is_large(self.module, path) else version
 
+    def arguments(self) -> set[str] | None:
+        """The arguments of its constructor by its source, without importing it; None where that does not tell them."""
+        path = self.path or (source.locate(self.module) if self.built_in else None)
+        try:
+            return source.constructor_arguments(path, self.attribute) if path else None
+        except (SyntaxError, ValueError, OSError):
+            return None
+
     def files(self) -> dict[str, str]:
         """Files from elsewhere that its code was seen to import or read so far, with their digests."""
         if self.is_installed:
@@ -119,8 +127,10 @@ def find(kind: Kind, name: str) -> Plugin:
         return _importable(kind, name)
     known = _entry_points(kind)
     if name not in known:
-        if _is_here(f"{name}.py"):
+        if is_here(f"{name}.py"):
             raise UsageError(f"No {kind} {name!r}. Did you mean './{name}.py'?")
+        if "/" in name:
+            raise UsageError(f"{name!r} is no path of a file: it ends in .py, and a comma or a colon ends a name.")
         raise UsageError(did_you_mean(kind, name, known))
     if len(known[name]) > 1:
         origins = " and ".join(plugin.origin for plugin in known[name])
@@ -168,7 +178,8 @@ def _plugin_packages() -> set[str]:
     return {plugin.module.partition(".")[0] for kind in kinds for plugin in plugins(kind)}
 
 
-def _is_here(file: str) -> bool:
+def is_here(file: str) -> bool:
+    """Whether there is a file of this name."""
     try:
         return Path(file).is_file()
     except (OSError, ValueError):  # a name that no file can have

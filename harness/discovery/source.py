@@ -9,7 +9,9 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+_DEFINITIONS = (ast.ClassDef, ast.FunctionDef)
 _Locate = Callable[[str], Path | None]
 
 
@@ -59,6 +61,31 @@ def own_modules(module: str, path: Path, loose: bool = False) -> dict[str, Path]
     found: dict[str, Path] = {}
     _collect(module, path, _beside(path.parent) if loose else _of_package(module.split(".")[0]), found)
     return found
+
+
+def constructor_arguments(path: Path, attribute: str) -> set[str] | None:
+    """The arguments of a class or function of a file, of all its classes where `attribute` is ''; by its source alone.
+
+    None where the source does not tell them: arguments are inherited from another file, passed on, or made.
+    """
+    body = {node.name: node for node in ast.parse(path.read_bytes()).body if isinstance(node, _DEFINITIONS)}
+    classes = [name for name, node in body.items() if isinstance(node, ast.ClassDef)]
+    found = [_arguments(body.get(name), body) for name in ([attribute] if attribute else classes)]
+    told = [arguments for arguments in found if arguments is not None]
+    return set().union(*told) if told and len(told) == len(found) else None
+
+
+def _arguments(node: ast.AST | None, body: dict[str, Any]) -> set[str] | None:
+    if isinstance(node, ast.FunctionDef):
+        named = {argument.arg for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}
+        return named if node.args.kwarg is None else None
+    if not isinstance(node, ast.ClassDef) or node.decorator_list:
+        return None
+    own = [inner for inner in node.body if isinstance(inner, ast.FunctionDef) and inner.name == "__init__"]
+    if own or not node.bases:
+        return _arguments(own[0], body) if own else set()
+    base = node.bases[0]
+    return _arguments(body.get(base.id), body) if isinstance(base, ast.Name) and len(node.bases) == 1 else None
 
 
 def _find_spec(name: str, search: list[str] | None) -> importlib.machinery.ModuleSpec | None:

@@ -12,6 +12,7 @@ from typing import Any
 from harness.discovery.compose import Composition, Part, compose, load_task
 from harness.discovery.options import Option, resolve
 from harness.errors import UsageError, did_you_mean
+from harness.names import printable
 from harness.spec import RunSpec
 
 HIDDEN_SIZE = "hidden_size"
@@ -202,7 +203,7 @@ def _label(name: str, options: dict[str, Any], defaults: Mapping[str, Any], vari
         if key in varied or value != defaults.get(key, _MISSING):
             short = key.rpartition(".")[2]
             words.append(f"{short if plain[short] == 1 else key}={value}")
-    return " ".join(words)
+    return printable(" ".join(words))
 
 
 def _parse(option: Option, text: str) -> Any:

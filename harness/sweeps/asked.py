@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, Literal
 
 from harness.discovery import registry
+from harness.errors import UsageError, did_you_mean
 from harness.names import split_parts
-from harness.spec import Match, SweepSpec
+from harness.spec import Match, RunSpec, SweepSpec
 
 EngineName = Literal["local", "inline", "ray"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
+_MAKE = "make"  # the argument of wrappers that makes what they wrap
+_GIVEN = {"self", "input_size", "hidden_size", "output_size", "max_length", _MAKE}  # arguments that are no options
 _LONGEST_NAME = 100  # characters of a sweep's name
 
 
-def refuse_unknown_names(architectures: Iterable[str], tasks: Iterable[str]) -> None:
-    """Raises for the first unknown name, before imports that take seconds."""
-    for name in architectures:
-        for part in split_parts(name):
-            registry.find("architecture", part)
-    for name in tasks:
-        registry.find("task", name)
+def refuse_unknown_names(architectures: Iterable[str], tasks: Iterable[str], options: Iterable[str] = ()) -> None:
+    """Raises for the first unknown plugin or option, before imports that take seconds.
+
+    An option is refused here only where the sources of all plugins tell which they have.
+    """
+    wholes = [[registry.find("architecture", part) for part in split_parts(name)] for name in architectures]
+    found = [plugin for parts in wholes for plugin in parts] + [registry.find("task", name) for name in tasks]
+    told = {plugin.name: plugin.arguments() for plugin in found} if options else {}
+    wrapped = any(_MAKE in (told.get(parts[-1].name) or ()) for parts in wholes)  # by default: nothing tells what
+    if wrapped or any(arguments is None for arguments in told.values()):
+        return
+    known = {(name, one) for name, arguments in told.items() for one in (arguments or set()) - _GIVEN}
+    settings = {*(field.name for field in fields(RunSpec)), "batch"}
+    for option in options:
+        owner, _, short = option.rpartition(".")
+        if short not in settings and short not in {one for _, one in known}:
+            names = {f"{name}.{one}" if owner else one for name, one in known}
+            raise UsageError(did_you_mean("option", option, {*names, "hidden_size"}))
 
 
 def sweep_of(
@@ -61,14 +76,20 @@ def sweep_of(
 
 def parameter_count(text: str) -> int:
     """A number of parameters, such as 50k, 1.5M or 50000; ValueError for anything else."""
-    factor = {"k": 10**3, "m": 10**6}.get(text[-1:].lower(), 1)
-    try:
-        number = float(text if factor == 1 else text[:-1]) * factor
-    except ValueError:
-        number = 0
-    if not 1 <= number < 10**12:
+    amount = number(text)
+    if not 1 <= amount < 10**12:
         raise ValueError(f"takes a number such as 50k or 1.5M, got {text!r}")
-    return round(number)
+    return round(amount)
+
+
+def number(text: str) -> float:
+    """The number that a text such as 1_000, 1e3 or 1k stands for; NaN for any other text."""
+    factor = {"k": 10**3, "m": 10**6}.get(text[-1:].lower(), 1)
+    digits = text if factor == 1 else text[:-1]
+    try:
+        return round(float(digits.replace("_", "")) * factor, 6)
+    except (ValueError, OverflowError):
+        return float("nan")
 
 
 def sweep_name(text: str) -> str:

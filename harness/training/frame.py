@@ -15,6 +15,7 @@ from harness.task import Tokens, Vectors
 
 ONE_HOT, LEARNED, NONE = "one-hot", "learned", "none"
 _DEFAULT_SIZE = 32  # of `learned` where the task has no dimension of its own
+_LARGEST = 100_000  # dimensions of an embedding
 
 
 class OneHot(nn.Module):
@@ -43,8 +44,9 @@ def refuse_embedding(text: str) -> None:
     """Raises UsageError for what is no embedding: it is one-hot, learned, or learned:DIM."""
     if text in (ONE_HOT, LEARNED, NONE):
         return
-    word, colon, size = text.partition(":")
-    if word != LEARNED or not colon or not size.isdecimal() or not 1 <= int(size) <= 100_000:
+    word, _, size = text.partition(":")
+    is_number = size.isdecimal() and len(size) <= len(str(_LARGEST))
+    if word != LEARNED or not is_number or not 1 <= int(size) <= _LARGEST:
         raise UsageError(f"--embedding takes one-hot, learned or learned:DIM with DIM at least 1, got {text!r}.")
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 from harness.discovery.variants import HIDDEN_SIZE
+from harness.names import file_name
 from harness.search_record import SearchRecord
 from harness.tuning.summarise import TRAINING_SETTINGS
 
@@ -40,11 +40,6 @@ def write_config(one: SearchRecord, folder: Path) -> Path:
     path = folder / f"{file_name(f'{one.label}-{one.task_label}-{one.study}')}.toml"
     path.write_text(config_of(one), encoding="utf-8")
     return path
-
-
-def file_name(text: str) -> str:
-    """A text as part of a path."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text)
 
 
 def _toml(value: Any) -> str:

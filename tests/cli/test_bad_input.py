@@ -233,3 +233,31 @@ def test_a_plugin_that_dies_hangs_or_makes_noise_harms_no_other(harness, cells, 
 
 def test_a_run_that_is_refused_alone_is_no_success(harness, cells):
     assert harness(f"run --arch {cells('NotFinite')} --task copy --length 2 {TINY}").code == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("run --arch rnn --task copy --set nonlinarity=relu", "Did you mean 'nonlinearity'?"),
+        ("run --arch rnn,lstm --task copy --set lstm.forget_bais=1", "Did you mean 'lstm.forget_bias'?"),
+        ("run --arch ./cell.py --task copy --set laek=0.1", "No option 'laek'. Did you mean 'leak'?"),
+        ("run --arch rnn --task adding --set alphabet=3", "No option 'alphabet'."),
+        ("tune --arch gru --task copy --set nonsense=1", "No option 'nonsense'."),
+        ("run --arch LSTM --task copy", "Did you mean 'lstm'"),
+        ("run --arch rnn --task Copy", "Did you mean 'copy'?"),
+        ("run --arch rnn --task copy --hidden 32", "Unknown flag --hidden. Write --set hidden_size=32."),
+        ("run --arch rnn --task copy --seed 3", "Write --seeds 3 for seeds 0 to 2, or --first-seed 3 for seed 3."),
+        ("run --arch rnn --task copy --epochs 3", "Write --steps 5000"),
+    ],
+)
+def test_a_wrong_name_is_told_before_torch_is_loaded(line, complaint, folder, python):
+    (folder / "cell.py").write_text("class Cell:\n    def __init__(self, input_size, hidden_size, leak=0.1): ...\n")
+    code = f"import sys; from harness.cli.main import main; main({line.split()}); print('torch' in sys.modules)"
+    done = python("-c", code, cwd=folder)
+    assert complaint in done.stderr
+    assert done.stdout == "False\n"
+
+
+def test_a_number_of_steps_may_be_written_with_a_letter(harness, here):
+    said = harness(f"{COPY} {TINY} --steps 0.002k --json --quiet")
+    assert [record["steps"] for record in json.loads(said.out)] == [2]

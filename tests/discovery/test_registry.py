@@ -50,7 +50,7 @@ def test_a_misspelt_name_is_an_error_with_the_nearest_and_all_known_names():
     with pytest.raises(UsageError) as error:
         registry.find("architecture", "lstmm")
     assert str(error.value).startswith("No architecture 'lstmm'. Did you mean 'lstm'")
-    assert "bidirectional, block, deep" in str(error.value)
+    assert "Known: bidirectional, block, " in str(error.value)
 
 
 def test_a_name_of_one_kind_is_not_one_of_another():

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.discovery import source
+from harness.discovery import registry, source
+from harness.discovery.options import options_of
+from harness.discovery.source import constructor_arguments
 
 
 def write(path: Path, text: str) -> Path:
@@ -178,3 +180,29 @@ def test_the_fingerprint_of_our_own_plugin_covers_what_it_shares_with_others():
     own = source.own_modules("harness.plugins.lstm", path)
     assert {"harness.plugins.lstm", "harness.plugins._fused", "harness.architecture"} <= set(own)
     assert not {"harness.plugins.gru", "harness.run", "harness.training.train"} & set(own)
+
+
+@pytest.mark.parametrize("kind", ["architecture", "task"])
+def test_the_options_of_all_built_in_plugins_are_told_by_their_source_alone(kind):
+    for plugin in registry.plugins(kind):
+        given = {"input_size", "hidden_size", "make", "max_length"}
+        assert plugin.arguments() is not None, plugin.name
+        assert set(options_of(plugin.load())) - given <= plugin.arguments(), plugin.name
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments"),
+    [
+        ("class A:\n def __init__(self, a, *, b=1): ...", {"self", "a", "b"}),
+        ("class A:\n def __init__(self, a): ...\nclass B(A): ...", {"self", "a"}),
+        ("def A(a, /, b): ...", {"a", "b"}),
+        ("class A(Elsewhere): ...", None),
+        ("class A(torch.nn.GRU): ...", None),
+        ("class A:\n def __init__(self, a, **more): ...", None),
+        ("@dataclass\nclass A:\n a: int", None),
+        ("A = make()", None),
+    ],
+)
+def test_arguments_are_told_only_where_the_source_does(text, arguments, tmp_path):
+    (tmp_path / "plugin.py").write_text(text)
+    assert constructor_arguments(tmp_path / "plugin.py", "B" if "class B" in text else "A") == arguments
