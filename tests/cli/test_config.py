@@ -72,7 +72,10 @@ def test_the_file_may_be_named_after_an_equals_sign(parse, tmp_path):
     ("content", "said"),
     [
         ('arhc = "lstm"', "No key 'arhc'. Did you mean 'arch'?"),
-        ('arch = "lstm"\ntask = "copy"\nsteps = "many"', "argument --steps: takes a whole number, got 'many'"),
+        (
+            'arch = "lstm"\ntask = "copy"\nsteps = "many"',
+            "argument --steps: takes a whole number such as 5000 or 5k, got 'many'",
+        ),
         ('arch = "lstm"\ntask = "copy"\nsteps = 0', "argument --steps: must be at least 1, got 0"),
         ('arch = "lstm"\ntask = "copy"\nset = 3', "'set' is a table of options"),
         ('arch = "lstm"\ntask = "copy"\nlength = [[1]]', "'length' takes a text, a number, or a list of them"),
