@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import inspect
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -33,13 +35,17 @@ def add(verbs: Any) -> None:
 
 
 def call(arguments: argparse.Namespace) -> int:
-    kind = arguments.kind or kind_of(arguments.name)
-    if arguments.search_space:
-        content = _search_space(arguments.name, kind)
-    else:
-        content = _architecture(arguments.name) if kind == "architecture" else _task(arguments.name)
+    with contextlib.redirect_stdout(sys.stderr):  # whatever a plugin prints is not the result
+        content = _content(arguments)
     print(json.dumps(content, indent=2, default=str) if arguments.json else _text(content))
     return 0
+
+
+def _content(arguments: argparse.Namespace) -> dict[str, Any]:
+    kind = arguments.kind or kind_of(arguments.name)
+    if arguments.search_space:
+        return _search_space(arguments.name, kind)
+    return _architecture(arguments.name) if kind == "architecture" else _task(arguments.name)
 
 
 def _architecture(name: str) -> dict[str, Any]:

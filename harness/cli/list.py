@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import json
 import shutil
+import sys
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,8 @@ def add(verbs: Any) -> None:
 
 
 def call(arguments: argparse.Namespace) -> int:
-    rows = [_row(plugin, arguments.broken) for kind in _KINDS for plugin in registry.plugins(kind)]
+    with contextlib.redirect_stdout(sys.stderr):  # whatever a plugin prints is not the result
+        rows = [_row(plugin, arguments.broken) for kind in _KINDS for plugin in registry.plugins(kind)]
     if arguments.broken:
         rows = [row for row in rows if row["broken"]]
     if arguments.json:

@@ -12,6 +12,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from harness.discovery.plugin_errors import describe_error
 from harness.testing._probes import Make, another_device, build, ends_of_ranges, gap, require, run, tensors
 from harness.testing._subject import Subject
+from harness.training.sanity import declares_fixed_start, start_alike
 
 
 class ModulePromises(Subject):
@@ -30,6 +31,20 @@ class ModulePromises(Subject):
         require(seen == 0, f"outputs in evaluation mode must not be random, two passes differ by {seen:.2g}")
         seen = gap(run(first.train(), x)[0], run(second.train(), x)[0])
         require(seen == 0, f"two training passes from one seed must be equal, their outputs differ by {seen:.2g}")
+
+    def test_another_seed_gives_other_parameters(self, make: Make) -> None:
+        """Built from another seed its trainable parameters start elsewhere, unless it declares `fixed_start = True`.
+
+        Way out: leave out `torch.manual_seed` and draw the weights from torch's global generator. Where a fixed start
+        is meant, declare `fixed_start = True` in the class.
+        """
+        first, second = self._build(make), self._build(make, seed=1)
+        if declares_fixed_start(first):
+            pytest.skip("declares fixed_start=True")
+        alike = start_alike(first, second)
+        require(
+            not alike, "its parameters start the same at every seed: several seeds would count one start several times"
+        )
 
     def test_state_dict_holds_all_that_matters(self, make: Make) -> None:
         """Another model that loads its state_dict gives the same outputs.

@@ -1,4 +1,4 @@
-"""What the architecture contract measures with: build, run and compare, leaving the global generator alone."""
+"""What the architecture contract measures with: build, run and compare, leaving the global generators alone."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.architecture import Architecture, State, Wrapper
+from harness.process.rng import preserve_rng, seed_all
 from harness.space import Choice
 
 Make = Callable[[int, int], nn.Module]
@@ -29,8 +30,8 @@ def require(kept: bool, broken: str) -> None:
 
 def build(make: Make, input_size: int, hidden_size: int, seed: int = 0) -> Architecture:
     """The architecture in evaluation mode, initialised from `seed`; a plain module is adapted."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with preserve_rng():
+        seed_all(seed)
         module = make(input_size, hidden_size)
         if not isinstance(module, Architecture):
             from harness.discovery.adapt import as_architecture  # a core module that an Architecture never needs here
@@ -71,8 +72,8 @@ def run(
     model: Architecture, x: Tensor, state: State = None, lengths: Tensor | None = None, seed: int = 0
 ) -> tuple[Tensor, State]:
     """One forward pass; `seed` decides the dropout."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with preserve_rng():
+        seed_all(seed)
         result: Any = model(x, state, lengths)
     pair = isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], Tensor)
     require(pair, f"forward must return the pair (outputs, state), got {type(result).__name__}")
@@ -137,8 +138,8 @@ def best_recall(model: Architecture, symbols: int, steps: int, learning_rate: fl
     threads, best = torch.get_num_threads(), 0.0
     torch.set_num_threads(1)
     try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+        with preserve_rng():
+            seed_all(0)
             for accuracy in _recall_training(model.train(), symbols, steps, learning_rate, updates):
                 best = max(best, accuracy)
                 if best == 1.0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from harness.discovery.adapt import time_first_hint, wrong_shape_message
 from harness.discovery.compose import is_built_in
@@ -37,18 +37,27 @@ def refuse_fixed_start(model: Model, task: Task, spec: RunSpec) -> None:
 
     The interval over its seeds would otherwise treat one start as several independent ones.
     """
-    declared = any(getattr(part, "fixed_start", False) for part in model.architecture.modules())
-    if declared or is_built_in(spec.architecture):
+    if declares_fixed_start(model.architecture) or is_built_in(spec.architecture):
         return
     with preserve_rng():
         other = build_model(replace(spec, seed=spec.seed + 1), task)
-    pairs = zip(model.architecture.parameters(), other.architecture.parameters(), strict=False)
-    trained = [(one.detach().cpu(), two.detach()) for one, two in pairs if one.requires_grad]
-    if trained and all(torch.equal(one, two) for one, two in trained):
+    if start_alike(model.architecture, other.architecture):
         raise RefusedError(
             "its parameters start the same at every seed: it seeds torch itself, or its weights are fixed. Several "
             "seeds would count one start several times. Leave the seeding out, or declare fixed_start = True."
         )
+
+
+def declares_fixed_start(architecture: nn.Module) -> bool:
+    """Whether it, or a part of it, says that its parameters start the same at every seed."""
+    return any(getattr(part, "fixed_start", False) for part in architecture.modules())
+
+
+def start_alike(one: nn.Module, other: nn.Module) -> bool:
+    """Whether all trainable parameters of two models are equal; False where there are none."""
+    pairs = zip(one.parameters(), other.parameters(), strict=False)
+    trained = [(first.detach().cpu(), second.detach().cpu()) for first, second in pairs if first.requires_grad]
+    return bool(trained) and all(torch.equal(first, second) for first, second in trained)
 
 
 class _as_it_was:  # noqa: N801

@@ -54,6 +54,25 @@ def test_a_loose_architecture_is_described_alone_and_composed(folder, describe):
     assert composed["declares"]["output_size"].startswith("5 at hidden_size ")
 
 
+def test_what_a_plugin_prints_is_not_in_the_result(folder, capsys):
+    loud = 'print("imported")\n' + CELL.replace("super()", 'print("made")\n        super()')
+    loud = loud.replace("return self", 'print("called")\n        return self')
+    (folder / "cell.py").write_text(loud)
+    (folder / "hard.py").write_text('print("imported")\n' + TASK.replace("...", "print('called')"))
+    for name in ("./cell.py", "./hard.py", "deep:./cell.py"):
+        assert main(["describe", name, "--json"]) == 0
+        shown = capsys.readouterr()
+        assert json.loads(shown.out)["options"] is not None
+        assert "imported" in shown.err or name == "deep:./cell.py"
+
+
+@pytest.mark.parametrize("line", ["check {} --json", "describe {} --search-space --json", "list --broken --json"])
+def test_other_results_as_json_are_free_of_prints_too(line, folder, capsys):
+    (folder / "cell.py").write_text('print("imported")\n' + CELL)
+    main(line.format("./cell.py").split())
+    json.loads(capsys.readouterr().out)
+
+
 def test_a_task_is_shown_by_an_example(describe, capsys):
     shown = describe("copy")["example"]
     assert shown["inputs"].index(">") == 17

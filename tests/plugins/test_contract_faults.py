@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -21,6 +22,8 @@ BATCH_FIRST = "state has the batch first"
 LEFT_ALONE = "inputs and incoming state are left alone"
 PADDING = "padding changes nothing"
 ROWS = "rows do not see each other"
+OBSERVE = "observe shows named internals of every step"
+OTHER_SEED = "another seed gives other parameters"
 STATE_DICT = "state dict holds all that matters"
 PICKLE = "pickling keeps it"
 SIZE = "size grows with hidden size"
@@ -162,6 +165,32 @@ class AddsNoiseInEvaluation(Sound):
     def forward(self, x, state=None, lengths=None):
         out, state = super().forward(x, state, lengths)
         return out + 0.01 * torch.randn_like(out), state
+
+
+@breaks(OBSERVE)
+class ObservesTheLastStepOnly(Sound):
+    def observe(self, x, state=None, lengths=None):
+        return {"hidden": self(x, state, lengths)[0][:, -1]}
+
+
+@breaks(OTHER_SEED)
+class SeedsTorchItself(Sound):
+    def __init__(self, input_size, hidden_size):
+        torch.manual_seed(42)
+        super().__init__(input_size, hidden_size)
+
+
+@breaks()
+class SaysThatItStartsAlike(SeedsTorchItself):
+    fixed_start = True
+
+
+@breaks()
+class DrawsWeightsByNumpy(Sound):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        start = np.linalg.qr(np.random.randn(hidden_size, hidden_size))[0]
+        self.cell.weight_hh.data[:hidden_size] = torch.as_tensor(start).float()
 
 
 @breaks(SEED, STATE_DICT)
