@@ -18,6 +18,7 @@ from harness.discovery.classes import name_of
 from harness.errors import UsageError, did_you_mean
 from harness.spec import Match
 from harness.sweeps.asked import Device, EngineName, parameter_count, refuse_unknown_names, sweep_name, sweep_of
+from harness.sweeps.given import as_text, one_of, range_of, read, several, values_of, whole
 from harness.sweeps.place import Place
 from harness.tracking.address import resolve_uri, sqlite_path
 
@@ -102,12 +103,12 @@ def run_sweep(
     call = _call_of(locals())
     place = Place(engine, device, jobs, slots_per_gpu, timeout, ray_address, gpus_per_run)
     place.refuse()
-    _one_of("device", device, get_args(Device))
-    _one_of("reuse", reuse, get_args(_Reuse))
+    one_of("device", device, get_args(Device))
+    one_of("reuse", reuse, get_args(_Reuse))
     uri = resolve_uri(tracking_uri)
     folder = _folder_for_classes(uri)
-    names = [name_of(one, folder) for one in _several(architectures)]
-    task_names = [name_of(one, folder) for one in _several(tasks)]
+    names = [name_of(one, folder) for one in several(architectures)]
+    task_names = [name_of(one, folder) for one in several(tasks)]
     if params is not None and hidden_size is not None:
         raise UsageError("params solves hidden_size: leave out one of params and hidden_size.")
     for what, given in (("architectures", names), ("tasks", task_names)):
@@ -116,21 +117,21 @@ def run_sweep(
     refuse_unknown_names(names, task_names)
     place.prepare()
 
-    typed = dict(options or {}) | ({} if hidden_size is None else {"hidden_size": tuple(_several(hidden_size))})
+    typed = dict(options or {}) | ({} if hidden_size is None else {"hidden_size": tuple(several(hidden_size))})
     sweep = sweep_of(
         names,
         task_names,
-        [_whole("lengths", length, 1) for length in _several(lengths)],
-        _range(length_range),
-        [_whole("test_lengths", length, 1) for length in _several(test_lengths)],
-        seeds=_whole("seeds", seeds, 1),
-        first_seed=_whole("first_seed", first_seed, 0),
-        params=_said("params", params, parameter_count),
-        match=_one_of("match", match, get_args(Match)),
+        [whole("lengths", length, 1) for length in several(lengths)],
+        range_of(length_range),
+        [whole("test_lengths", length, 1) for length in several(test_lengths)],
+        seeds=whole("seeds", seeds, 1),
+        first_seed=whole("first_seed", first_seed, 0),
+        params=read("params", params, parameter_count),
+        match=one_of("match", match, get_args(Match)),
         settings={**_settings(training), "keep_weights": _keep(keep_weights)},
-        options=[(key, tuple(map(_as_text, _options(value)))) for key, value in typed.items()],
+        options=[(key, tuple(map(as_text, values_of(value)))) for key, value in typed.items()],
     )
-    request = _Request(_said("name", name or None, sweep_name) or "", reuse, retry, max_failures, tuned, quiet, call)
+    request = _Request(read("name", name or None, sweep_name) or "", reuse, retry, max_failures, tuned, quiet, call)
     with place.connected():
         swept = _executed(sweep, place, uri, request)
     return load_results(sweep=swept, tracking_uri=tracking_uri)
@@ -274,7 +275,7 @@ def _settings(training: Mapping[str, Any]) -> dict[str, list[Any]]:
         if value is None:
             continue
         setting = SETTINGS[_RENAMED.get(name, name)]
-        found[setting.name] = [_said(name, one, setting.check) for one in _several(value)]
+        found[setting.name] = [read(name, one, setting.check) for one in several(value)]
     return found
 
 
@@ -282,50 +283,4 @@ def _keep(value: str) -> str | None:
     """The policy on weights; None for the default one, as where the flag is not typed."""
     from harness.spec import KEEP_WEIGHTS, RunSpec
 
-    return None if value == RunSpec.keep_weights else _one_of("keep_weights", value, KEEP_WEIGHTS)
-
-
-def _several(value: Any) -> list[Any]:
-    """The values of a list, or the one value as a list."""
-    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
-
-
-def _options(value: Any) -> tuple[Any, ...]:
-    """The values of an option: a tuple is several, a list is one value."""
-    return value if isinstance(value, tuple) else (value,)
-
-
-def _as_text(value: Value) -> str:
-    """A value of an option as it is typed."""
-    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
-
-
-def _whole(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise UsageError(f"{name}: takes whole numbers of at least {least}, got {value!r}.")
-    return value
-
-
-def _range(value: Any) -> tuple[int, int] | None:
-    if value is None:
-        return None
-    ends = [_whole("length_range", one, 1) for one in _several(value)]
-    if len(ends) != 2 or ends[0] >= ends[1]:
-        raise UsageError(f"length_range: takes (shortest, longest), the shortest first, got {value!r}.")
-    return ends[0], ends[1]
-
-
-def _one_of(name: str, value: _T, known: Sequence[_T]) -> _T:
-    if value not in known:
-        raise UsageError(f"{name}: takes {', '.join(map(repr, known))}, got {value!r}.")
-    return value
-
-
-def _said(name: str, value: Any, convert: Any) -> Any:
-    """The value as `convert` reads it, whose ValueError becomes a UsageError; None stays None."""
-    if value is None:
-        return None
-    try:
-        return convert(str(value) if convert in (parameter_count, sweep_name) else value)
-    except ValueError as error:
-        raise UsageError(f"{name}: {str(error).removeprefix(f'{name} ')}.") from None
+    return None if value == RunSpec.keep_weights else one_of("keep_weights", value, KEEP_WEIGHTS)
