@@ -104,10 +104,10 @@ def _of_package(top: str) -> _Locate:
 
 
 def _beside(folder: Path) -> _Locate:
-    """Finds modules in the folder of a loose file, but none that the standard library or the harness hides."""
+    """Finds modules in the folder of a loose file, but none that the standard library, torch or the harness hides."""
 
     def find(module: str) -> Path | None:
-        if module.split(".")[0] in {*sys.stdlib_module_names, "harness"}:
+        if module.split(".")[0] in {*sys.stdlib_module_names, "harness", "torch"}:
             return None
         beside = folder.joinpath(*module.split("."))
         candidates = (beside / "__init__.py", beside.with_name(f"{beside.name}.py"))
