@@ -24,7 +24,8 @@ def split_parts(name: str) -> list[str]:
     """The parts of a composed architecture, outermost first: 'deep:./cell.py:Cell' -> ['deep', './cell.py:Cell'].
 
     A colon stands between parts, and between a file or a module and a class in it. After a file any name is its class.
-    After a module with a dot in its name any name is its class; after one without, a name that begins with a capital.
+    After a module with a dot in its name any name is its class; after one without, a name with a capital letter: 'LEM',
+    'coRNN'.
     """
     parts: list[str] = []
     for part in name.split(":"):
@@ -41,7 +42,7 @@ def _is_class_of(part: str, before: str) -> bool:
     if before.endswith(".py"):
         return True
     names = before.split(".")
-    return all(name.isidentifier() for name in names) and (len(names) > 1 or part[0].isupper())
+    return all(name.isidentifier() for name in names) and (len(names) > 1 or part != part.lower())
 
 
 def printable(text: str) -> str:

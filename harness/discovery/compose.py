@@ -12,7 +12,7 @@ from typing import Any
 from harness.architecture import Architecture, Wrapper
 from harness.discovery import footprint, registry
 from harness.discovery.adapt import as_architecture
-from harness.discovery.options import Option, arguments, options_of, resolve, takes
+from harness.discovery.options import Option, arguments, options_of, refuse_unfit_constructor, resolve, takes
 from harness.errors import PluginError, UsageError
 from harness.names import is_importable, split_parts
 from harness.process.state import preserve_state
@@ -179,8 +179,9 @@ def _load(name: str) -> Part:
     if not callable(plugin):
         raise PluginError(f"architecture {name!r} is a {type(plugin).__name__}, not a class or a function.")
     constants = _constants(plugin, name)
-    given = 3 if is_wrapper(plugin) else 2
-    return Part(name, found, plugin, options_of(plugin, given, without=(*_GIVEN, *constants)), constants)
+    given = ("input_size", "hidden_size", *(["make"] if is_wrapper(plugin) else []))
+    refuse_unfit_constructor(plugin, name, given, constants)
+    return Part(name, found, plugin, options_of(plugin, len(given), without=(*_GIVEN, *constants)), constants)
 
 
 def _constants(plugin: Any, name: str) -> dict[str, Any]:

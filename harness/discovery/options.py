@@ -21,6 +21,7 @@ from harness.errors import PluginError, UsageError, did_you_mean
 
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _SCALARS = (types.NoneType, bool, int, float, str)  # in the order in which a text is tried
+_ANY = (int, float, bool, str)  # taken where nothing says what an argument takes
 _CONTAINERS = (tuple, list)
 _MISSING = inspect.Parameter.empty
 _NO_VALUE = object()
@@ -108,14 +109,23 @@ def options_of(plugin: Any, given: int = 0, without: Sequence[str] = ()) -> dict
         for parameter in [*named, *(p for p in parameters if p.kind is p.KEYWORD_ONLY)]:
             if parameter.name not in without:
                 found.setdefault(parameter.name, _option(parameter, _hint(parameter, scope)))
-        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-            break
     return found
 
 
 def takes(plugin: Any, name: str) -> bool:
     """Whether a constructor takes an argument of this name."""
     return any(name in inspect.signature(target).parameters for target in _constructors(plugin))
+
+
+def refuse_unfit_constructor(plugin: Any, name: str, given: Sequence[str], constants: Mapping[str, Any]) -> None:
+    """Raises PluginError where a constructor cannot be called with the arguments that the core passes itself."""
+    signature = inspect.signature(plugin)
+    try:
+        signature.bind_partial(*given, **constants)
+    except TypeError as error:
+        raise PluginError(
+            f"architecture {name!r} cannot be built from ({', '.join(given)}): its constructor is {signature} ({error})."
+        ) from None
 
 
 def resolve(owner: str, options: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,8 +161,13 @@ def _constructors(plugin: Any) -> list[Any]:
     """The constructor of a class and those it may pass `**kwargs` on to; a factory itself."""
     if not inspect.isclass(plugin):
         return [plugin]
-    own = [vars(cls)["__init__"] for cls in plugin.__mro__ if "__init__" in vars(cls) and cls is not object]
-    return own or [plugin]
+    found = []
+    for cls in plugin.__mro__[:-1]:  # without object
+        if "__init__" in vars(cls):
+            found.append(vars(cls)["__init__"])
+            if not any(p.kind is p.VAR_KEYWORD for p in inspect.signature(found[-1]).parameters.values()):
+                break
+    return found or [plugin]
 
 
 def _option(parameter: inspect.Parameter, hint: Any) -> Option:
@@ -162,10 +177,10 @@ def _option(parameter: inspect.Parameter, hint: Any) -> Option:
     accepted, choices, members = _accepted(hint)
     if members is not None:
         convert = _member(members, convert)
-    if default is None and hint is None:
-        return Option(parameter.name, (types.NoneType, int, float, bool, str), (), None)  # nothing says what it takes
-    if default is _MISSING and not (accepted or choices):
-        accepted = (str,)
+    if hint in (None, Any) and default is None:
+        return Option(parameter.name, (types.NoneType, *_ANY), (), None)
+    if hint in (None, Any) and default is _MISSING:
+        return Option(parameter.name, _ANY)
     if default is not _MISSING:
         own_type = type(default)
         if not (accepted or choices) or (default not in choices and own_type not in accepted):

@@ -60,14 +60,15 @@ class Plugin:
             raise PluginError(f"{self.kind} {self.name!r} ({self.origin}) cannot be imported: {cause}") from error
 
     def fingerprint(self) -> str:
-        """The version of its distribution, and a digest of the code it is made of, found without importing it."""
+        """Its distribution and version, and a digest of the code it is made of, found without importing it."""
         if self.path:
             return self._digest(self.path.stem, self.path)
         path = source.locate(self.module)
         if not self.is_installed:
             return self._digest(self.module, path) if path else ""
-        version = self.origin.rpartition(" ")[2]
-        return f"{version}-{self._digest(self.module, path)}" if path and not _is_large(self.module, path) else version
+        if not path or _is_large(self.module, path):
+            return self.origin
+        return f"{self.origin}-{self._digest(self.module, path)}"
 
     def arguments(self) -> set[str] | None:
         """The arguments of its constructor by its source, without importing it; None where that does not tell them."""
@@ -144,7 +145,7 @@ def _importable(kind: Kind, name: str) -> Plugin:
     if module in _entry_points(kind):
         raise UsageError(
             f"{module!r} is an {kind}, so {name!r} would wrap {attribute!r}; inside a wrapper the name of an installed "
-            "plugin begins with a small letter."
+            "plugin has no capital letters."
         )
     loose_files.search_beside(Path.cwd() / "working folder")
     try:

@@ -102,9 +102,9 @@ def test_an_entry_point_to_what_its_module_does_not_have_is_an_error_with_what_i
         registry.find("architecture", "cell").load()
 
 
-def test_a_plugin_without_source_has_its_version_for_a_fingerprint(folder):
+def test_a_plugin_without_source_has_its_distribution_and_version_for_a_fingerprint(folder):
     distribution(folder, "author", {"cell": "compiled_away:Cell"}, version="3.2")
-    assert registry.find("architecture", "cell").fingerprint() == "3.2"
+    assert registry.find("architecture", "cell").fingerprint() == "author 3.2"
 
 
 # Composed names
