@@ -123,9 +123,8 @@ def refuse_unfit_constructor(plugin: Any, name: str, given: Sequence[str], const
     try:
         signature.bind_partial(*given, **constants)
     except TypeError as error:
-        raise PluginError(
-            f"architecture {name!r} cannot be built from ({', '.join(given)}): its constructor is {signature} ({error})."
-        ) from None
+        seen = f"its constructor is {signature} ({error})"
+        raise PluginError(f"architecture {name!r} cannot be built from ({', '.join(given)}): {seen}.") from None
 
 
 def resolve(owner: str, options: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str, Any]:
