@@ -14,16 +14,14 @@ from harness.errors import DivergedError, HarnessError, RefusedError, StoppedErr
 from harness.process.state import preserve_state
 from harness.record import Record, Status
 from harness.spec import RunSpec
-from harness.task import Batch, Task
-from harness.training.build import build_model, build_task, know_task, refuse_other_data, time_steps
-from harness.training.compatibility import why_not
-from harness.training.data import batches, to_device
+from harness.task import Batch
+from harness.training.build import build_model, build_task, know_task, refuse_other_data
 from harness.training.device import computing, environment
 from harness.training.evaluate import evaluate
 from harness.training.execution import refuse_execution
 from harness.training.model import Model, count_parameters, state_size
 from harness.training.precision import refuse_precision
-from harness.training.sanity import refuse_fixed_start, refuse_if_unsound
+from harness.training.sanity import probe_batch, refuse_unfit
 from harness.training.train import OnProgress, Training, train
 from harness.training.weights import kept_weights
 
@@ -82,20 +80,6 @@ def outcome(error: BaseException) -> tuple[Status, str]:
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):
         return "out_of_memory", describe_error(error)
     return "error", str(error) if isinstance(error, HarnessError) else describe_error(error)
-
-
-def probe_batch(task: Task, spec: RunSpec, device: torch.device) -> Batch:
-    """Four sequences that are neither trained nor tested on."""
-    return to_device(next(batches(task, spec.seed, "probe", spec.length, [4])), device)
-
-
-def refuse_unfit(model: Model, task: Task, spec: RunSpec, batch: Batch) -> None:
-    """Raises RefusedError where the pair does not fit, or the model breaks a rule on these sequences."""
-    reason = why_not(model.architecture, task, time_steps(task, spec.longest), spec.tbptt > 0)
-    if reason:
-        raise RefusedError(f"{spec.label or spec.architecture} cannot be run on {spec.task}: {reason}.")
-    refuse_if_unsound(model, task, batch)
-    refuse_fixed_start(model, task, spec)
 
 
 def _describe(model: Model, batch: Batch, record: Record) -> None:

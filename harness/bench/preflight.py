@@ -21,10 +21,11 @@ from harness.bench.request import PASSES, Request
 from harness.bench.workload import Work
 from harness.errors import HarnessError
 from harness.process.guarded import GuardedProcess
-from harness.run import outcome, probe_batch, refuse_unfit
+from harness.run import outcome
 from harness.spec import RunSpec
 from harness.training.device import computing, memory_share, pick
 from harness.training.model import count_parameters, state_size
+from harness.training.sanity import probe_batch, refuse_unfit
 
 _KERNELS = {
     "mkldnn_rnn_layer": "oneDNN, fused",

@@ -13,8 +13,9 @@ from functools import partial
 from typing import Any
 
 from harness.cli._flags import add_json, add_kind, add_set
-from harness.cli._parse import completes, positive
+from harness.cli._parse import completes, positive, whole
 from harness.cli._say import say, silent
+from harness.errors import UsageError
 from harness.testing.findings import Finding, Promise
 from harness.testing.isolated import NOT_CHECKED, Examination
 
@@ -28,7 +29,8 @@ def add(verbs: Any) -> None:
         description="Tests an architecture or a task against its contract, one promise at a time, and says how to mend "
         "each broken one. A plugin is a name, a file, or a class in a file; a plain nn.Module is allowed.",
         epilog="examples:\n  harness check ./my_cell.py\n  harness check ./my_cell.py:MyCell --set leak=0.5\n"
-        "  harness check deep:gru adding\n\n"
+        "  harness check deep:gru adding\n"
+        "  harness check ./my_cell.py --on copy --length 200\n\n"
         "exit codes: 0 all promises are kept; 1 one is broken, or all were skipped;\n2 wrong usage",
     )
     completes(
@@ -38,6 +40,17 @@ def add(verbs: Any) -> None:
     )
     add_kind(parser)
     add_set(parser)
+    completes(
+        parser.add_argument(
+            "--on",
+            metavar="TASK",
+            help="also examine an architecture as a run on this task does, at the run's hidden_size and --length",
+        ),
+        "task",
+    )
+    parser.add_argument(
+        "--length", type=whole(1), metavar="T", help="length of the task of --on (default: its longest usual one)"
+    )
     parser.add_argument(
         "--timeout",
         type=positive(),
@@ -50,6 +63,8 @@ def add(verbs: Any) -> None:
 
 
 def call(arguments: argparse.Namespace) -> int:
+    if arguments.length and not arguments.on:
+        raise UsageError("--length is for a task: name it by --on TASK.")
     reports: list[dict[str, Any]] = []
     for name in arguments.names:
         if reports and not arguments.json:
@@ -64,7 +79,8 @@ def _check(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Examines one plugin; prints each finding at once, unless JSON is wanted."""
     found: list[tuple[Promise, Finding]] = []
     tell = silent if arguments.json else partial(say, to=sys.stdout)
-    with Examination(name, arguments.kind, dict(arguments.options), arguments.timeout) as examination:
+    options, limit = dict(arguments.options), arguments.timeout
+    with Examination(name, arguments.kind, options, limit, arguments.on, arguments.length) as examination:
         tell(f"{examination.kind} {name}")
         for promise, finding in examination:
             new = finding.status != "broken" or all(finding.detail != other.detail for _, other in found)

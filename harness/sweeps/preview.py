@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from harness.run import outcome, probe_batch, refuse_unfit
+from harness.run import outcome
 from harness.spec import RunSpec
 from harness.training.build import build_model, build_task, time_steps
 from harness.training.data import batches
@@ -15,6 +15,7 @@ from harness.training.device import computing
 from harness.training.execution import refuse_execution
 from harness.training.model import state_size
 from harness.training.precision import refuse_precision
+from harness.training.sanity import probe_batch, refuse_unfit
 from harness.training.step import TrainingStep
 
 _STEPS = 3  # timed, after one that is not

@@ -22,10 +22,20 @@ class Examination:
 
     Iterating gives a promise and what was found of it. A plugin that hangs or dies breaks the promise that was being
     checked, and those after it are skipped. Raises PluginError for what cannot be found or imported.
+    With `on`, the name of a task, an architecture is examined as a run on that task would do, at `length`.
     """
 
-    def __init__(self, name: str, kind: Kind | None, options: Mapping[str, Sequence[str]], limit: float) -> None:
-        self.request = {"name": name, "kind": kind, "options": {key: list(values) for key, values in options.items()}}
+    def __init__(
+        self,
+        name: str,
+        kind: Kind | None,
+        options: Mapping[str, Sequence[str]],
+        limit: float,
+        on: str | None = None,
+        length: int | None = None,
+    ) -> None:
+        typed = {key: list(values) for key, values in options.items()}
+        self.request = {"name": name, "kind": kind, "options": typed, "on": on, "length": length}
         self.limit = limit
         self.kind: str = kind or "plugin"
         self.promises = [_IMPORT]

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from harness.discovery import registry
-from harness.discovery.compose import compose, load_task
+from harness.discovery.compose import Part, compose, load_task
 from harness.discovery.kinds import kind_of
 from harness.discovery.plugin_errors import describe_error
 from harness.discovery.variants import (
@@ -27,10 +27,13 @@ from harness.discovery.variants import (
     task_variants,
 )
 from harness.errors import HarnessError, UsageError
+from harness.spec import RunSpec
+from harness.testing._trial import Trial
 from harness.testing.architectures import ArchitectureContract
 from harness.testing.findings import Finding, Promise, checks, examine, promise_of
 from harness.testing.tasks import TaskContract
 from harness.training.build import make_task
+from harness.training.frame import embedding_of
 
 _LONGEST = 16  # steps, for an architecture that must know the longest sequence; the contract feeds fewer
 _MADE = Promise(
@@ -50,14 +53,24 @@ def serve(pipe: Connection, request: dict[str, Any]) -> None:
     os._exit(0)  # without waiting for threads of the plugin
 
 
-def answers(name: str, kind: registry.Kind | None, options: dict[str, list[str]]) -> Iterator[dict[str, Any]]:
-    """What goes out for a request, in turn."""
+def answers(
+    name: str,
+    kind: registry.Kind | None,
+    options: dict[str, list[str]],
+    on: str | None = None,
+    length: int | None = None,
+) -> Iterator[dict[str, Any]]:
+    """What goes out for a request, in turn; `on` and `length`: the task that an architecture is tried on besides."""
     try:
         kind = kind or kind_of(name)
         typed = {key: tuple(values) for key, values in options.items()}
         _refuse_several(typed)
         if kind == "architecture":
-            messages = _architecture(_architecture_variant(name, typed))
+            part = load_task(on) if on else None
+            variant = _architecture_variant(name, typed, part)
+            messages = _architecture(variant, _trial(variant, part, typed, length) if part else None)
+        elif on:
+            raise UsageError(f"--on tries an architecture on a task, and {name!r} is a task.")
         else:
             messages = _task(_task_variant(name, typed))
     except HarnessError as error:
@@ -66,7 +79,7 @@ def answers(name: str, kind: registry.Kind | None, options: dict[str, list[str]]
     yield from messages
 
 
-def _architecture(variant: ArchitectureVariant) -> Iterator[dict[str, Any]]:
+def _architecture(variant: ArchitectureVariant, trial: Trial | None) -> Iterator[dict[str, Any]]:
     contract = ArchitectureContract()
     if HIDDEN_SIZE in variant.asked:
         setattr(contract, HIDDEN_SIZE, variant.hidden_size)
@@ -75,12 +88,38 @@ def _architecture(variant: ArchitectureVariant) -> Iterator[dict[str, Any]]:
         return variant.composition.build(input_size, hidden_size, variant.options, _LONGEST)
 
     names = checks(type(contract))
-    yield _begun("architecture", [promise_of(type(contract), check) for check in names])
+    promises = [promise_of(type(contract), check) for check in names]
+    yield _begun("architecture", [*promises, trial.promise] if trial else promises)
     for index, check in enumerate(names):
         finding = examine(contract, check, make)
         yield {"found": asdict(finding)}
         if index == 0 and finding.status == "broken":  # what cannot be built cannot be asked for more
             return
+    if trial:
+        yield {"found": asdict(trial.finding())}
+
+
+def _trial(variant: ArchitectureVariant, part: Part, typed: Typed, length: int | None) -> Trial:
+    """The architecture on a task with its options, at the task's longest usual length where none is given."""
+    options = next(task_variants(part, typed)).options
+    task = make_task(part, options)
+    length = length or max(task.default_lengths)
+    try:
+        task.refuse_length(length)
+    except ValueError as error:
+        raise UsageError(f"{part.name}: {error}.") from None
+    spec = RunSpec(
+        variant.name,
+        part.typed,
+        length,
+        architecture_options=variant.options,
+        task_options=options,
+        hidden_size=variant.hidden_size,
+        embedding=embedding_of(task.inputs, None),
+        label=variant.label,
+        task_label=part.name,
+    )
+    return Trial(spec, task)
 
 
 def _task(variant: TaskVariant) -> Iterator[dict[str, Any]]:
@@ -100,10 +139,10 @@ def _begun(kind: str, promises: list[Promise]) -> dict[str, Any]:
     return {"kind": kind, "promises": [asdict(promise) for promise in promises]}
 
 
-def _architecture_variant(name: str, typed: Typed) -> ArchitectureVariant:
-    """The architecture, loaded, with every option resolved."""
+def _architecture_variant(name: str, typed: Typed, task: Part | None) -> ArchitectureVariant:
+    """The architecture, loaded, with every option resolved; an option may be the task's instead."""
     composition = compose(name)
-    refuse_unknown_options([composition], [], typed)
+    refuse_unknown_options([composition], [task] if task else [], typed)
     return next(architecture_variants(composition, typed))
 
 

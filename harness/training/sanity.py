@@ -13,11 +13,27 @@ from harness.errors import RefusedError
 from harness.process.rng import preserve_rng, seed_all
 from harness.spec import RunSpec
 from harness.task import Batch, Task, Tokens
-from harness.training.build import build_model
+from harness.training.build import build_model, time_steps
+from harness.training.compatibility import why_not
+from harness.training.data import batches, to_device
 from harness.training.model import Model
 
 _ROWS = 4
 _FEW_STEPS = 2
+
+
+def probe_batch(task: Task, spec: RunSpec, device: torch.device) -> Batch:
+    """Four sequences that are neither trained nor tested on."""
+    return to_device(next(batches(task, spec.seed, "probe", spec.length, [4])), device)
+
+
+def refuse_unfit(model: Model, task: Task, spec: RunSpec, batch: Batch) -> None:
+    """Raises RefusedError where the pair does not fit, or the model breaks a rule on these sequences."""
+    reason = why_not(model.architecture, task, time_steps(task, spec.longest), spec.tbptt > 0)
+    if reason:
+        raise RefusedError(f"{spec.label or spec.architecture} cannot be run on {spec.task}: {reason}.")
+    refuse_if_unsound(model, task, batch)
+    refuse_fixed_start(model, task, spec)
 
 
 def refuse_if_unsound(model: Model, task: Task, batch: Batch) -> None:

@@ -200,6 +200,49 @@ def test_a_plugin_or_an_option_that_is_not_there_is_refused(name, options, compl
     assert complaint in refusal(name, options)
 
 
+SHORT = (
+    PLAIN
+    + """
+class Short(Plain):
+    def __init__(self, input_size, hidden_size, *, limit: int = 20):
+        assert hidden_size < 90 or limit > 20, "too wide"
+        super().__init__(input_size, hidden_size)
+        self.limit = limit
+
+    def forward(self, x):
+        assert x.shape[1] <= self.limit, f"{x.shape[1]} steps"
+        return super().forward(x)
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "length", "detail"),
+    [
+        ({}, 2, "AssertionError: too wide"),
+        ({"limit": ["21"]}, 200, "AssertionError: 220 steps"),
+        ({"limit": ["220"]}, 200, ""),
+        ({"limit": ["220"], "symbols": ["5"]}, 200, ""),
+    ],
+    ids=["the run's hidden size", "the task's steps", "fits", "option of the task"],
+)
+def test_on_a_task_an_architecture_is_examined_as_a_run_does(options, length, detail, folder):
+    (folder / "short.py").write_text(SHORT)
+    begun, *found = answers("./short.py:Short", None, options, "copy", length)
+    name = f"a run on copy at length {length} accepts it"
+    assert begun["promises"][-1]["name"] == name
+    last = found[-1]["found"]
+    assert (last["promise"], last["status"]) == (name, "broken" if detail else "kept")
+    assert last["detail"].startswith(detail)
+
+
+def test_a_wrong_task_or_length_to_be_tried_on_is_refused(refused, plugins):
+    assert "--length is for a task" in refused("check ./cells.py:Plain --length 20")
+    assert "No task 'copyy'" in refused("check ./cells.py:Plain --on copyy")
+    assert "--on tries an architecture" in refused("check ./first.py --on copy")
+    assert "first: " in refused("check ./cells.py:Plain --on ./first.py --length 1")
+
+
 def test_options_are_those_of_a_run(plugins):
     _, *found = answers("./first.py", None, {"said": ["0.5"]})
     (told,) = [each["found"]["detail"] for each in found if each["found"]["status"] == "broken"]
