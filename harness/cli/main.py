@@ -131,6 +131,9 @@ def _call(parsed: argparse.Namespace) -> int:
     except HarnessError as error:
         print("harness:", shown(str(error)), file=sys.stderr)
         return 1 if isinstance(error, (NoRecordsError, StoreError)) else 2
+    except BrokenPipeError:  # the reader of standard output has closed it, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the rest of the output
+        return 0
     except OSError as error:
         if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
             raise
@@ -139,9 +142,6 @@ def _call(parsed: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("\nharness: interrupted", file=sys.stderr)
         return interrupt.EXIT_CODE
-    except BrokenPipeError:  # the reader of standard output has closed it, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the rest of the output
-        return 0
     return code
 
 

@@ -50,7 +50,7 @@ def test_what_needs_no_torch_is_refused_before_it_is_loaded(harness, folder, lin
     said = harness(f"run {line}")
     assert (said.code, said.out) == (2, "")
     assert LOADING not in said.err
-    assert LOADING in harness("run --arch lstm --task copy --set none=1").err
+    assert LOADING in harness("run --arch lstm --task copy --set forget_bias=much").err
 
 
 def test_the_dashboard_of_a_store_that_is_not_there_makes_none(harness, folder):

@@ -76,7 +76,11 @@ def test_the_task_without_a_fault_is_planned(planned):
             PluginError,
             "task mine cannot be sampled, or told its chance: IndexError: empty (mine.py:15)",
         ),
-        ({"sample": "return steps, steps"}, PluginError, "Mine.sample returned a tuple, not a harness.Batch."),
+        (
+            {"sample": "return steps, steps"},
+            PluginError,
+            "Mine.sample (mine.py:6) returned a tuple, not a harness.Batch.",
+        ),
         (
             {"chance": "return 1 / 0"},
             PluginError,
