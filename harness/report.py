@@ -37,6 +37,7 @@ class Results:
     speeds: Sequence[Row] = ()  # of `harness bench`, the newest of each architecture
     inspections: Sequence[Inspection] = ()  # of `harness inspect`
     axis: str = ""  # what accuracy is drawn against beside the length: 'state_size', 'pairs'; '': nothing
+    outdated: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by identity: plugins that changed since
     tasks: Mapping[str, TaskText] = field(default_factory=dict)  # what each task asks, by its label
 
 

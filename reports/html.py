@@ -83,6 +83,7 @@ def page(results: Results) -> str:
         counted=_counted(results, summary),
         provenance=_provenance.line(results.records),
         unfinished=_unfinished(results, summary),
+        outdated=verdict.outdated(results),
         results=results,
         tasks=[_section(task, index, drawn, learning[task.label]) for index, task in enumerate(summary.tasks)],
         horizon=drawn.get("horizon"),

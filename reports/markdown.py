@@ -36,6 +36,8 @@ def _lines(results: Results, summary: Summary) -> Iterator[str]:
     if missing:
         rest = f" The rest: `{_code(results.command)}`" if results.command else ""
         yield f"\n**Not finished:** {missing:,} runs are missing.{rest}"
+    if older := verdict.outdated(results):
+        yield f"\n**Older code:** {_escaped(older)}"
     for task in summary.tasks:
         yield from _table(_tables.overview(task))
     if len(summary.tasks) > 1:

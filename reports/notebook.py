@@ -31,6 +31,8 @@ def _lines(results: Results) -> Iterator[str]:
     missing = len(results.missing) or sum(task.missing for task in summary.tasks)
     if missing:
         yield f"<p>{missing:,} runs are missing.</p>"
+    if older := verdict.outdated(results):
+        yield f"<p>{escape(older)}</p>"
 
 
 def _table(table: Table) -> Iterator[str]:

@@ -32,6 +32,8 @@ def show(results: Results, folder: Path) -> list[Path]:
     by_task: dict[str, list[Record]] = defaultdict(list)
     for record in map(sound, results.records):
         by_task[record.spec.task_label].append(record)
+    if older := verdict.outdated(results):
+        console.print(Text(older, style="yellow"))
     for task in summarise(results).tasks:
         _show_task(console, task, by_task[task.label])
     if results.speeds:

@@ -32,6 +32,7 @@ def document(results: Results) -> dict[str, Any]:
         "references": dict(results.references),
         "records": [_plain(record) for record in results.records],
         "missing": [asdict(run) for run in results.missing],
+        "outdated": {identity: list(names) for identity, names in results.outdated.items()},
         "searches": [asdict(one) for one in results.searches],
         "speeds": [_known(asdict(one)) for one in results.speeds],
         "inspections": [asdict(one) for one in results.inspections],
@@ -112,6 +113,7 @@ def _results(content: Mapping[str, Any]) -> Results:
     return Results(
         records=[_record(one) for one in content["records"]],
         missing=[Planned(**one) for one in content.get("missing", ())],
+        outdated={identity: tuple(names) for identity, names in content.get("outdated", {}).items()},
         searches=tuple(SearchRecord.from_plain(one) for one in content.get("searches", ())),
         speeds=tuple(_speed(one) for one in content.get("speeds", ())),
         **told,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from harness.analysis import stats
 from harness.analysis.summary import ArchitectureSummary, Pair, TaskSummary
+from harness.report import Results
 
 _NAMED = 4  # architectures that a sentence names; further ones are counted
 
@@ -18,6 +19,16 @@ def sentences(task: TaskSummary) -> list[str]:
     """All that a report says of a task, the headline first."""
     said = [headline(task), mixture(task), certainty(task), sizes(task), frames(task)]
     return [sentence for sentence in said if sentence]
+
+
+def outdated(results: Results) -> str:
+    """How many results are of older plugin code: '3 of 8 runs were computed with older code of gate.' '' for none."""
+    if not results.outdated:
+        return ""
+    names = sorted({name for changed in results.outdated.values() for name in changed})
+    count, total = len(results.outdated), len(results.records)
+    be = "was" if count == 1 else "were"
+    return f"{count:,} of {total:,} runs {be} computed with older code of {listed(names)}."
 
 
 def headline(task: TaskSummary) -> str:

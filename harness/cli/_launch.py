@@ -123,11 +123,13 @@ def _show(outcome: Outcome, arguments: argparse.Namespace, uri: str, planned: in
     """The result on standard output; the store and the next commands on standard error."""
     from harness.record import as_json
     from harness.report import Results
+    from harness.tracking.outdated import outdated_runs
 
     if arguments.json:
         print(json.dumps([as_json(record) for record in outcome.records], indent=2, sort_keys=True))
     elif outcome.records:
-        registry.find("report", "terminal").load()(Results(outcome.records), Path.cwd())
+        results = Results(outcome.records, outdated=outdated_runs(outcome.records))
+        registry.find("report", "terminal").load()(results, Path.cwd())
     if arguments.quiet:
         return
     for line in _told(outcome, planned):

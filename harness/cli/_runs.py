@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.record import Record
 
 
-def print_runs(records: list[Record]) -> None:
-    """A line for each run: first digits of its identity, what it is, its status or accuracy, and its date."""
+OUTDATED = "outdated: the plugin's code has changed since; the same command trains these again"
+
+
+def print_runs(records: list[Record], outdated: Container[str]) -> None:
+    """A line for each run: first digits of its identity, what it is, its status or accuracy, and its date.
+
+    `outdated`: identities of the runs to mark so.
+    """
     for record in records:
         spec = record.spec
         what = f"{spec.label} on {spec.task_label}, length {spec.length_text}, seed {spec.seed}"
         result = record.status if record.accuracy is None else f"{record.accuracy:.1%}"
-        print(f"{record.identity[:8]}  {_date(record)}  {result:>13}  {what}")
+        mark = "  (outdated)" if record.identity in outdated else ""
+        print(f"{record.identity[:8]}  {_date(record)}  {result:>13}  {what}{mark}")
 
 
 def unreadable_message(unreadable: Mapping[str, str]) -> str:

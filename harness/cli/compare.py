@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from harness.analysis.comparison import ScoreChange
     from harness.analysis.summary import Summary
+    from harness.report import Results
 
 _EPILOG = """examples:
   harness compare lstm gru --task adding     # the second relative to the first
@@ -78,7 +79,7 @@ def _since(arguments: argparse.Namespace) -> tuple[list[ScoreChange], list[tuple
     from harness.analysis.results_json import read
 
     old = summarise(read(arguments.baseline))
-    changes, gone = since(old, summarise(recorded(arguments)))
+    changes, gone = since(old, summarise(_results(arguments)))
     tasks = _tasks(old, arguments.task)
     return [one for one in changes if one.task in tasks], [key for key in gone if key[0] in tasks]
 
@@ -87,17 +88,30 @@ def _against(arguments: argparse.Namespace) -> list[ScoreChange]:
     from harness.analysis.aggregation import summarise
     from harness.analysis.comparison import against, by_name
 
-    summary = summarise(recorded(arguments))
+    results = _results(arguments)
+    summary = summarise(results)
     known = by_name(summary)
     for name in arguments.names:
         names = {label for _, label in known}
         if name not in names:
-            raise UsageError(did_you_mean("architecture with a result called", name, names))
+            newest = "" if arguments.sweep else ", the newest; --sweep NAME takes another"
+            unknown = did_you_mean("architecture with a result called", name, names).removesuffix(".")
+            raise UsageError(f"{unknown} (in sweep {results.title}{newest}).")
     asked = _tasks(summary, arguments.task)
     tasks = [task for task in asked if all((task, name) in known for name in arguments.names)]
     for task in set(asked) - set(tasks):
         print(f"{task}: left out, since one of the two has no result", file=sys.stderr)
     return against(summary, arguments.names[0], arguments.names[1], tasks, guard=bool(arguments.fail_on))
+
+
+def _results(arguments: argparse.Namespace) -> Results:
+    """The results of the sweep that is meant; says on standard error which are of older plugin code."""
+    from harness.analysis import verdict
+
+    results = recorded(arguments)
+    if older := verdict.outdated(results):
+        print(older, file=sys.stderr)
+    return results
 
 
 def _tasks(summary: Summary, asked: Sequence[str] | None) -> list[str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from harness.cli._flags import add_json, add_store, add_sweep
 from harness.cli._parse import whole
-from harness.cli._runs import print_runs, unreadable_message
+from harness.cli._runs import OUTDATED, print_runs, unreadable_message
 
 if TYPE_CHECKING:
     from harness.record import Record
@@ -35,15 +36,19 @@ def add(verbs: Any) -> None:
 
 
 def call(arguments: argparse.Namespace) -> int:
+    from harness.tracking.outdated import outdated_runs
     from harness.tracking.store import existing
 
     store = existing(arguments.tracking_uri)
     found = list(itertools.islice(_records(store, arguments.sweep), arguments.limit + 1))
     shown = found[: arguments.limit]
+    outdated = outdated_runs(shown)
     if arguments.json:
-        print(json.dumps([_as_json(record) for record in shown], indent=2))
+        print(json.dumps([_as_json(record, record.identity in outdated) for record in shown], indent=2))
         return 0
-    print_runs(shown)
+    print_runs(shown, outdated)
+    if outdated:
+        print(OUTDATED, file=sys.stderr)
     if len(found) > len(shown):
         print(f"and more: --limit {10 * arguments.limit}")
     if store.unreadable:
@@ -61,7 +66,7 @@ def _records(store: Store, sweep: str | None) -> Iterator[Record]:
     yield from sorted(found, key=lambda record: record.began, reverse=True)
 
 
-def _as_json(record: Record) -> dict[str, Any]:
+def _as_json(record: Record, outdated: bool) -> dict[str, Any]:
     spec = record.spec
     return {
         "identity": record.identity,
@@ -72,4 +77,5 @@ def _as_json(record: Record) -> dict[str, Any]:
         "status": record.status,
         "accuracy": record.accuracy,
         "began": record.began,
+        "outdated": outdated,
     }

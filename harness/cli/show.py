@@ -7,6 +7,7 @@ import json
 import shlex
 import sys
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.cli._flags import add_json, add_store
@@ -44,6 +45,7 @@ def add(verbs: Any) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     from harness.record import as_json
+    from harness.tracking.outdated import changed_since, code_of
     from harness.tracking.store import existing
     from harness.tracking.sweep_status import find_run
 
@@ -52,20 +54,29 @@ def call(arguments: argparse.Namespace) -> int:
         return _list_newest(store)
     run_id, record = find_run(store, arguments.run)
     weights = store.weights_address(run_id)
+    changed = changed_since(code_of(record.spec))
     if arguments.json:
-        content = {**as_json(record), "mlflow_run": run_id, "weights": weights, "command": command_of(record.spec)}
+        content = {
+            **as_json(record),
+            "outdated": bool(changed),
+            "mlflow_run": run_id,
+            "weights": weights,
+            "command": command_of(record.spec),
+        }
         print(json.dumps(content, indent=2, sort_keys=True))
     else:
-        print(_text(run_id, record, weights))
+        print(_text(run_id, record, weights, changed))
     return 0
 
 
 def _list_newest(store: Store) -> int:
+    from harness.tracking.outdated import outdated_runs
+
     found = [stored.record for stored in store.records(store.task_labels())]
     if not found:
         raise NoRecordsError(f"{store.uri} holds no finished run yet: harness run --arch lstm --task copy")
     newest = sorted(found, key=lambda record: record.began, reverse=True)[:_NEWEST]
-    print_runs(newest)
+    print_runs(newest, outdated_runs(newest))
     print(f"all about one: harness show {newest[0].identity[:8]}    all runs: harness runs", file=sys.stderr)
     return 0
 
@@ -94,7 +105,7 @@ def command_of(spec: RunSpec) -> str:
     return shlex.join([*words, "--reuse", "none"])
 
 
-def _text(run_id: str, record: Record, weights: str | None) -> str:
+def _text(run_id: str, record: Record, weights: str | None, changed: Sequence[str]) -> str:
     spec = record.spec
     lines = [
         f"run {record.identity}",
@@ -104,6 +115,8 @@ def _text(run_id: str, record: Record, weights: str | None) -> str:
     if record.began:
         lines.append(time.strftime("began: %Y-%m-%d %H:%M:%S %Z", time.localtime(record.began)))
     lines += [f"status: {record.status}" + (f": {record.reason}" if record.reason else "")]
+    if changed:
+        lines.append(f"outdated: {', '.join(changed)} has changed since this run")
     lines += _measured(record)
     sections = {
         "settings": _settings(spec),
@@ -117,9 +130,10 @@ def _text(run_id: str, record: Record, weights: str | None) -> str:
         lines += _last_lines("it printed", record.output)
     if record.traceback:
         lines += _last_lines("traceback", record.traceback)
-    return "\n".join(
-        [*lines, "", f"MLflow run: {run_id}", f"weights: {weights or 'not kept'}", f"repeat: {command_of(spec)}"]
-    )
+    lines += ["", f"MLflow run: {run_id}", f"weights: {weights or 'not kept'}", f"repeat: {command_of(spec)}"]
+    if changed:
+        lines.append(f"  (trains with today's code of {', '.join(changed)}, not with the recorded one)")
+    return "\n".join(lines)
 
 
 def _last_lines(title: str, text: str) -> list[str]:

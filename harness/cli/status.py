@@ -10,7 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from harness.cli._flags import add_json, add_store, add_sweep
-from harness.cli._runs import unreadable_message
+from harness.cli._runs import OUTDATED, unreadable_message
 from harness.process import interrupt
 from harness.record import FAILED, WORTH_A_RETRY
 
@@ -118,7 +118,7 @@ def _notes(now: SweepStatus) -> list[tuple[str, str]]:
     if now.unreadable:
         notes.append((unreadable_message(now.unreadable), "yellow"))
     if any(row["outdated"] for *_, row in now.rows()):
-        notes.append(("outdated: the plugin's code has changed since; the same command trains these again", "yellow"))
+        notes.append((OUTDATED, "yellow"))
     if now.missing and now.sweep.command:
         notes.append((f"the rest: {now.sweep.command}", "dim"))
     return notes

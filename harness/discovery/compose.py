@@ -161,7 +161,10 @@ def refuse_other_code(spec: RunSpec) -> None:
     ):
         if planned != here:
             where = platform.node() or "this node"
-            raise PluginError(f"{name} has other code on {where} than on the driver: install the same version there.")
+            raise PluginError(
+                f"{name} has changed since the run was planned, or is another version on {where}: train it again, "
+                "or install the version that the run was planned with."
+            )
 
 
 def is_built_in(name: str) -> bool:

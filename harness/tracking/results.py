@@ -8,6 +8,7 @@ from harness.discovery.bibliography import bibliography
 from harness.discovery.references import references
 from harness.report import Results
 from harness.tracking.measurements import load_measurements
+from harness.tracking.outdated import outdated_runs
 from harness.tracking.searches import load_used_searches
 from harness.tracking.store import existing
 from harness.tracking.sweep_status import load_status
@@ -26,6 +27,7 @@ def load_results(sweep: str | None = None, tracking_uri: str | None = None, lear
         results,
         references=references(results.records),
         bibtex=bibliography(results.records),
+        outdated=outdated_runs(results.records),
         searches=load_used_searches(store, status.sweep),
         speeds=load_measurements(store, {record.spec.label for record in results.records}),
     )

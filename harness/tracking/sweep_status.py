@@ -7,16 +7,14 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
-from pathlib import Path
+from functools import cached_property
 from typing import NamedTuple
 
-from harness.discovery import footprint, registry
 from harness.errors import HarnessError, UsageError
-from harness.names import split_parts
 from harness.record import Record
 from harness.report import Results
-from harness.spec import Planned, RunSpec
+from harness.spec import Planned
+from harness.tracking.outdated import outdated_runs
 from harness.tracking.store import Store, StoredRecord
 from harness.tracking.sweep_log import RecordedSweep, load_sweep, load_sweeps
 
@@ -27,16 +25,6 @@ class StatusRow(NamedTuple):
     task_label: str
     label: str
     counts: Counter[str]  # planned, running, missing, outdated, and every status
-
-
-class CodeUsed(NamedTuple):
-    """The code that a run was computed with."""
-
-    architecture: str
-    architecture_code: str
-    task: str
-    task_code: str
-    files: tuple[tuple[str, str], ...]  # from elsewhere: path and digest
 
 
 @dataclass(frozen=True)
@@ -69,11 +57,11 @@ class SweepStatus:
     def rows(self) -> Iterator[StatusRow]:
         """The counts of each architecture on each task, in the order of the plan."""
         counts: dict[tuple[str, str], Counter[str]] = {}
-        outdated = cache(is_outdated)  # a file may be edited while this goes on
+        outdated = outdated_runs(stored.record for stored in self.records.values())
         for run in self.sweep.planned:
             row = counts.setdefault((run.task_label, run.label), Counter())
             row.update(["planned", self._status(run)])
-            if run.identity in self.records and outdated(code_of(self.records[run.identity].record.spec)):
+            if run.identity in self.records and self.records[run.identity].record.identity in outdated:
                 row["outdated"] += 1
         for (task, label), row in counts.items():
             yield StatusRow(task, label, row)
@@ -141,26 +129,3 @@ def find_run(store: Store, name: str) -> StoredRecord:
     if len(identities) > 1:
         raise UsageError(f"{name} is the beginning of {len(identities)} runs: {', '.join(identities)}.")
     return found[0]
-
-
-def code_of(spec: RunSpec) -> CodeUsed:
-    """The plugins of a run, and the fingerprints of their code."""
-    files = tuple(sorted(spec.code_files.items()))
-    return CodeUsed(spec.architecture, spec.architecture_code, spec.task, spec.task_code, files)
-
-
-def is_outdated(used: CodeUsed) -> bool:
-    """Whether the plugins' code has changed since; False where they cannot be found here."""
-    parts = split_parts(used.architecture)
-    return (
-        _differs("architecture", parts, used.architecture_code)
-        or _differs("task", [used.task], used.task_code)
-        or any(footprint.digest_of(Path(path)) not in ("", digest) for path, digest in used.files)
-    )
-
-
-def _differs(kind: registry.Kind, names: list[str], code: str) -> bool:
-    try:
-        return code != "" and "+".join(registry.find(kind, name).fingerprint() for name in names) != code
-    except HarnessError:
-        return False

@@ -118,6 +118,8 @@ def test_every_number_is_the_same_in_the_store_the_csv_and_the_page(harness, her
         ("compare gru", "takes two architectures, or --baseline FILE"),
         ("compare gru rnn --baseline x.json", "takes two architectures, or --baseline FILE"),
         ("compare gru rrnn", "No architecture with a result called 'rrnn'. Did you mean 'rnn'?"),
+        ("compare gru rrnn", "(in sweep aaaa, the newest; --sweep NAME takes another)"),
+        ("compare gru rrnn --sweep aaaa", "(in sweep aaaa)"),
         ("compare gru rnn --task coppy", "Did you mean 'copy'?"),
         ("compare --baseline nowhere.json", "nowhere.json cannot be read: No such file"),
     ],

@@ -89,6 +89,39 @@ def test_retry_leaves_changed_code_to_the_command_that_ran_it(harness, swept, he
     assert rows["cell"]["outdated"] == 2
 
 
+def test_results_of_older_code_are_marked_wherever_they_are_shown(harness, here):
+    (here / "cell.py").write_text(CELL.format(most=8000))
+    line = f"run --arch rnn ./cell.py --task copy --length 2,3 {SMALL}"
+    assert harness(line).code == 0
+    assert "outdated" not in harness("runs").out
+    assert "older code" not in harness("report --format term").out
+    (here / "cell.py").write_text(CELL.format(most=9000))
+    source.fingerprint.cache_clear()
+
+    rows = json.loads(harness("runs --json").out)
+    assert {(row["architecture"], row["outdated"]) for row in rows} == {("cell", True), ("rnn", False)}
+    listed = harness("runs")
+    assert [line for line in listed.out.splitlines() if line.endswith("(outdated)") != ("cell" in line)] == []
+    assert "the plugin's code has changed since" in listed.err
+    cell, rnn = (next(row["identity"] for row in rows if row["architecture"] == name) for name in ("cell", "rnn"))
+    shown = harness(f"show {cell}").out
+    assert "outdated: cell has changed since this run" in shown
+    assert shown.splitlines()[-1] == "  (trains with today's code of cell, not with the recorded one)"
+    assert json.loads(harness(f"show {cell} --json").out)["outdated"] is True
+    assert "today's code" not in harness(f"show {rnn}").out
+
+    said = "2 of 4 runs were computed with older code of cell."
+    assert said in harness("report --format term").out
+    assert said in harness("compare rnn cell").err
+    for path in harness("report --format html,md,json,notebook").out.splitlines():
+        assert said in (here / path).read_text() or json.loads((here / path).read_text())["outdated"][cell] == ["cell"]
+    looked = harness(f"inspect {cell} --quiet")
+    assert looked.code != 0
+    assert "./cell.py has changed since the run was planned" in looked.err
+    assert said in harness(f"{line} --reuse any").out
+    assert "older code" not in harness(line).out
+
+
 def test_show_tells_all_about_a_run_and_how_to_repeat_it(harness, swept):
     name = status(harness)["failures"][0]["identity"]
     said = harness(f"show {name[:8]}")

@@ -237,7 +237,10 @@ def test_finding_the_output_size_disturbs_neither_generator_nor_buffers_nor_mode
 
 @pytest.mark.parametrize("planned", [{"architecture_code": "0" * 16}, {"task_code": "0" * 16}])
 def test_other_code_than_the_run_was_planned_with_is_refused(small, planned):
-    with pytest.raises(PluginError, match=r"^(lstm|copy) has other code on .*: install the same version there\.$"):
+    with pytest.raises(
+        PluginError,
+        match=r"^(lstm|copy) has changed since the run was planned, or is another version on .*: train it again",
+    ):
         refuse_other_code(small(**planned))
 
 

@@ -173,7 +173,7 @@ def test_a_run_that_dies_or_hangs_takes_nothing_else_with_it(ray, small, cells):
     fates = {
         "Good": ("ok", ""),
         "Slow": ("ok", ""),
-        "changed": ("error", "lstm has other code on"),
+        "changed": ("error", "lstm has changed since the run was planned"),
         "Hangs": ("timeout", "longer than 4 s"),
         "Exits": ("error", "its process died"),
     }

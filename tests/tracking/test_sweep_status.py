@@ -9,8 +9,9 @@ from harness.discovery.footprint import digest_of
 from harness.errors import HarnessError, UsageError
 from harness.spec import Planned, SweepSpec
 from harness.tracking import sweep_log
+from harness.tracking.outdated import changed_since, code_of
 from harness.tracking.store import Store
-from harness.tracking.sweep_status import code_of, find_run, is_outdated, load_status
+from harness.tracking.sweep_status import find_run, load_status
 
 
 def record(store, made, sweep="s"):
@@ -82,21 +83,23 @@ def test_a_run_whose_code_is_another_by_now_is_stale(finished):
 
     lstm, copy = registry.find("architecture", "lstm").fingerprint(), registry.find("task", "copy").fingerprint()
     spec = replace(finished().spec, architecture_code=lstm, task_code=copy)
-    assert not is_outdated(code_of(spec))
-    assert is_outdated(code_of(replace(spec, architecture_code="0.0-older")))
-    assert is_outdated(code_of(replace(spec, task_code="0.0-older")))
-    assert not is_outdated(code_of(replace(spec, architecture="./is_not_here.py", architecture_code="unknown")))
+    assert not changed_since(code_of(spec))
+    assert changed_since(code_of(replace(spec, architecture_code="0.0-older"))) == ("lstm",)
+    assert changed_since(code_of(replace(spec, task_code="0.0-older"))) == ("copy",)
+    composed = replace(spec, architecture="deep:lstm", architecture_code=f"0.0-older+{lstm}")
+    assert changed_since(code_of(composed)) == ("deep",)
+    assert not changed_since(code_of(replace(spec, architecture="./is_not_here.py", architecture_code="unknown")))
 
 
-def test_a_run_whose_plugin_uses_a_file_from_elsewhere_that_changed_is_outdated(finished, tmp_path):
+def test_a_run_whose_plugin_uses_a_file_from_elsewhere_that_changed_changed_since(finished, tmp_path):
     helper = tmp_path / "base.py"
     helper.write_text("K = 1")
     spec = replace(finished().spec, code_files={str(helper): digest_of(helper)})
-    assert not is_outdated(code_of(spec))
+    assert not changed_since(code_of(spec))
     helper.write_text("K = 2")
-    assert is_outdated(code_of(spec))
+    assert changed_since(code_of(spec)) == (str(helper),)
     helper.unlink()
-    assert not is_outdated(code_of(spec)), "not where it cannot be found here"
+    assert not changed_since(code_of(spec)), "not where it cannot be found here"
 
 
 def test_a_run_is_found_by_the_beginning_of_its_identity_and_by_its_mlflow_id(store, finished):
