@@ -5,12 +5,15 @@ with the delta rule (`recall_by_delta`) or its general form (`recall_by_transiti
 Inside a chunk every step is a product of matrices, as in attention; only the memories at the chunks' ends are chained.
 Decays are given as logarithms and used as sums over a chunk: nothing overflows, and nothing is divided by.
 
-Tensors have the shape (batch, heads, time, width). Computes in 32 bits at least, whatever it is given.
+Tensors have the shape (batch, heads, time, width). Computes in 32 bits at least: autocast to 16 bits is off in here,
+since a memory sums up what many steps write, and torch solves triangular systems in 32 and 64 bits only.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import wraps
+from typing import NamedTuple, ParamSpec, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +24,24 @@ from ._scan import scan
 _CHUNK = 16  # steps; of 8, 16, 32 and 64 the fastest on a CPU for heads that are 16 to 64 wide
 STRONGEST = -80.0 / _CHUNK
 """The least logarithm of a decay where each key decays by itself: 32 bits hold exp(80), what a chunk makes of it."""
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _without_autocast(compute: Callable[P, R]) -> Callable[P, R]:
+    """The function of tensors, with products in their own dtype where autocast is on."""
+
+    @wraps(compute)
+    def exact(*args: P.args, **kwargs: P.kwargs) -> R:
+        kind = args[0].device.type  # type: ignore[attr-defined]
+        if not torch.amp.is_autocast_available(kind) or not torch.is_autocast_enabled(kind):
+            return compute(*args, **kwargs)
+        with torch.autocast(kind, enabled=False):
+            return compute(*args, **kwargs)
+
+    return exact
 
 
 class Read(NamedTuple):
@@ -59,11 +80,13 @@ def outer(k: Tensor, v: Tensor) -> Tensor:
     return k.unsqueeze(3) * v.unsqueeze(2)
 
 
+@_without_autocast
 def read(s: Tensor, q: Tensor) -> Tensor:
     """S^T q of every head: (batch, heads, value)."""
     return torch.einsum("bhkv,bhk->bhv", s, q)
 
 
+@_without_autocast
 def recall(q: Tensor, k: Tensor, v: Tensor, log_a: Tensor, memory: Tensor) -> Read:
     """S_t = Diag(a_t) S_{t-1} + k_t v_t^T from S_{-1} = memory, (batch, heads, key, value), read as o_t = S_t^T q_t.
 
@@ -84,6 +107,7 @@ def recall(q: Tensor, k: Tensor, v: Tensor, log_a: Tensor, memory: Tensor) -> Re
     return Read(o.flatten(2, 3)[:, :, :steps], after[:, :, -1])
 
 
+@_without_autocast
 def recall_by_delta(q: Tensor, k: Tensor, v: Tensor, beta: Tensor, log_a: Tensor, memory: Tensor) -> Read:
     """S_t = a_t (I - beta_t k_t k_t^T) S_{t-1} + beta_t k_t v_t^T, read as o_t = S_t^T q_t.
 
@@ -111,6 +135,7 @@ def recall_by_delta(q: Tensor, k: Tensor, v: Tensor, beta: Tensor, log_a: Tensor
     return Read(o.flatten(2, 3)[:, :, :steps], memory)
 
 
+@_without_autocast
 def recall_by_transition(q: Tensor, k: Tensor, v: Tensor, x: Tensor, y: Tensor, log_a: Tensor, memory: Tensor) -> Read:
     """S_t = Diag(a_t) S_{t-1} + x_t y_t^T S_{t-1} + k_t v_t^T, read as o_t = S_t^T q_t.
 

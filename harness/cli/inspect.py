@@ -28,7 +28,7 @@ _EPILOG = """examples:
   harness inspect --arch rnn,lstm,gru --task first_token --length 50
   harness inspect 1f3a5c7e 9b21d0aa           # runs that are on record
   harness inspect --arch lstm --task parentheses --length 40 --sequence "([{}])"
-  harness inspect --arch ./my_cell.py,lstm --task copy --length 20 --format html,csv,json
+  harness inspect --arch ./my_cell.py,lstm --task copy --format html,csv,json
 
 Runs that are not on record are trained first, as harness run would. Everything
 is measured on sequences that were neither trained nor tested on.

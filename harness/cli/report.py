@@ -27,10 +27,11 @@ _EPILOG = """examples:
   harness report --format latex             # tables for a paper
   harness report --format term              # tables and a chart here
   harness report --figures paper/figures    # every figure as SVG and PDF
-  harness report --x state_size --open      # accuracy against the state's size too
+  harness report --x state_size --open      # also accuracy against state size
 
 Formats are plugins (entry points of the group harness.reports); harness list
-shows them. md and markdown are the same, and so are tex and latex, term and terminal.
+shows them. md and markdown are the same, and so are tex and latex, term and
+terminal.
 """
 
 

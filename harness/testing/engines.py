@@ -1,4 +1,4 @@
-"""What every engine promises, as tests: subclass `EngineContract` and override its three fixtures.
+"""What every engine promises, as tests: subclass `EngineContract` and override its fixtures.
 
     class TestMine(EngineContract):
         @pytest.fixture
@@ -10,6 +10,8 @@ Runs are given in the order in which they are submitted, records come back in an
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Collection
 from dataclasses import asdict, replace
 from typing import Any
@@ -21,6 +23,7 @@ from harness.spec import RunSpec
 
 _OF_THE_MOMENT = (*TIMES, "environment", "spec")
 """Fields of a record that two executions of one run may differ in."""
+_SECONDS_TO_GO = 5.0
 
 
 class Heard:
@@ -30,6 +33,7 @@ class Heard:
         self.refused = refused
         self.claimed: list[str] = []
         self.started_keys: list[str] = []
+        self.unclaimed: list[str] = []  # started without having been claimed
         self.progress: list[tuple[str, Progress]] = []
 
     def claim(self, key: str) -> bool:
@@ -38,6 +42,8 @@ class Heard:
 
     def started(self, key: str) -> None:
         self.started_keys.append(key)
+        if key not in self.claimed:
+            self.unclaimed.append(key)
 
     def progressed(self, key: str, progress: Progress) -> None:
         self.progress.append((key, progress))
@@ -59,7 +65,10 @@ def reproducible(record: Record) -> dict[str, Any]:
 
 
 class EngineContract:
-    """Override the fixtures: `engine`, `spec` (a run that takes a moment on the CPU) and `run_here`."""
+    """Override the fixtures: `engine`, `spec` (a run that takes a moment on the CPU) and `run_here`.
+
+    An engine with processes of its own overrides `worker_processes` too.
+    """
 
     @pytest.fixture
     def engine(self) -> Any:
@@ -73,6 +82,11 @@ class EngineContract:
     def run_here(self) -> Callable[[RunSpec], Record]:
         raise NotImplementedError("override the fixture `run_here`: return harness.run.run on the CPU")
 
+    @pytest.fixture
+    def worker_processes(self) -> Callable[[Any], set[int]]:
+        """Ids of the processes on this machine in which the engine executes runs; none where it starts none itself."""
+        return lambda engine: set()
+
     def test_it_executes_at_least_one_run_at_once(self, engine: Any) -> None:
         assert engine.capacity >= 1
 
@@ -85,6 +99,7 @@ class EngineContract:
         records = collect_all(engine, specs, heard)
         assert {key: reproducible(record) for key, record in records.items()} == expected
         assert sorted(heard.started_keys) == sorted(specs)
+        assert heard.unclaimed == []
 
     def test_without_runs_there_is_nothing_to_collect(self, engine: Any) -> None:
         assert engine.collect(Heard()) == []
@@ -94,7 +109,8 @@ class EngineContract:
         heard = Heard(refused)
         records = collect_all(engine, {str(seed): replace(spec, seed=seed) for seed in range(4)}, heard)
         assert sorted(records) == sorted(set("0123") - set(refused))
-        assert sorted(set(heard.claimed)) == list("0123")
+        assert heard.claimed == list("0123")
+        assert heard.unclaimed == []
         assert not set(heard.started_keys) & set(refused)
 
     def test_a_run_that_fails_is_a_record_and_harms_no_other(self, engine: Any, spec: RunSpec) -> None:
@@ -114,14 +130,31 @@ class EngineContract:
         assert record.status == "pruned"
         assert 0 < record.steps < 100_000
 
-    def test_cancelling_starts_nothing_new_and_hands_back_what_had_ended(self, engine: Any, spec: RunSpec) -> None:
+    def test_cancelling_starts_nothing_new_and_hands_back_what_had_ended(
+        self, engine: Any, spec: RunSpec, worker_processes: Callable[[Any], set[int]]
+    ) -> None:
         for seed in range(5):
             engine.submit(str(seed), replace(spec, seed=seed))
         first = engine.collect(Heard())
+        processes = worker_processes(engine)
         engine.cancel()
+        assert worker_processes(engine) == set()
+        assert [process for process in processes if _lives(process)] == []
         rest = engine.collect(Heard())
         keys = [key for key, _ in [*first, *rest]]
         assert first
         assert len(set(keys)) == len(keys)
         assert {record.status for _, record in rest} <= {"ok", "interrupted"}
         assert engine.collect(Heard()) == []
+
+
+def _lives(process: int) -> bool:
+    """Whether a process with this id still exists after a few seconds: what is killed takes a moment to go."""
+    deadline = time.monotonic() + _SECONDS_TO_GO
+    while time.monotonic() < deadline:
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return False
+        time.sleep(0.05)
+    return True

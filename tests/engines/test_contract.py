@@ -32,6 +32,10 @@ class TestLocal(Contract):
     def engine(self, request):
         return Local("cpu", request.param)
 
+    @pytest.fixture
+    def worker_processes(self):
+        return lambda engine: {worker.process.process.pid for worker in engine.workers.values()}
+
 
 @pytest.fixture(scope="module")
 def cluster():

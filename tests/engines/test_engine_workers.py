@@ -8,72 +8,6 @@ import pytest
 from harness.engines import worker_handle
 from harness.engines.local import Local
 
-CELLS = """
-import os, signal, threading, time
-import torch
-from torch import nn
-
-kept = []
-
-
-class Base(nn.Module):
-    def __init__(self, input_size, hidden_size):
-        super().__init__()
-        self.rnn = nn.RNN(input_size, hidden_size, batch_first=True)
-        self.calls = 0
-
-    def forward(self, x):
-        self.calls += torch.is_grad_enabled()
-        if self.calls == 3:
-            self.act()
-        return self.rnn(x)
-
-
-class Prints(Base):
-    def act(self):
-        print("a word of", type(self).__name__)
-
-
-class Exits(Prints):
-    def act(self):
-        super().act()
-        os._exit(3)
-
-
-class Spoils(Base):  # what a worker does before it begins the next run
-    def act(self):
-        os.truncate = lambda *_: os._exit(4)
-
-
-class Raises(Base):
-    def act(self):
-        threading.Thread(target=time.sleep, args=(1000,)).start()
-        raise ValueError("no luck")
-
-
-class Leaks(Base):
-    def act(self):
-        kept.append(torch.ones(2**26))
-
-
-class Forks(Base):
-    def act(self):
-        os.fork()
-
-
-class Waits(Base):
-    def act(self):
-        while True:
-            time.sleep(0.05)
-"""
-
-
-@pytest.fixture
-def cells(tmp_path):
-    path = tmp_path / "cells.py"
-    path.write_text(CELLS)
-    return str(path)
-
 
 class Listener:
     """Notes in which process each run began; may do something then."""
@@ -128,7 +62,7 @@ def test_what_has_ended_unheard_is_kept_when_work_is_broken_off(small, cells):
     engine = Local("cpu", 1)
     engine.submit("first", small())
     engine.submit("second", small(seed=1))
-    engine.submit("waits", small(architecture=f"{cells}:Waits", validate_every=1))
+    engine.submit("waits", small(architecture=f"{cells}:Hangs", validate_every=1))
     assert [key for key, _ in engine.collect(Listener(engine))] == ["first"]
     time.sleep(1)  # the second one ends meanwhile, and the next one begins
     engine.cancel()
@@ -139,7 +73,7 @@ def test_what_has_ended_unheard_is_kept_when_work_is_broken_off(small, cells):
 
 def test_a_run_that_is_interrupted_keeps_what_it_found(small, cells):
     engine = Local("cpu", 1)
-    engine.submit("waits", small(architecture=f"{cells}:Waits", validate_every=1))
+    engine.submit("waits", small(architecture=f"{cells}:Hangs", validate_every=1))
 
     def interrupt(key):
         time.sleep(1)
@@ -199,7 +133,7 @@ def test_the_record_of_a_death_holds_what_that_run_printed_and_nothing_else(smal
 
 def test_a_process_that_a_plugin_forked_tells_the_driver_nothing(small, cells):
     engine = Local("cpu", 1)
-    specs = {"forks": small(architecture=f"{cells}:Forks"), "after": small(), "last": small(seed=1)}
+    specs = {"forks": small(architecture=f"{cells}:Doubles"), "after": small(), "last": small(seed=1)}
     assert statuses(collected(engine, Listener(engine), specs), specs) == ["ok"] * 3
 
 

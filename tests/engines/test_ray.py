@@ -16,53 +16,12 @@ pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed: rnn-harness[ray]"),
 ]
 
-CELLS = """
-import os, signal, time
-import torch
-from torch import nn
-
+GOOD = """
 from wide import Wide
 
 
-class Base(nn.Module):
-    def __init__(self, input_size, hidden_size):
-        super().__init__()
-        self.rnn = Wide(input_size, hidden_size)
-        self.calls = 0
-
-    def forward(self, x):
-        self.calls += torch.is_grad_enabled()
-        if self.calls > 2:
-            self.act()
-        return self.rnn(x)
-
-    def act(self):
-        pass
-
-
-class Good(Base):
+class Good(Wide):
     pass
-
-
-class Slow(Base):
-    def act(self):
-        time.sleep(0.1)
-
-
-class Exits(Base):
-    def act(self):
-        os._exit(3)
-
-
-class Hangs(Base):
-    def act(self):
-        time.sleep(1000)
-
-
-class Terminated(Base):
-    def act(self):
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(10)
 """
 WIDE = """
 from torch import nn
@@ -89,13 +48,12 @@ def ray(nodes):
     return Ray
 
 
-@pytest.fixture(scope="module")
-def cells(tmp_path_factory):
-    """A loose file with architectures, and the helper beside it that they need."""
-    folder = tmp_path_factory.mktemp("cells")
-    (folder / "wide.py").write_text(WIDE)
-    (folder / "cells.py").write_text(CELLS)
-    return str(folder / "cells.py")
+@pytest.fixture
+def good(tmp_path):
+    """A loose file with an architecture, and the helper beside it that it needs."""
+    (tmp_path / "wide.py").write_text(WIDE)
+    (tmp_path / "good.py").write_text(GOOD)
+    return f"{tmp_path / 'good.py'}:Good"
 
 
 class Listener:
@@ -127,8 +85,8 @@ def collected(engine, specs, after_submission=lambda: None):
 
 def test_records_are_those_of_inline_bit_for_bit_though_the_nodes_lack_the_files(ray, small, loose_task, tmp_path):
     (tmp_path / "away").mkdir()
-    cell = tmp_path / "cells.py"
-    cell.write_text(CELLS.replace("wide", "broad"))  # Python keeps one module of a name, and workers are used again
+    cell = tmp_path / "cell.py"
+    cell.write_text(GOOD.replace("wide", "broad"))  # Python keeps one module of a name, and workers are used again
     (tmp_path / "broad.py").write_text(WIDE)
     code = small_codes(str(cell), loose_task)
     specs = {
@@ -169,7 +127,7 @@ def test_the_command_runs_on_ray(nodes, capsys, store_uri, monkeypatch, tmp_path
     assert record["status"] == "ok"
 
 
-def test_a_run_that_dies_or_hangs_takes_nothing_else_with_it(ray, small, cells):
+def test_a_run_that_dies_or_hangs_takes_nothing_else_with_it(ray, small, cells, good):
     fates = {
         "Good": ("ok", ""),
         "Slow": ("ok", ""),
@@ -178,6 +136,7 @@ def test_a_run_that_dies_or_hangs_takes_nothing_else_with_it(ray, small, cells):
         "Exits": ("error", "its process died"),
     }
     specs = {name: small(architecture=f"{cells}:{name}") for name in fates}
+    specs["Good"] = small(architecture=good)
     specs["changed"] = small(architecture_code="0" * 16)
     records, heard = collected(ray(timeout=4), specs)
     assert {name: record.status for name, record in records.items()} == {name: fate[0] for name, fate in fates.items()}
@@ -262,7 +221,7 @@ def test_an_address_that_is_none_is_told_in_one_line(monkeypatch):
     [
         ("--ray-address auto", "are for --engine ray"),
         ("--gpus-per-run 0.5", "are for --engine ray"),
-        ("--engine ray --gpus-per-run 0.5 --slots-per-gpu 2", "say the same"),
+        ("--engine ray --gpus-per-run 0.5 --slots-per-gpu 2", "set the same thing"),
     ],
 )
 def test_flags_that_would_do_nothing_are_refused(nodes, capsys, flags, said):

@@ -114,7 +114,7 @@ class OverwritesTheInputs(Sound):
         return super().forward(x, state, lengths)
 
 
-@breaks(BATCH_FIRST, PADDING)
+@breaks(BATCH_FIRST, PADDING, OBSERVE)  # the default of `observe` shows the state
 class StateHasTheBatchSecond(Sound):
     def forward(self, x, state=None, lengths=None):
         out, state = super().forward(x, None if state is None else state[0], lengths)

@@ -360,3 +360,21 @@ def test_eigenvalues_of_rwkv7_reach_below_zero_but_not_to_minus_one():
 def test_a_wrong_option_is_refused_with_its_value(make, options, said):
     with pytest.raises(ValueError, match=said):
         make(INPUTS, HIDDEN, **options)
+
+
+def test_a_memory_is_computed_in_32_bits_under_autocast_too():
+    q, k, v, x, y = torch.randn(5, ROWS, 2, 20, 4)
+    log_a, memory = -torch.rand(ROWS, 2, 20, 4), torch.randn(ROWS, 2, 4, 4)
+    rate = torch.rand(ROWS, 2, 20, 1)
+
+    def computed() -> list[Tensor]:
+        reads = [
+            recall(q, k, v, log_a, memory),
+            _memory.recall_by_delta(q, k, v, rate, log_a[..., :1], memory),
+            _memory.recall_by_transition(q, k, v, x, y, log_a, memory),
+        ]
+        return [_memory.read(memory, q[:, :, 0]), *(part for each in reads for part in each)]
+
+    expected = computed()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert all(torch.equal(*pair) for pair in zip(computed(), expected, strict=True))
