@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 import torch
 
 from harness.engines import EndedRun, Listener
+from harness.engines.run_queue import RunQueue, WaitingRun
 from harness.errors import StoppedError
 from harness.record import Progress, Record
 from harness.run import run
@@ -18,7 +17,7 @@ class Inline:
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
-        self.waiting: deque[tuple[str, RunSpec]] = deque()
+        self.waiting = RunQueue()
         self.stopped: set[str] = set()
 
     @property
@@ -26,13 +25,14 @@ class Inline:
         return 1
 
     def submit(self, key: str, spec: RunSpec) -> None:
-        self.waiting.append((key, spec))
+        self.waiting.add(WaitingRun(key, spec))
 
     def collect(self, listener: Listener) -> list[EndedRun]:
-        while self.waiting:
-            key, spec = self.waiting.popleft()
-            if listener.claim(key):
-                return [EndedRun(key, self._run(key, spec, listener))]
+        while (waiting := self.waiting.take()) is not None:
+            if listener.claim(waiting.key):
+                record = self._run(waiting.key, waiting.spec, listener)
+                self.waiting.record_duration(waiting.spec, record.seconds)
+                return [EndedRun(waiting.key, record)]
         return []
 
     def stop(self, key: str) -> None:

@@ -66,7 +66,8 @@ class Place:
         from harness.engines.local import Local
 
         slots = devices.slots(device, self.slots_per_gpu)
-        jobs = self.jobs or (len(slots) if slots else devices.cores())
+        jobs = self.jobs or (len(slots) if slots else min(devices.cores(), devices.most_workers(device)))
+        devices.refuse_jobs_beyond_memory(device, jobs)
         visible = [slots[index % len(slots)] for index in range(jobs)] if slots else None
         return Local(device.type, jobs, visible, self.timeout, devices.memory_share(device, jobs))
 

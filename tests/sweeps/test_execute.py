@@ -198,7 +198,7 @@ class _Interrupts(Inline):
 
     def collect(self, listener):
         if self.left == 0 and self.waiting:
-            key, _ = self.waiting[0]
+            key = self.waiting.take().key
             assert listener.claim(key)
             listener.started(key)
             raise KeyboardInterrupt
