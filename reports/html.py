@@ -144,7 +144,8 @@ def _section(task: TaskSummary, index: int, drawn: dict[str, _Figure], learning:
         for kind, table in tables.items()
         if f"{kind}-{index}" in drawn
     }
-    further = [sentence for sentence in (verdict.mixture(task), verdict.certainty(task)) if sentence]
+    shown = (verdict.mixture(task), verdict.certainty(task))  # the sizes stand in the section of the task
+    further = [sentence for sentence in verdict.sentences(task)[1:] if sentence in shown]
     return _Section(
         task.label,
         verdict.headline(task),

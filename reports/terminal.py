@@ -13,6 +13,7 @@ from rich.text import Text
 from harness.analysis import stats, verdict
 from harness.analysis.aggregation import sound, summarise
 from harness.analysis.colours import CHANCE, PALETTE, colour
+from harness.analysis.stats import Interval
 from harness.analysis.summary import LengthSummary, TaskSummary
 from harness.record import CLOSE, Record
 from harness.report import Results
@@ -118,15 +119,22 @@ def _cell(at: LengthSummary | None, seeds: int, refused: str = "") -> Text:
     if at.mixed:
         lines = [f"{at.solving}/{at.seeds} solve", f"mean {at.mean:.0%}"]
     if at.interval:
-        lines.append(f"[{100 * at.interval.low:.0f}..{100 * at.interval.high:.0f}]")
+        lines.append(f"[{_around(at.mean, at.interval)}]")
     elif at.range and not at.mixed:
-        lines.append(f"{100 * at.range.low:.0f}..{100 * at.range.high:.0f}")
+        lines.append(_around(at.mean, at.range))
     if at.failed:
         lines.append(f"{at.failed} failed")
     if at.seeds < seeds:
         lines.append(f"{at.seeds} of {seeds}")
         lines.append("seeds")
     return Text("\n".join(lines), style="bold green" if at.solved else "")
+
+
+def _around(mean: float, spread: Interval) -> str:
+    """'91..97' in percent; '99.6..99.8' where whole numbers would not contain the mean."""
+    low, high = 100 * spread.low, 100 * spread.high
+    decimals = 0 if round(low) <= round(100 * mean, 1) <= round(high) else 1
+    return f"{low:.{decimals}f}..{high:.{decimals}f}"
 
 
 def _notes(task: TaskSummary, records: Sequence[Record], coloured: bool) -> Iterator[Text]:

@@ -39,12 +39,11 @@ def summarise(results: Results) -> Summary:
     for record in records:
         by_task[record.spec.task_label].append(record)
     tasks = tuple(_task(label, members, missing.count(label)) for label, members in by_task.items())
-    scores = {task.label: {one.label: one.score for one in task.ran if one.score is not None} for task in tasks}
     return Summary(
         tasks,
         failures=tuple(record for record in records if record.status in FAILED),
         refusals=tuple(record for record in records if record.status == "refused"),
-        ranks=stats.mean_ranks(scores) if len(tasks) > 1 else {},
+        ranks=_ranks(tasks),
     )
 
 
@@ -53,6 +52,14 @@ def sound(record: Record) -> Record:
     if record.status == "ok" and (record.accuracy is None or not math.isfinite(record.accuracy)):
         return replace(record, status="error", reason=NOT_A_NUMBER)
     return record
+
+
+def _ranks(tasks: Sequence[TaskSummary]) -> Mapping[str, float]:
+    """Mean ranks; none for one task, nor where no task tells any two of the ranked architectures apart."""
+    scores = {task.label: {one.label: one.score for one in task.ran if one.score is not None} for task in tasks}
+    ranks = stats.mean_ranks(scores) if len(tasks) > 1 else {}
+    apart = [pair for task in tasks for pair in task.pairs if pair.told_apart]
+    return ranks if any(pair.first in ranks and pair.second in ranks for pair in apart) else {}
 
 
 def compare(first: ArchitectureSummary, second: ArchitectureSummary) -> Paired | None:

@@ -49,8 +49,16 @@ class ScoreChange:
     @property
     def reason(self) -> str:
         """What the verdict rests on: '-0.121 of the score, 8 seeds, p = .03'."""
+        return self._evidence(f"{self.paired.difference:+.3f}")
+
+    @property
+    def reason_of_pair(self) -> str:
+        """The same for two architectures, the first asked for first: 'lstm minus gru +0.121 of the score, ...'."""
+        return self._evidence(f"{self.old.label} minus {self.new.label} {0.0 - self.paired.difference:+.3f}")
+
+    def _evidence(self, difference: str) -> str:
         seeds = f"{self.paired.seeds} seed{'s' * (self.paired.seeds > 1)}"
-        said = f"{self.paired.difference:+.3f} of the score, {seeds}"
+        said = f"{difference} of the score, {seeds}"
         if not self.tested:
             needed = f"{said}; a test needs {stats.seeds_needed(self.tests)}"
             if not self.guard or not self.paired.difference:

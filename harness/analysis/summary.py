@@ -275,4 +275,6 @@ class Summary:
     tasks: tuple[TaskSummary, ...]
     failures: tuple[Record, ...]  # runs that ended without a result, refused ones left out
     refusals: tuple[Record, ...]
-    ranks: Mapping[str, float]  # mean rank over tasks, of the architectures that every task has; empty for one task
+    ranks: Mapping[str, float]
+    """Mean rank over tasks, of the architectures that every task has. Empty for one task, and where no test tells any
+    two of them apart."""

@@ -17,7 +17,8 @@ _NAMED = 4  # architectures that a sentence names; further ones are counted
 
 def sentences(task: TaskSummary) -> list[str]:
     """All that a report says of a task, the headline first."""
-    said = [headline(task), mixture(task), certainty(task), sizes(task), frames(task)]
+    sure = "" if _headline_counts_seeds(task) else certainty(task)
+    said = [headline(task), mixture(task), sure, sizes(task), frames(task)]
     return [sentence for sentence in said if sentence]
 
 
@@ -32,7 +33,11 @@ def outdated(results: Results) -> str:
 
 
 def headline(task: TaskSummary) -> str:
-    """Who solves how much of a task: 'lstm and gru solve copy up to T=50, not told apart; rnn up to T=10.'"""
+    """Who solves how much of a task: 'lstm and gru solve copy up to T=50, not told apart; rnn up to T=10.'
+
+    Where results differ that no test tells apart, each is said, in the order asked for:
+    'rnn solves copy up to T=10, lstm up to T=50: 2 seeds cannot tell them apart (6 could).'
+    """
     parts = _scored(task) if task.solved_at >= 1 else _solved(task)
     failed = [one for one in task.architectures if one.failed]
     refused = [one for one in task.architectures if one.refused]
@@ -60,7 +65,7 @@ def mixture(task: TaskSummary) -> str:
 
 def certainty(task: TaskSummary) -> str:
     """How sure the comparison is: what the tests say, and what the number of seeds allows them to say."""
-    seeds = f"{task.seeds} seed{'s' if task.seeds != 1 else ''}"
+    seeds = _seeds(task)
     if len(task.ran) < 2:
         return f"{seeds[0].upper()}{seeds[1:]}." if task.ran else ""
     if task.seeds < task.seeds_needed:
@@ -111,15 +116,51 @@ def _solved(task: TaskSummary) -> list[str]:
     """Tier by tier, how far each remembers."""
     parts: list[str] = []
     for tier in _tiers(task):
-        reached = [one.horizon for one in tier]
-        alike = ", not told apart" if len(tier) > 1 else ""
-        if any(reached):
-            verb = "" if parts else f"{_solve(tier)} {task.label} "
-            parts.append(f"{_names(tier)} {verb}up to {_span(reached)}{_gaps(tier)}{alike}")
-        else:
-            what = "none of its lengths" if parts else f"no length of {task.label} ({_tried(task)})"
-            parts.append(f"{_names(tier)} {_solve(tier)} {what}{alike}")
+        alike = _alike_in_result(tier)
+        said = [_reached(task, alike[0], "first of a tier" if parts else "first of all")]
+        said += [_reached(task, members, "") for members in alike[1:]]
+        parts.append(", ".join(said) + _not_told_apart(task, tier))
     return parts
+
+
+def _alike_in_result(tier: Sequence[ArchitectureSummary]) -> list[list[ArchitectureSummary]]:
+    """Those of a tier that reach the same length together; in the order they were asked for, not by result."""
+    found: dict[int | None, list[ArchitectureSummary]] = defaultdict(list)
+    for one in tier:
+        found[one.horizon].append(one)
+    return list(found.values())
+
+
+def _reached(task: TaskSummary, members: Sequence[ArchitectureSummary], place: str) -> str:
+    """'lstm solves copy up to T=50' for the first of all, 'lstm up to T=50' or 'lstm no length' for later ones."""
+    horizon = members[0].horizon
+    if horizon:
+        verb = f"{_solve(members)} {task.label} " if place == "first of all" else ""
+        return f"{_names(members)} {verb}up to T={horizon}{_gaps(members)}"
+    nothing = {
+        "first of all": f"{_solve(members)} no length of {task.label} ({_tried(task)})",
+        "first of a tier": f"{_solve(members)} none of its lengths",
+    }
+    return f"{_names(members)} {nothing.get(place, 'no length')}"
+
+
+def _not_told_apart(task: TaskSummary, tier: Sequence[ArchitectureSummary]) -> str:
+    """That no test orders the members of a tier; and, where their results differ, that the seeds allow none."""
+    if len(tier) == 1:
+        return ""
+    if _headline_counts_seeds(task):
+        return f": {_seeds(task)} cannot tell them apart ({task.seeds_needed} could)"
+    return ", not told apart" if len(_alike_in_result(tier)) == 1 else " (not told apart)"
+
+
+def _headline_counts_seeds(task: TaskSummary) -> bool:
+    """Whether results differ that the seeds are too few to compare; there is one tier then."""
+    differ = len({one.horizon for one in task.ran}) > 1
+    return differ and task.solved_at < 1 and task.seeds < task.seeds_needed
+
+
+def _seeds(task: TaskSummary) -> str:
+    return f"{task.seeds} seed{'s' if task.seeds != 1 else ''}"
 
 
 def _scored(task: TaskSummary) -> list[str]:
@@ -150,14 +191,6 @@ def _solve(architectures: Sequence[ArchitectureSummary]) -> str:
 
 def _be(architectures: Sequence[ArchitectureSummary]) -> str:
     return "is" if len(architectures) == 1 else "are"
-
-
-def _span(horizons: Sequence[int | None]) -> str:
-    """'T=50', 'between T=20 and T=50', 'between no length and T=50'."""
-    known = [horizon for horizon in horizons if horizon]
-    low = "no length" if len(known) < len(horizons) else f"T={min(known)}"
-    high = f"T={max(known)}"
-    return high if low == high else f"between {low} and {high}"
 
 
 def _tried(task: TaskSummary) -> str:

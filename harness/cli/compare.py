@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from harness.report import Results
 
 _EPILOG = """examples:
-  harness compare lstm gru --task adding     # the second relative to the first
+  harness compare lstm gru --task adding        # lstm minus gru
   harness report --format json --out .          # writes report-1f3a5c7e.json
   harness compare --baseline report-1f3a5c7e.json
   harness compare --baseline main.json --fail-on regression         # in CI
@@ -33,11 +33,11 @@ at the 5% level, corrected for the number of comparisons (Holm). With --baseline
 or --fail-on, and too few seeds for a test, it counts when every seed changes in
 one direction and the mean by more than 0.02: an alarm for CI, not evidence.
 exit codes: 0 success; 2 wrong usage; 3 with --fail-on regression: something is
-worse, or is no longer measured
+worse (of two architectures the second), or is no longer measured
 """
 
 
-_PLACE = {"better": "ahead of", "worse": "behind"}
+_PLACE = {"better": "behind", "worse": "ahead of"}  # the first architecture, by the verdict on the second
 
 
 def add(verbs: Any) -> None:
@@ -136,10 +136,10 @@ def _sentence(change: ScoreChange, with_baseline: bool) -> str:
     if with_baseline:
         said = {"same": "as before", "better": "better", "worse": "WORSE"}[change.verdict]
         return f"{change.task}: {change.new.label} {said} ({change.reason}){_horizons(change)}"
-    new, old = change.new.label, change.old.label
+    first, second = change.old.label, change.new.label
     if change.verdict == "same":
-        return f"{change.task}: {new} and {old} cannot be told apart ({change.reason})"
-    return f"{change.task}: {new} is {_PLACE[change.verdict]} {old} ({change.reason})"
+        return f"{change.task}: {first} and {second} cannot be told apart ({change.reason_of_pair})"
+    return f"{change.task}: {first} is {_PLACE[change.verdict]} {second} ({change.reason_of_pair})"
 
 
 def _horizons(change: ScoreChange) -> str:

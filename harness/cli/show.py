@@ -152,8 +152,11 @@ def _measured(record: Record) -> list[str]:
             f"exact match {scores.exact_match:.2%}" + ("" if scores.bits is None else f", bits {scores.bits:.3f}")
         )
     if record.steps:
-        reached = f"reached after {record.steps_to_solve}" if record.steps_to_solve else "not reached"
-        lines.append(f"steps: {record.steps} trained, threshold {reached} (validation accuracy {record.solved_at:.0%})")
+        reached, rule = f"reached after {record.steps_to_solve}", ""
+        if not record.steps_to_solve:
+            reached, rule = "not reached", "; it needs two validations in a row"
+        threshold = f"threshold {reached} (validation accuracy {record.solved_at:.0%}{rule})"
+        lines.append(f"steps: {record.steps} trained, {threshold}")
         lines.append(f"time: {record.seconds:.1f} s, {record.tokens_per_second:,.0f} tokens/s")
     if record.parameters:
         parts = ", ".join(f"{part} {count:,}" for part, count in record.parameters.items())

@@ -60,6 +60,16 @@ def test_p_is_corrected_for_all_that_are_compared_together(sweep):
     assert [change.p for change in since(old, new)[0]] == pytest.approx([8 * 2 / 2**9] * 8)
 
 
+def test_the_reason_of_a_pair_says_which_minus_which(sweep):
+    summary = sweep(gate=[0.9, 0.8], lstm=[0.5, 0.4])
+    (change,) = against(summary, "gate", "lstm", ["copy"])
+    assert change.reason_of_pair == "gate minus lstm +0.400 of the score, 2 seeds; a test needs 6"
+    (change,) = against(summary, "lstm", "gate", ["copy"])
+    assert change.reason_of_pair == "lstm minus gate -0.400 of the score, 2 seeds; a test needs 6"
+    (change,) = against(sweep(gate=[0.9], lstm=[0.9]), "gate", "lstm", ["copy"])
+    assert change.reason_of_pair.startswith("gate minus lstm +0.000")
+
+
 def test_one_seed_is_compared_and_has_no_p(sweep):
     (change,) = since(sweep(lstm=[0.9]), sweep(lstm=[0.5]))[0]
     assert (change.verdict, change.p) == ("worse", None)

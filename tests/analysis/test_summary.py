@@ -210,10 +210,17 @@ def test_without_records_there_are_no_numbers():
 
 
 def test_ranks_are_over_the_architectures_that_every_task_has():
-    summary = summarise(as_results(made_up(seeds=2)))
+    summary = summarise(as_results(made_up(seeds=9)))
+    assert any(pair.told_apart for task in summary.tasks for pair in task.pairs)
     assert "bidirectional:lstm" not in summary.ranks  # refused on parentheses
     assert min(summary.ranks, key=summary.ranks.get) == "deep:gru"
-    assert summarise(as_results(made_up(tasks=["copy"], seeds=2))).ranks == {}
+    assert summarise(as_results(made_up(tasks=["copy"], seeds=9))).ranks == {}
+
+
+def test_where_no_test_tells_any_two_apart_there_are_no_ranks():
+    summary = summarise(as_results(made_up(seeds=2)))
+    assert len(summary.tasks) > 1
+    assert summary.ranks == {}
 
 
 def test_every_cell_of_a_big_sweep_is_made_of_its_own_records():

@@ -45,7 +45,43 @@ def test_the_headline_orders_only_what_the_tests_tell_apart(task):
     made = task(lstm=[fine, fine, poor], gru=[fine, fine[::-1], poor], rnn=[fine, poor, poor])
     assert verdict.headline(made) == "lstm and gru solve copy up to T=50, not told apart; rnn up to T=10."
     few = task(lstm=[FINE, FINE, POOR], gru=[FINE, POOR, POOR], rnn=[POOR, POOR, POOR])
-    assert verdict.headline(few) == ("lstm, gru and rnn solve copy up to between no length and T=50, not told apart.")
+    assert verdict.headline(few) == (
+        "lstm solves copy up to T=50, gru up to T=10, rnn no length: 5 seeds cannot tell them apart (7 could)."
+    )
+
+
+def test_of_those_not_told_apart_each_result_is_said_in_the_order_asked_for(task):
+    made = task(lstm=[[0.1, 0.08]], gate=[[0.99, 1.0]])
+    assert verdict.headline(made) == (
+        "lstm solves no length of copy (T=10), gate up to T=10: 2 seeds cannot tell them apart (6 could)."
+    )
+    made = task(gate=[[0.99]], lstm=[[0.1]], gru=[[0.98]])
+    assert verdict.headline(made) == (
+        "gate and gru solve copy up to T=10, lstm no length: 1 seed cannot tell them apart (7 could)."
+    )
+    mixed = [0.2, 0.9, 0.2, 0.96, 0.96, 0.96, 0.96, 0.96]
+    made = task(lstm=[spread(0.94)], gru=[mixed])
+    assert verdict.headline(made) == "lstm solves no length of copy (T=10), gru up to T=10 (not told apart)."
+
+
+def test_that_seeds_are_too_few_is_said_once(task):
+    differing = verdict.sentences(task(lstm=[[0.1, 0.08]], gate=[[0.99, 1.0]]))
+    alike = verdict.sentences(task(lstm=[[0.99, 0.98]], gate=[[0.99, 1.0]]))
+    assert len(differing) == 1
+    assert alike == [
+        "lstm and gate solve copy up to T=10, not told apart.",
+        "2 seeds are too few to show a difference at the 5% level (2 architectures: --seeds 6).",
+    ]
+
+
+def test_a_later_tier_says_each_result_too(task):
+    fine, poor, mixed = spread(0.985), spread(0.3), [0.3, 0.3, 0.3, 0.96, 0.96, 0.96, 0.96, 0.96]
+    made = task(lstm=[fine], gru=[spread(0.8)], rnn=[mixed], best=[fine])
+    assert verdict.headline(made) == (
+        "lstm and best solve copy up to T=10, not told apart; "
+        "gru solves none of its lengths, rnn up to T=10 (not told apart)."
+    )
+    assert poor < fine
 
 
 def test_of_a_task_that_nobody_solves_outright_the_headline_says_how_right_each_is(task):

@@ -94,6 +94,12 @@ def test_show_without_an_argument_lists_the_newest(said):
     assert "harness show" in err
 
 
+def test_show_says_that_the_threshold_takes_two_validations_in_a_row(said, finished):
+    out = said("show", finished(label="gru", seed=3).spec.identity)[1]
+    assert out.count("threshold not reached (validation accuracy 90%; it needs two validations in a row)") == 1
+    assert "threshold reached after 3 (validation accuracy 90%)" in said("show", finished().spec.identity)[1]
+
+
 def test_show_tells_when_a_run_began_and_what_it_printed(said, finished):
     out = said("show", finished(seed=1).spec.identity)[1]
     assert "\nbegan: 20" in out

@@ -143,9 +143,12 @@ def test_without_records_the_way_to_begin_is_said_and_no_store_is_made(harness, 
 def test_two_architectures_are_compared_with_a_verdict_and_a_table(harness, there):
     done = harness("compare gru rnn --task copy")
     assert done.code == 0
-    assert done.out.startswith("copy: rnn and gru cannot be told apart (-0.")
+    assert done.out.startswith("copy: gru and rnn cannot be told apart (gru minus rnn +0.")
     assert "2 seeds; a test needs 6" in " ".join(done.out.split())
     assert "chance" in done.out
+    assert harness("compare rnn gru --task copy").out.startswith(
+        "copy: rnn and gru cannot be told apart (rnn minus gru -0."
+    )
     assert harness("compare gru rnn --fail-on regression").code == 3
     assert harness("compare rnn gru --fail-on regression").code == 0
 

@@ -68,6 +68,11 @@ def test_several_seeds_show_their_mean_and_their_range_not_their_best(shown, rec
     assert "copy: test accuracy by length, mean over 2 seeds, lowest..highest" in text
 
 
+def test_a_range_contains_its_mean(shown, record):
+    assert "99.7% 99.6..99.8" in row(shown(record(0.9961, seed=0), record(0.9979, seed=1)), "lstm")
+    assert "99.0% 98..100" in row(shown(record(0.98, seed=0), record(1.0, seed=1)), "lstm")
+
+
 def test_four_seeds_and_more_show_an_interval(shown, record):
     text = shown(*(record(0.4 + 0.1 * seed, seed=seed) for seed in range(4)))
     assert "55.0% [34..76]" in row(text, "lstm")
