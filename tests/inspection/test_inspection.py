@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -131,3 +132,19 @@ def test_at_the_start_the_gradient_of_the_textbook_is_measured(small):
             left[name, seed] = gradient_by_lag(build_model(spec, task), batch).left(50)
     assert max(left["rnn", seed] for seed in range(3)) < 1e-2
     assert min(left["lstm", seed] for seed in range(3)) > 0.1
+
+
+@pytest.mark.slow
+def test_after_training_on_a_length_that_both_have_learned_the_gradients_are_closer(small):
+    """first_token, T=20: shares of the gradient that are left 20 steps back, of rnn and of lstm, before and after."""
+    left: dict[str, list[float]] = {"start": [], "trained": []}
+    for name in ("rnn", "lstm"):
+        frame = {"task": "first_token", "length": 20, "steps": 300, "hidden_size": 32, "batch_size": 32}
+        tested = {"validate_every": 100, "validation_sequences": 200, "test_sequences": 200}
+        record = run(small(architecture=name, **frame, **tested), CPU)
+        assert record.scores[20].accuracy > 0.99
+        found = inspect_run(record, record.weights)
+        left["start"].append(math.log(found.start.left(20)))
+        left["trained"].append(math.log(found.trained.left(20)))
+    apart = {when: abs(rnn - lstm) for when, (rnn, lstm) in left.items()}
+    assert apart["trained"] < apart["start"], left
