@@ -26,18 +26,6 @@ if TYPE_CHECKING:
     from harness.tracking.store import Store
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads it
-def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Runs the whole suite in one process for each core, a file in one of them; less is run in this process alone.
-
-    Only where pytest-xdist is installed, and no number of processes was typed.
-    """
-    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
-    if whole and config.pluginmanager.hasplugin("xdist") and config.option.numprocesses is None:
-        config.option.numprocesses = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
-        config.option.dist = "loadfile"
-
-
 @pytest.fixture(autouse=True, scope="session")
 def stores_without_fsync() -> None:
     """SQLite does not wait for the disk in this process: a store of a test need not survive a loss of power."""
