@@ -39,6 +39,11 @@ class NoHiddenSize(nn.Module):
         return x
 
 
+class CannotBeBuilt(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size)
+
+
 class Hangs(Plain):
     def __init__(self, input_size, hidden_size):
         time.sleep(60)
@@ -134,12 +139,21 @@ def test_a_broken_promise_is_told_with_what_was_seen_and_what_to_do(harness, plu
 
 
 def test_what_cannot_be_built_is_asked_for_no_more(harness, plugins):
-    said = harness("check ./cells.py:NoHiddenSize")
+    said = harness("check ./cells.py:CannotBeBuilt")
     assert said.code == 1
     told = " ".join(said.out.split())
     assert "it must be built by (input_size, hidden_size); TypeError" in told
     assert "22 more not checked, since it does not keep 'is built from an input size and a hidden size'" in told
     assert said.out.splitlines()[-1] == "23 promises: 1 broken, 22 skipped"
+
+
+def test_a_constructor_that_cannot_take_both_sizes_is_refused_as_a_run_refuses_it(harness, plugins):
+    said = harness("check ./cells.py:NoHiddenSize")
+    assert (said.code, said.out) == (2, "")
+    assert said.err == (
+        "harness: architecture './cells.py:NoHiddenSize' cannot be built from (input_size, hidden_size): "
+        "its constructor is (input_size) (too many positional arguments).\n"
+    )
 
 
 def test_a_plugin_that_hangs_dies_or_makes_noise_harms_no_other(broken, plugins):

@@ -225,4 +225,4 @@ def test_code_that_changed_since_the_plan_is_not_recorded_as_planned(store, tmp_
     fingerprint.cache_clear()
     outcome = execute(SweepRequest(asked, runs), Inline(torch.device("cpu")), store, Quiet())
     assert [record.status for record in outcome.records] == ["error"]
-    assert "has other code" in outcome.records[0].reason
+    assert f"{cell} has changed since the run was planned" in outcome.records[0].reason
