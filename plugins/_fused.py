@@ -20,6 +20,20 @@ def run_fused(kernel: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | Non
         lengths = None
     if fits(kernel, x, state):
         return ended(recur(kernel, x, state), lengths)
+    if isinstance(kernel, nn.LSTM) and _lacks_bfloat16(x):
+        with torch.autocast("cpu", enabled=False):
+            return _run_torch(kernel, x.float(), state, lengths)
+    return _run_torch(kernel, x, state, lengths)
+
+
+def _lacks_bfloat16(x: Tensor) -> bool:
+    """Whether torch's LSTM would fail under autocast: oneDNN has none in bfloat16 for CPUs without AVX-512."""
+    if x.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+        return False
+    return not torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+def _run_torch(kernel: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
     if lengths is not None and isinstance(kernel, nn.LSTM):
         return _run_packed(kernel, x, _layer_first(state), lengths)
     out, after = kernel(x, _layer_first(state))

@@ -39,7 +39,7 @@ class NoHiddenSize(nn.Module):
         return x
 
 
-class CannotBeBuilt(nn.Module):
+class Unbuildable(nn.Module):
     def __init__(self, input_size, hidden_size):
         super().__init__(input_size)
 
@@ -139,7 +139,7 @@ def test_a_broken_promise_is_told_with_what_was_seen_and_what_to_do(harness, plu
 
 
 def test_what_cannot_be_built_is_asked_for_no_more(harness, plugins):
-    said = harness("check ./cells.py:CannotBeBuilt")
+    said = harness("check ./cells.py:Unbuildable")
     assert said.code == 1
     told = " ".join(said.out.split())
     assert "it must be built by (input_size, hidden_size); TypeError" in told
@@ -185,7 +185,7 @@ def test_a_wrong_request_is_refused_in_a_line(refused, folder):
         ("import nothing_like_it", "cannot be imported: ModuleNotFoundError: No module named 'nothing_like_it'"),
         (
             CELLS,
-            "holds 5 architectures: Dies, Hangs, Noisy, Plain, TimeFirst. Say which: cell.py:Dies or ",
+            "holds 6 architectures: Dies, Hangs, Noisy, Plain, TimeFirst, Unbuildable. Say which: cell.py:Dies or ",
         ),
         (
             "from torch import nn\nclass Cell(nn.Module):\n    def __init__(self, size): ...",

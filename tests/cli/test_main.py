@@ -67,7 +67,8 @@ def test_a_dry_run_makes_no_store(harness, folder):
     assert list(folder.iterdir()) == []
 
 
-def test_wrappers_are_listed_as_such(harness):
+def test_wrappers_are_listed_as_such(harness, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
     rows = {row["name"]: row["wraps"] for row in json.loads(harness("list --json").out)}
     assert {name for name, wraps in rows.items() if wraps} == {"bidirectional", "block", "deep"}
     lines = harness("list").out.splitlines()

@@ -231,6 +231,16 @@ def test_mixed_precision_is_left_to_torch(taken, make):
     assert taken == []
 
 
+def test_mixed_precision_trains_on_a_cpu_whose_lstm_has_no_bfloat16(monkeypatch):
+    monkeypatch.setattr(fused, "_lacks_bfloat16", lambda x: True)
+    kernel, x = nn.LSTM(3, 5, batch_first=True), torch.randn(2, 4, 3)
+    for lengths in (None, torch.tensor([4, 2])):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            out, (h, c) = fused.run_fused(kernel, x, None, lengths)
+        exact, (h_exact, c_exact) = fused.run_fused(kernel, x, None, lengths)
+        torch.testing.assert_close((out, h, c), (exact, h_exact, c_exact))
+
+
 def test_double_precision_is_left_to_torch(taken, make):
     fused.run_fused(make().double(), torch.ones(2, 4, 3).double(), None, None)
     assert taken == []
