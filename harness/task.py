@@ -60,6 +60,7 @@ class Batch(NamedTuple):
     lengths: Tensor | None = None  # int64 (batch,): valid steps of each row, on the CPU; None: all
     loss_mask: Tensor | None = None  # bool (batch, time): the steps in the loss, where they differ from `mask`
     starts: Tensor | None = None  # bool (batch,): rows that begin anew (None: all); with --tbptt others continue
+    fed: Tensor | None = None  # bool (batch, time): inputs that are the answer of the step before; see Task.feedback
 
 
 class Task(ABC):
@@ -78,6 +79,9 @@ class Task(ABC):
     inputs: Tokens | Vectors
     targets: Classes | Vectors
     readout: Literal["each", "last"] = "each"
+    feedback: Literal["none", "forced", "own"] = "none"
+    """Whether some inputs, those that a batch marks as `fed`, are the answer of the step before: in training the right
+    one ("forced": teacher forcing) or the model's own ("own"); in evaluation always the model's own."""
     needs_causal: bool = False  # a model that sees the future would be given the answer
     few_sequences: bool = False  # so few exist at a length that the splits share them: only other lengths are new data
     data: str = ""  # digest of what sequences are cut from, where that comes from outside: part of a run's identity

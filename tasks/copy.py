@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Generator, Tensor
 
@@ -19,24 +21,35 @@ class Copy(Task):
     The model must keep all symbols over the pause. The accuracy counts the last steps only, those that repeat; the loss
     is over all `length` + 2 x `symbols` steps, as published. (Over all steps, a model without memory would be right at
     99 % of them after a pause of 1000, by saying blanks.) `selective` shows the symbols at random steps among the
-    blanks, so that a fixed delay does not help.
+    blanks, so that a fixed delay does not help. With `feedback` the steps that repeat get the answer of the step before
+    in place of a blank, as a decoder does: in training the right one ("forced": teacher forcing) or the model's own
+    ("own"); validation and test data always get the model's own.
 
     Inputs: 0 .. alphabet-1 are the symbols, `alphabet` is the blank, `alphabet` + 1 the delimiter. Targets: the same
     numbers; the delimiter is never a target.
     """
 
     reference = (
-        "Arjovsky, Shah & Bengio 2016, Unitary evolution recurrent neural networks; selective: Gu & Dao 2023, Mamba"
+        "Arjovsky, Shah & Bengio 2016, Unitary evolution recurrent neural networks; selective: Gu & Dao 2023, Mamba; "
+        "feedback: Williams & Zipser 1989, A Learning Algorithm for Continually Running Fully Recurrent Neural Networks"
     )
     solved_at = 0.95
     default_lengths = (1, 5, 20, 50, 100)
 
-    def __init__(self, *, symbols: int = 10, alphabet: int = 8, selective: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        symbols: int = 10,
+        alphabet: int = 8,
+        selective: bool = False,
+        feedback: Literal["none", "forced", "own"] = "none",
+    ) -> None:
         if symbols < 1:
             raise ValueError(f"copy needs symbols to repeat: symbols >= 1, got symbols={symbols}")
         if alphabet < 2:
             raise ValueError(f"one symbol alone needs no memory: alphabet >= 2, got alphabet={alphabet}")
         self.symbols, self.alphabet, self.selective = symbols, alphabet, selective
+        self.feedback, self.needs_causal = feedback, feedback != "none"
         self.inputs = Tokens(alphabet + 2)
         self.targets = Classes(alphabet + 1)
         self.target_symbols = [*map(str, range(alphabet)), "_"]
@@ -53,7 +66,13 @@ class Copy(Task):
         targets[:, -self.symbols :] = answer
         mask = torch.zeros_like(inputs, dtype=torch.bool)
         mask[:, -self.symbols :] = True
-        return Batch(inputs, targets, mask, loss_mask=torch.ones_like(mask))
+        batch = Batch(inputs, targets, mask, loss_mask=torch.ones_like(mask))
+        if self.feedback == "none":
+            return batch
+        fed = torch.zeros_like(mask)
+        fed[:, before + 2 :] = True
+        inputs[:, before + 2 :] = answer[:, :-1]
+        return batch._replace(fed=fed)
 
     def _places(self, generator: Generator, batch_size: int, before: int) -> Tensor:
         """The steps at which the symbols are shown, in order: the first ones, or any that differ if `selective`."""
@@ -84,8 +103,8 @@ class Copy(Task):
 
     def _shown(self, batch: Batch) -> Tensor:
         """The steps at which the symbols are shown, in order, shape (batch, symbols)."""
-        return (batch.inputs < self.alphabet).nonzero()[:, 1].view(-1, self.symbols)
+        return (batch.inputs[:, : -self.symbols] < self.alphabet).nonzero()[:, 1].view(-1, self.symbols)
 
     def chance(self, length: int) -> float:
-        """One of the alphabet: where the accuracy is taken, every input is a blank."""
+        """One of the alphabet: where the accuracy is taken, no input tells the symbol that is due."""
         return 1 / self.alphabet

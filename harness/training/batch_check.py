@@ -29,10 +29,11 @@ def refuse_malformed(batch: Any, task: Task) -> None:
         "loss_mask": torch.bool,
         "lengths": torch.int64,
         "starts": torch.bool,
+        "fed": torch.bool,
     }
     for name, dtype in dtypes.items():
         part = getattr(batch, name)
-        if part is None and name in ("loss_mask", "lengths", "starts"):
+        if part is None and name in ("loss_mask", "lengths", "starts", "fed"):
             continue
         if not isinstance(part, Tensor) or part.dtype != dtype:
             way_out = f"torch.tensor({name}, dtype={dtype})"

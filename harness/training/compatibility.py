@@ -32,6 +32,10 @@ def why_not(architecture: Architecture, task: Task, longest: int, carried: bool 
         return "it looks ahead, and on this task the future gives the answer away"
     if architecture.max_length is not None and longest > architecture.max_length:
         return f"it takes at most {architecture.max_length} steps, and the sequences have {longest}"
+    if task.feedback != "none" and not architecture.stateful:
+        return "it has no state that continues a sequence, and this task feeds answers back step by step"
+    if carried and task.feedback != "none":
+        return "its answers are fed back on this task, and --tbptt does not do that: leave one out"
     if carried and not architecture.stateful:
         return "it has no state that continues a sequence, and --tbptt carries one from chunk to chunk"
     return None

@@ -49,6 +49,8 @@ class _Graphed:
     def __call__(self, batch: Batch) -> Tensor:
         if batch.lengths is not None:
             raise RefusedError("--execution cuda-graphs needs sequences of one length, and this task pads: use eager.")
+        if batch.fed is not None and not self.model.teacher_forcing:
+            raise RefusedError("--execution cuda-graphs records whole sequences, and this task feeds back: use eager.")
         parts = {name: part for name, part in batch._asdict().items() if part is not None}
         if self.recorded is None:
             samples = tuple(part.clone() for part in parts.values())

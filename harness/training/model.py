@@ -38,6 +38,7 @@ class Model(nn.Module):
     def __init__(self, architecture: Architecture, task: Task, embedding: str = ONE_HOT) -> None:
         super().__init__()
         self.task_inputs, self.targets, self.readout = task.inputs, task.targets, task.readout
+        self.teacher_forcing = task.feedback == "forced"
         self.embedding = make_embedding(task.inputs, embedding)
         self.architecture = architecture
         self.head = nn.Linear(architecture.output_size, _answer_width(task.targets))
@@ -62,9 +63,30 @@ class Model(nn.Module):
             answer = answer.unflatten(-1, (self.targets.entries, self.targets.size))
         return answer, state
 
+    def answers_to(self, batch: Batch) -> Tensor:
+        """The answers to a batch, as `forward` gives them.
+
+        Inputs that are `fed` are read as they are in training with teacher forcing, else replaced by the model's own
+        answers, through which no gradient flows.
+        """
+        if batch.fed is None or (self.training and self.teacher_forcing):
+            answer: Tensor = self(batch.inputs, batch.lengths)[0]
+            return answer
+        return self._answers_to_its_own(batch.inputs, batch.fed)
+
+    def _answers_to_its_own(self, inputs: Tensor, fed: Tensor) -> Tensor:
+        first = int(fed.any(dim=0).long().argmax())
+        answer, state = self(inputs[:, :first])
+        answers = [answer]
+        for step in range(first, inputs.shape[1]):
+            own = answers[-1][:, -1, 0].argmax(dim=-1)
+            answer, state = self(torch.where(fed[:, step], own, inputs[:, step]).unsqueeze(1), state=state)
+            answers.append(answer)
+        return torch.cat(answers, dim=1)
+
     def loss(self, batch: Batch) -> Tensor:
         """The mean loss over the steps of `loss_mask`: cross-entropy in nats, or squared error."""
-        return self.loss_from(self(batch.inputs, batch.lengths)[0], batch)
+        return self.loss_from(self.answers_to(batch), batch)
 
     def loss_from(self, answer: Tensor, batch: Batch) -> Tensor:
         """The same from answers that were computed before."""
@@ -81,7 +103,7 @@ class Model(nn.Module):
 
     def sums(self, batch: Batch) -> Sums:
         """What the metrics are made of: accuracy over the steps of `mask`, exact match over rows."""
-        answer, _ = self(batch.inputs, batch.lengths)
+        answer = self.answers_to(batch)
         loss_mask = batch.mask if batch.loss_mask is None else batch.loss_mask
         loss = self._step_loss(answer, batch.targets, loss_mask)
         right = self._right(answer, batch.targets)

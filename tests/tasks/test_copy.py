@@ -23,6 +23,12 @@ class TestSelective(TaskContract):
         return Copy(selective=True)
 
 
+class TestFeedback(TaskContract):
+    @pytest.fixture
+    def task(self):
+        return Copy(feedback="forced")
+
+
 class TestManyOfTwoSymbols(TaskContract):
     @pytest.fixture
     def task(self):
@@ -31,7 +37,7 @@ class TestManyOfTwoSymbols(TaskContract):
 
 @pytest.mark.parametrize("length", [1, 2, 30])
 def test_a_sequence_is_symbols_blanks_delimiter_blanks(length):
-    inputs, targets, mask, lengths, loss_mask, _ = draw(Copy(), length)
+    inputs, targets, mask, lengths, loss_mask, *_ = draw(Copy(), length)
     blank, delimiter = 8, 9
     assert inputs.shape == (50, length + 20)
     assert (inputs[:, :10] < 8).all()
@@ -67,3 +73,18 @@ def test_every_symbol_is_equally_likely():
 def test_a_wrong_option_is_refused_with_its_value(options, named):
     with pytest.raises(ValueError, match=named):
         Copy(**options)
+
+
+@pytest.mark.parametrize("feedback", ["forced", "own"])
+def test_with_feedback_each_step_that_repeats_but_the_first_is_fed_the_symbol_before(feedback):
+    plain, fed = draw(Copy(symbols=3), 4), draw(Copy(symbols=3, feedback=feedback), 4)
+    assert torch.equal(fed.targets, plain.targets)
+    assert torch.equal(fed.inputs[:, :-2], plain.inputs[:, :-2])
+    assert torch.equal(fed.inputs[:, -2:], fed.targets[:, -3:-1])
+    assert fed.fed[:, -2:].all()
+    assert not fed.fed[:, :-2].any()
+
+
+def test_what_is_to_be_remembered_does_not_depend_on_feedback():
+    plain, fed = Copy(symbols=3), Copy(symbols=3, feedback="own")
+    assert torch.equal(fed.remembered(draw(fed, 4)), plain.remembered(draw(plain, 4)))

@@ -5,6 +5,7 @@ from harness.architecture import Architecture
 from harness.discovery.compose import build_architecture
 from harness.task import Batch, Classes, Tokens, Vectors
 from harness.training.build import build_task
+from harness.training.compatibility import why_not
 from harness.training.frame import OneHot
 from harness.training.model import Model, count_parameters, last_steps, state_size
 
@@ -25,6 +26,7 @@ def scripted(targets, inputs=None, readout="each"):
     task = Given()
     width = targets.size * getattr(targets, "entries", 1)
     task.inputs, task.targets, task.readout = inputs or Vectors(width), targets, readout
+    task.feedback = "none"
     model = Model(Scripted(width, width), task)
     model.head = torch.nn.Identity()
     return model
@@ -120,3 +122,53 @@ def test_an_unknown_inputs_kind_is_fed_as_it_is():
 def test_a_state_that_is_not_told_has_no_size_rather_than_none_at_all(state):
     assert state_size(state) is None
     assert state_size(()) == 0
+
+
+class Successor(Architecture):
+    """Says the symbol after that of its input."""
+
+    def forward(self, x, state=None, lengths=None):
+        return x.roll(1, dims=2), state
+
+
+def fed_model(feedback):
+    """A model of five symbols that answers k with k + 1, and a batch that is fed something else twice."""
+    task = build_task("copy", {"symbols": 3, "alphabet": 4, "feedback": feedback})
+    task.inputs = Tokens(5)
+    model = Model(Successor(5, 5), task)
+    model.head = torch.nn.Identity()
+    fed = torch.tensor([[False, False, True, True]])
+    return model, Batch(torch.tensor([[3, 0, 3, 3]]), torch.tensor([[4, 1, 2, 3]]), torch.ones_like(fed), fed=fed)
+
+
+def said(model, batch):
+    return model.answers_to(batch).argmax(dim=-1).squeeze(-1).tolist()
+
+
+def test_in_training_teacher_forcing_reads_what_is_fed_as_it_is():
+    model, batch = fed_model("forced")
+    assert said(model, batch) == [[4, 1, 4, 4]]
+
+
+@pytest.mark.parametrize(("feedback", "training"), [("forced", False), ("own", False), ("own", True)])
+def test_in_evaluation_and_without_forcing_a_model_reads_its_own_answers(feedback, training):
+    model, batch = fed_model(feedback)
+    assert said(model.train(training), batch) == [[4, 1, 2, 3]]
+    assert model.train(training).sums(batch).right == 4
+
+
+def test_feedback_carries_the_state_from_step_to_step():
+    task = build_task("copy", {"symbols": 3, "feedback": "forced"})
+    model = Model(build_architecture("lstm", 10, 8), task).eval()
+    batch = task.sample(torch.Generator().manual_seed(0), 4, 2)
+    own = model.answers_to(batch)
+    heard = batch.inputs.clone()
+    heard[:, -2:] = own[:, -3:-1, 0].argmax(dim=-1)
+    torch.testing.assert_close(own, model(heard)[0])
+
+
+def test_feedback_needs_a_state_and_whole_sequences():
+    task = build_task("copy", {"feedback": "own"})
+    assert "no state" in why_not(build_architecture("transformer", 10, 8), task, 20)
+    assert "--tbptt" in why_not(build_architecture("lstm", 10, 8), task, 20, carried=True)
+    assert why_not(build_architecture("lstm", 10, 8), task, 20) is None
