@@ -15,14 +15,13 @@ from typing import NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from harness.analysis import verdict
+from harness.analysis import provenance, verdict
 from harness.analysis.aggregation import summarise
 from harness.analysis.summary import Summary, TaskSummary
 from harness.report import Results
 
 from . import (
     _figures,
-    _provenance,
     _relation_figures,
     _run_tables,
     _settings,
@@ -79,9 +78,9 @@ def page(results: Results) -> str:
         relations = [_inline(one) for one in _relation_figures.figures(results)]
         tuning = [_inline(one) for one in _tuning.figures(results.searches)]
     return _template().render(
-        title=_provenance.title(summary),
+        title=provenance.title(summary),
         counted=_counted(results, summary),
-        provenance=_provenance.line(results.records),
+        provenance=provenance.line(results.records),
         unfinished=_unfinished(results, summary),
         outdated=verdict.outdated(results),
         results=results,

@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from harness.analysis import provenance
 from harness.analysis.aggregation import summarise
 from harness.analysis.summary import ArchitectureSummary, TaskSummary
 from harness.report import Results
 
-from . import _provenance
 from . import _words as words
 from ._files import write as write_file
 
@@ -47,7 +47,7 @@ def write(results: Results, folder: Path) -> list[Path]:
 
 def _lines(results: Results) -> Iterator[str]:
     yield r"% Needs \usepackage{booktabs}; names that are not in Latin letters need XeLaTeX or LuaLaTeX."
-    yield f"% {' '.join(_provenance.line(results.records).split())}"
+    yield f"% {' '.join(provenance.line(results.records).split())}"
     for task in summarise(results).tasks:
         yield from _table(task)
     yield ""

@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.analysis import verdict
+from harness.analysis import provenance, verdict
 from harness.analysis.aggregation import summarise
+from harness.analysis.provenance import title
 from harness.analysis.summary import Summary
 from harness.report import Results
 
-from . import _provenance, _run_tables, _speed, _tables, _tuning
+from . import _run_tables, _speed, _tables, _tuning
 from ._files import write as write_file
-from ._provenance import title
 from ._tables import Table, TableCell
 
 
@@ -25,7 +25,7 @@ def write(results: Results, folder: Path) -> list[Path]:
 
 def _lines(results: Results, summary: Summary) -> Iterator[str]:
     yield f"# {_escaped(title(summary))}\n"
-    told = [f"Sweep {results.title}." if results.title else "", _provenance.line(results.records)]
+    told = [f"Sweep {results.title}." if results.title else "", provenance.line(results.records)]
     yield f"{_escaped(' '.join(filter(None, told)))}\n"
     if not summary.tasks:
         yield "There is no finished run to report on.\n"

@@ -19,7 +19,14 @@ from typing import Any
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-PACKAGES = {"harness": "harness", "plugins": "harness.plugins", "tasks": "harness.tasks", "reports": "harness.reports"}
+PACKAGES = {
+    "harness": "harness",
+    "plugins": "harness.plugins",
+    "tasks": "harness.tasks",
+    "reports": "harness.reports",
+    "studies": "harness.study_files",
+}
+STUDIES = "harness.studies"  # group of entry points that name packages, whose folders hold files
 WINGS = {"plugins": "harness.architectures", "tasks": "harness.tasks", "reports": "harness.reports"}
 PIP = ("-m", "pip", "--disable-pip-version-check")
 OFFLINE = ("-q", "--no-deps", "--no-index")
@@ -53,7 +60,7 @@ def wheel(made_once: Callable[..., Path], tree: Path, python: Python) -> Path:
     return file
 
 
-def test_the_wheel_holds_every_file_of_the_four_rooms_and_nothing_else(tree, wheel):
+def test_the_wheel_holds_every_file_of_the_five_rooms_and_nothing_else(tree, wheel):
     expected = {
         f"{package.replace('.', '/')}/{file.relative_to(tree / room).as_posix()}"
         for room, package in PACKAGES.items()
@@ -104,7 +111,7 @@ def editable(made_once: Callable[..., Path], tree: Path, python: Python) -> Path
     return made_once("editable", make)
 
 
-def test_away_from_the_repository_an_installed_wheel_finds_all_four_packages_in_itself(elsewhere, python, tmp_path):
+def test_away_from_the_repository_an_installed_wheel_finds_all_five_packages_in_itself(elsewhere, python, tmp_path):
     found = _where(python, elsewhere, tmp_path)
     (packages,) = elsewhere.glob("lib/python*/site-packages")
     assert found == {
@@ -118,16 +125,24 @@ def test_away_from_the_repository_every_plugin_of_an_installed_wheel_can_be_impo
     assert done.stdout == "Every plugin can be imported.\n"
     rows = json.loads(python(command, "list", "--json", executable=interpreter, cwd=tmp_path).stdout)
     listed = {(f"harness.{row['kind']}s", row["name"]) for row in rows}
-    assert listed == {(group, name) for group, name, _ in _declared() if group != "console_scripts"}
+    groups = set(WINGS.values())
+    assert listed == {(group, name) for group, name, _ in _declared() if group in groups}
 
 
 def test_an_installed_wheel_used_in_the_repository_finds_the_packages_of_the_repository(elsewhere, python):
-    assert _where(python, elsewhere, REPOSITORY) == {
-        package: str(REPOSITORY / room / "__init__.py") for room, package in PACKAGES.items()
+    packages = {room: package for room, package in PACKAGES.items() if room != "studies"}
+    assert _where(python, elsewhere, REPOSITORY, packages) == {
+        package: str(REPOSITORY / room / "__init__.py") for room, package in packages.items()
     }
 
 
-def test_an_editable_install_finds_all_four_packages_in_the_repository(editable, python, tmp_path):
+def test_an_installed_wheel_used_in_the_repository_finds_the_studies_of_the_repository(elsewhere, python):
+    script = "from harness.studies.catalogue import shelves; print(*(shelf.folder for shelf in shelves()))"
+    done = python("-B", "-c", script, executable=elsewhere / "bin" / "python", cwd=REPOSITORY)
+    assert done.stdout.split() == [str(REPOSITORY / "studies")]
+
+
+def test_an_editable_install_finds_all_five_packages_in_the_repository(editable, python, tmp_path):
     assert _where(python, editable, tmp_path) == {
         package: str(editable / "copy" / room / "__init__.py") for room, package in PACKAGES.items()
     }
@@ -152,6 +167,9 @@ def test_every_plugin_file_has_an_entry_point_and_every_entry_point_a_file():
 def test_every_entry_point_names_something_its_file_defines():
     for group, name, value in sorted(_declared()):
         module, _, attribute = value.partition(":")
+        if group == STUDIES:
+            assert module in PACKAGES.values()
+            continue
         wing = module.split(".")[1]
         file = REPOSITORY.joinpath(*module.split(".")[1 if wing in WINGS else 0 :]).with_suffix(".py")
         defined = [node.name for node in ast.parse(file.read_bytes()).body if isinstance(node, _DEFINITIONS)]
@@ -229,9 +247,9 @@ def _environment(folder: Path, wheel: Path, python: Python) -> Path:
     return packages
 
 
-def _where(python: Python, environment: Path, cwd: Path) -> dict[str, str]:
-    """The files of the four packages, seen from `cwd`."""
-    done = python("-B", "-c", WHERE, *PACKAGES.values(), executable=environment / "bin" / "python", cwd=cwd)
+def _where(python: Python, environment: Path, cwd: Path, packages: dict[str, str] = PACKAGES) -> dict[str, str]:
+    """The files of the packages, seen from `cwd`."""
+    done = python("-B", "-c", WHERE, *packages.values(), executable=environment / "bin" / "python", cwd=cwd)
     return json.loads(done.stdout)
 
 

@@ -24,7 +24,7 @@ CONFIDENCE = 0.95
 ALPHA = 0.05
 FEW = 4
 """Seeds from which on a mean has an interval: of fewer, Student's t spans most of the possible range."""
-_EXACT = 14  # seeds up to which the sign-flip test enumerates every pattern of signs: 16,384 of them
+EXACT = 14  # seeds up to which the sign-flip test enumerates every pattern of signs: 16,384 of them
 _FLIPS = 20_000  # patterns that are drawn beyond that
 
 
@@ -161,16 +161,16 @@ def sign_flip(differences: Sequence[float]) -> float | None:
     array = np.asarray(differences, float)
     if len(array) < 2:
         return None
-    signs = _signs(len(array))
+    signs = sign_patterns(len(array))
     observed = abs(array.sum())
     extreme = np.abs(signs @ array) >= observed * (1 - 1e-9) - 1e-12  # so that rounding does not break ties
-    return float(extreme.mean()) if len(array) <= _EXACT else float((extreme.sum() + 1) / (len(signs) + 1))
+    return float(extreme.mean()) if len(array) <= EXACT else float((extreme.sum() + 1) / (len(signs) + 1))
 
 
 @cache
-def _signs(seeds: int) -> Array:
+def sign_patterns(seeds: int) -> Array:
     """Patterns of signs (patterns, seeds): all of them where they are few."""
-    if seeds <= _EXACT:
+    if seeds <= EXACT:
         return np.asarray(list(itertools.product((1.0, -1.0), repeat=seeds)))
     return np.random.default_rng(seeds).choice([1.0, -1.0], size=(_FLIPS, seeds))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from harness.cli._values import quote_value
 from harness.errors import UsageError, did_you_mean
 from harness.names import is_file, split_parts
+from harness.sweeps.toml_file import read_toml
 
 _SET = "set"
 _NAMES = ("arch", "task")
@@ -24,14 +24,21 @@ def expanded(arguments: Sequence[str], parser: argparse.ArgumentParser) -> list[
         return typed
     if _taken(typed) is not None:
         raise UsageError("--config is given twice: put all flags into one file.")
+    content = read_toml(Path(path), "--config")
+    return tokens_of(Path(path), content, parser, typed) + typed
+
+
+def tokens_of(
+    path: Path, content: Mapping[str, Any], parser: argparse.ArgumentParser, typed: Sequence[str] = ()
+) -> list[str]:
+    """The arguments that the keys of a table stand for; UsageError for a key without a flag. `path`: of their file."""
     flags = {option for action in parser._actions for option in action.option_strings if option.startswith("--")}
-    content = _read(Path(path))
     for key in content:
         if _flag(key) not in flags - {"--config", "--help"}:
             raise UsageError(f"{path}: {did_you_mean('key', key, (flag[2:] for flag in flags))}")
     given = {token.partition("=")[0] for token in typed if token.startswith("--")}
     own = {key: value for key, value in content.items() if key == _SET or _flag(key) not in given}
-    return [token for key, value in own.items() for token in _tokens(Path(path), key, value, typed)] + typed
+    return [token for key, value in own.items() for token in _tokens(path, key, value, typed)]
 
 
 def _taken(arguments: list[str]) -> str | None:
@@ -47,20 +54,7 @@ def _taken(arguments: list[str]) -> str | None:
     return None
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
-    except RecursionError:
-        raise UsageError(f"{path} is nested too deeply: one level of tables is enough.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValueError) as error:
-        if path.suffix in (".yaml", ".yml"):
-            raise UsageError(f"{path} is YAML, and --config takes TOML: lines such as length = [10, 20].") from None
-        raise UsageError(f"{path} is not TOML: {error}.") from None
-
-
-def _tokens(path: Path, key: str, value: Any, typed: list[str]) -> list[str]:
+def _tokens(path: Path, key: str, value: Any, typed: Sequence[str]) -> list[str]:
     if key == _SET:
         return _assignments(path, value, typed)
     if isinstance(value, bool):
@@ -71,7 +65,7 @@ def _tokens(path: Path, key: str, value: Any, typed: list[str]) -> list[str]:
     return [_flag(key), *map(str, values)]
 
 
-def _assignments(path: Path, table: Any, typed: list[str]) -> list[str]:
+def _assignments(path: Path, table: Any, typed: Sequence[str]) -> list[str]:
     """`[set]` is a table of options; a list makes variants. A typed option overrides it."""
     if not isinstance(table, Mapping):
         raise UsageError(f"{path}: 'set' is a table of options: [set] and a line name = value for each.")

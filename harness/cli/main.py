@@ -34,6 +34,7 @@ from harness.cli import (
     sample,
     show,
     status,
+    study,
     sweeps,
     tune,
 )
@@ -46,6 +47,7 @@ from harness.process import gc_tuning, interrupt
 VERBS = (
     run,
     tune,
+    study,
     status,
     sweeps,
     runs,

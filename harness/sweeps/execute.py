@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -64,7 +64,7 @@ class StoredRuns:
 def execute(request: SweepRequest, engine: Engine, store: Store, display: Display) -> Outcome:
     """Runs what is missing and records it; Ctrl-C ends the sweep with everything finished kept."""
     planned = {spec.identity: spec for spec in request.runs}
-    name = _name(planned)
+    name = name_of_sweep(request.runs)
     display.loading(len(planned))
     stored = load_finished_runs(store, planned, request.reuse)
     reused = {key: found.record.identity for key, found in stored.done.items()}  # of older code, with reuse "any"
@@ -130,9 +130,9 @@ def _drive(driver: Driver, engine: Engine, missing: Set[str], stored: StoredRuns
     return False
 
 
-def _name(planned: dict[str, RunSpec]) -> str:
+def name_of_sweep(runs: Iterable[RunSpec]) -> str:
     """What the records of a sweep are marked with: a digest of all it consists of, plugin code and labels included."""
-    content = sorted((identity, spec.label) for identity, spec in planned.items())
+    content = sorted({(spec.identity, spec.label) for spec in runs})
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:8]
 
 

@@ -32,6 +32,9 @@ SWEEPS = "harness"
 MEASUREMENTS = "speed-harness"
 """Name of the experiment that holds what `harness bench` measured."""
 
+QUESTIONS = "studies-harness"
+"""Name of the experiment that holds the questions of studies and their verdicts."""
+
 _TASKS = "harness-"  # prefix of the experiments of tasks
 _METRICS_AT_ONCE, _PARAMS_AT_ONCE, _TAGS_AT_ONCE = 1000, 100, 100  # MLflow's limits of one call
 _NAME_LENGTH, _KEY_LENGTH, _PARAM_LENGTH, _TAG_LENGTH = 450, 250, 6000, 8000  # MLflow's limits, or less

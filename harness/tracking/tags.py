@@ -31,6 +31,15 @@ PLAN = "harness.plan"  # of a sweep: its runs
 TITLE = "harness.title"  # of a sweep: the name that a person gave it
 SEARCH = "harness.search"  # a SearchRecord as JSON
 MEASUREMENT = "harness.measurement."  # prefix; a Row of a measurement as JSON
+QUESTION = "harness.question"  # name of a question that was put to sweeps: a study of ours, unlike STUDY
+QUESTION_DIGEST = "harness.question_digest"
+ASKED_TEXT = "harness.question_asked"  # what the digest covers, as JSON
+QUESTION_SWEEPS = "harness.question_sweeps"  # names of its sweeps, as JSON
+QUESTION_SEEDS = "harness.question_seeds"
+RUNS_BEFORE = "harness.runs_before"  # of its runs, finished when the question was recorded
+JUDGED = "harness.judged"  # digest of the runs that were judged
+FINDINGS = "harness.findings"  # a StudyRecord as JSON
+VERDICT = "harness.verdict"
 INSPECTED = "harness.inspected"  # identity of the run that an inspection looked into
 DIGEST = "harness.digest"  # of the content of a derived run; written last
 
@@ -57,6 +66,7 @@ class Kind(StrEnum):
     CONFIRMATION = "confirmation"  # one training of a setting that a search chose, on a fresh seed
     SEARCH = "search"  # derived: the result of a study
     MEASUREMENT = "measurement"  # what `harness bench` measured of one architecture
+    QUESTION = "question"  # a study: what was asked before its runs, and what they came to
     INSPECTION = "inspection"  # derived: what `harness inspect` found in one run
 
 

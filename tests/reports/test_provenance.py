@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import csv
-import importlib
 
 import pytest
 
+from harness.analysis import provenance
 from harness.analysis.aggregation import summarise
 from harness.discovery import registry
 from harness.record import Record
 
 from ..made_up import as_results, made_up
-
-origin = importlib.import_module("harness.reports._provenance")
 
 
 @pytest.fixture
@@ -27,24 +25,24 @@ def record(small):
 def test_the_line_names_dates_machines_and_versions(record):
     known = {"device.name": "AMD EPYC", "version.torch": "2.13.0", "version.rnn-harness": "0.1.0", "git": "0123abc+"}
     records = [record(1_790_000_000.0, **known), record(1_790_000_600.0, **known)]
-    assert origin.line(records) == (
+    assert provenance.line(records) == (
         "Measured 2026-09-21 14:13 to 14:23 UTC on AMD EPYC by harness 0.1.0, torch 2.13.0, git 0123abc+."
     )
 
 
 def test_several_machines_and_days_are_all_named(record):
     records = [record(1_790_000_000.0, **{"device.name": "A"}), record(1_790_100_000.0, **{"device.name": "B"})]
-    assert origin.line(records) == "Measured 2026-09-21 14:13 to 2026-09-22 18:00 UTC on A and B."
+    assert provenance.line(records) == "Measured 2026-09-21 14:13 to 2026-09-22 18:00 UTC on A and B."
 
 
 def test_what_is_not_known_is_left_out(record):
-    assert origin.line([record(0.0)]) == ""
+    assert provenance.line([record(0.0)]) == ""
 
 
 def test_the_title_says_what_is_compared():
     made = made_up(["copy", "adding"], ["rnn", "lstm", "gru"], [5, 10], seeds=1)
-    assert origin.title(summarise(as_results(made))) == "rnn, lstm and gru on copy and adding"
-    assert origin.title(summarise(as_results([]))) == "Nothing to report yet"
+    assert provenance.title(summarise(as_results(made))) == "rnn, lstm and gru on copy and adding"
+    assert provenance.title(summarise(as_results([]))) == "Nothing to report yet"
 
 
 @pytest.mark.parametrize("name", ["html", "markdown"])

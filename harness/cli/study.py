@@ -1,0 +1,155 @@
+"""`harness study`: questions with expectations, run as sweeps and judged over seeds."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from harness.cli import _flags
+from harness.cli._exit_codes import INTERRUPTED
+from harness.cli._launch import Work, begin, cluster, execute_work
+from harness.cli._parse import Parser, whole
+from harness.studies.catalogue import find_study, names
+
+if TYPE_CHECKING:
+    from harness.report import Results
+    from harness.studies.planning import PlannedStudy
+    from harness.study_record import StudyRecord
+
+_EPILOG = """examples:
+  harness study list
+  harness study check ./my_hypothesis.toml
+  harness study run lstm-bridges-longer-lags
+  harness study run ./my_hypothesis.toml --seeds 10 --jobs 2
+  harness study report lstm-bridges-longer-lags
+
+A study is a TOML file: a question, the sweeps that answer it, and expectations
+that can be tested. harness new study NAME writes one to begin with.
+"""
+_RUN_EPILOG = """The same command typed again runs only what is missing.
+exit codes: 0 success, whatever the verdict; 1 runs are missing or failed;
+2 wrong usage; 130 interrupted
+"""
+
+
+def add(verbs: Any) -> None:
+    parser: Parser = verbs.add_parser(
+        "study",
+        help="test claims and published numbers",
+        description="Runs studies: questions with expectations that were written down beforehand.",
+        epilog=_EPILOG,
+    )
+    parts = parser.add_subparsers(dest="part", metavar="list|run|report|check", parser_class=Parser, required=True)
+    _add_list(parts)
+    _add_run(parts)
+    _add_check(parts)
+
+
+def _add_list(parts: Any) -> None:
+    listing: Parser = parts.add_parser(
+        "list",
+        help="list installed studies",
+        description="Lists the studies of all installed packages, with their kept verdicts.",
+    )
+    _flags.add_json(listing)
+    listing.set_defaults(call=_list)
+
+
+def _add_check(parts: Any) -> None:
+    check: Parser = parts.add_parser(
+        "check",
+        help="whether a study is well-formed, and how many seeds it takes",
+        description="Reads a study, plans its sweeps, tries each model for a moment, and records nothing.",
+    )
+    _add_name(check)
+    check.add_argument("--seeds", type=whole(1), metavar="N", help="number of seeds (default: as the study says)")
+    check.set_defaults(call=_check)
+
+
+def _add_run(parts: Any) -> None:
+    run: Parser = parts.add_parser(
+        "run",
+        help="run what is missing of a study, and judge it",
+        description="Records the question, runs what is missing of its sweeps, and judges every expectation.",
+        epilog=_RUN_EPILOG,
+    )
+    _add_name(run)
+    run.add_argument("--seeds", type=whole(1), metavar="N", help="number of seeds (default: as the study says)")
+    _flags.add_where(run)
+    run.set_defaults(call=_run)
+
+
+def _add_name(parser: Parser) -> None:
+    action = parser.add_argument("study", metavar="STUDY", help="name of an installed study, or the path of a file")
+    action.completer = lambda prefix, **_: names()  # type: ignore[attr-defined]
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from harness.cli._study_list import show_list
+
+    show_list(arguments.json)
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from harness.cli._study_sweeps import sweeps_of
+
+    study = find_study(arguments.study)
+    sweeps = sweeps_of(study, arguments.seeds)
+    with contextlib.redirect_stdout(sys.stderr):
+        from harness.studies.planning import plan_study, refuse_troubles
+        from harness.training import device as devices
+
+        planned = plan_study(study, sweeps)
+        previews = refuse_troubles(planned, set(), devices.pick("cpu"))
+    from harness.cli._study_output import show_check
+
+    show_check(planned, previews)
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from harness.cli._study_sweeps import sweeps_of
+
+    study = find_study(arguments.study)
+    sweeps = sweeps_of(study, arguments.seeds)
+    begin(arguments)
+    from harness.cli._study_output import show_verdict
+    from harness.studies.planning import plan_study
+
+    with contextlib.redirect_stdout(sys.stderr), cluster(arguments):  # whatever a plugin prints is not the result
+        planned = plan_study(study, sweeps)
+        record, interrupted = _executed(planned, arguments)
+    show_verdict(record, arguments)
+    if interrupted:
+        return INTERRUPTED
+    return 1 if record.missing or record.failed else 0
+
+
+def _executed(planned: PlannedStudy, arguments: argparse.Namespace) -> tuple[StudyRecord, bool]:
+    """Runs the sweeps one after another; the verdict on what there is then, and whether it was interrupted."""
+    from harness.studies.history import every_record, study_record
+    from harness.studies.putting import finished_results, put, results_of
+    from harness.tracking.address import resolve_uri
+    from harness.tracking.questions import digest_of_runs, load_questions, write_verdict
+    from harness.tracking.store import Store
+
+    uri = resolve_uri(arguments.tracking_uri)
+    store = Store(uri)
+    run_id = put(store, planned, arguments.typed)
+    interrupted = False
+    results: dict[str, Results] = {}
+    for name, sweep in planned.sweeps.items():
+        title = f"{planned.study.name} {name}".strip()
+        if interrupted:
+            results[name] = finished_results(store, planned.runs[name], arguments.reuse)
+            continue
+        _, outcome = execute_work(arguments, uri, partial(Work, sweep, arguments.typed, title=title))
+        interrupted = outcome.interrupted
+        results[name] = results_of(planned.runs[name], outcome.records)
+    record = study_record(planned.study, results, load_questions(store, planned.study.name))
+    write_verdict(store, run_id, record, digest_of_runs(every_record(results)))
+    return record, interrupted

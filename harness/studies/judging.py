@@ -1,0 +1,86 @@
+"""What the data say of each expectation of a study, and of the study.
+
+Each expectation has a test for it and a test against it, both one-sided. Either family is corrected over the study's
+expectations (Holm 1979), so that the chance of one false 'confirmed' in a study stays 5 %, and so for 'refuted'.
+While runs are missing nothing is decided: to look, and to go on where it does not please, would raise that chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from harness.analysis import stats
+from harness.analysis.stats import ALPHA
+from harness.analysis.verdict import format_p
+from harness.report import Results
+from harness.studies.evidence import Evidence, evidence_on
+from harness.studies.question import Expectation, Study
+from harness.studies.sentences import claimed, sentence
+from harness.study_record import Finding, StudyVerdict, Verdict
+
+NO_NUMBER = "no number of seeds that anybody would run is likely to decide it"
+
+
+def judge(study: Study, results: Mapping[str, Results]) -> tuple[Finding, ...]:
+    """A finding for each expectation, in their order; `results`: by name of the sweep."""
+    found = [evidence_on(one, results[one.sweep].records) for one in study.expectations]
+    for_it, against = (stats.holm(list(ps)) for ps in zip(*((one.for_it, one.against) for one in found), strict=True))
+    return tuple(
+        _finding(one, results[one.sweep], made, corrected, len(found))
+        for one, made, corrected in zip(study.expectations, found, zip(for_it, against, strict=True), strict=True)
+    )
+
+
+def verdict_of(findings: Sequence[Finding]) -> StudyVerdict:
+    """Reproduced: all are confirmed. Not reproduced: none is, and one is refuted. Undecided: nothing is decided."""
+    verdicts = {finding.verdict for finding in findings}
+    if verdicts == {"confirmed"}:
+        return "reproduced"
+    if "confirmed" in verdicts:
+        return "partly"
+    return "not reproduced" if "refuted" in verdicts else "undecided"
+
+
+def _finding(
+    expected: Expectation, results: Results, made: Evidence, corrected: tuple[float, float], tests: int
+) -> Finding:
+    """`corrected`: p for and against it, after Holm's correction."""
+    missing = len(results.missing)
+    verdict: Verdict = "undecided"
+    if not missing and min(corrected) <= ALPHA:
+        verdict = "confirmed" if corrected[0] <= ALPHA else "refuted"
+    p, needed = corrected[verdict == "refuted"], None
+    if missing:
+        planned = missing + sum(record.status != "interrupted" for record in results.records)
+        reason = f"{missing:,} of {planned:,} runs are missing"
+    elif verdict == "undecided":
+        needed = made.needed(tests)
+        reason = _why_undecided(made, p, tests, needed)
+    else:
+        reason = _evidence(p, made.seeds, tests)
+    task = expected.task or next((record.spec.task_label for record in results.records), "the task")
+    said = sentence(expected, task)
+    return Finding(said, claimed(expected), made.measured, verdict, reason, made.seeds, None if missing else p, needed)
+
+
+def _evidence(p: float, seeds: int, tests: int) -> str:
+    corrected = f", corrected for {tests} expectations" if tests > 1 else ""
+    return f"{format_p(p)}{corrected}; {_seeds(seeds)}"
+
+
+def _why_undecided(made: Evidence, p: float, tests: int, needed: int | None) -> str:
+    fewest = made.fewest(tests)
+    if not made.seeds:
+        return "no seed has a value"
+    if made.note:
+        return made.note
+    if made.seeds < fewest:
+        many = f" over {tests} expectations" if tests > 1 else ""
+        few = f"{_seeds(made.seeds)} cannot confirm anything{many}; {fewest} can"
+        return few if needed is None or needed <= fewest else f"{few}, and about {needed} would decide"
+    evidence = _evidence(p, made.seeds, tests)
+    return f"{evidence}; {f'about {needed} seeds would decide' if needed else NO_NUMBER}"
+
+
+def _seeds(count: int) -> str:
+    return f"{count} seed{'s' * (count != 1)}"
