@@ -15,15 +15,17 @@ from harness.sweeps.preview import Preview
 def show(previews: Sequence[Preview], jobs: int, recommended: Mapping[str, Mapping[str, Any]]) -> None:
     """`recommended`: by architecture, the settings that it recommends and that no flag overrides."""
     table = Table()
-    for name in ("task", "architecture", "parameters", "state", "hidden_size", "planned", "done", "to run", "about"):
-        table.add_column(name, justify="left" if name in ("task", "architecture") else "right")
+    for name in ("task", "architecture"):
+        table.add_column(name, overflow="fold")
+    for name in ("parameters", "hidden", "state", "to run", "about"):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in previews:
         left = row.planned - row.done
         time = "-" if row.trouble or not left else duration(row.seconds / jobs)
-        numbers = ("-" if number is None else f"{number:,}" for number in (row.parameters, row.state_size))
+        parameters, state = ("-" if number is None else f"{number:,}" for number in (row.parameters, row.state_size))
         hidden = "..".join(map(str, dict.fromkeys((row.hidden_sizes[0], row.hidden_sizes[-1]))))
-        counts = map(str, (row.planned, row.done, left))
-        table.add_row(Text(row.task_label), Text(row.label), *numbers, hidden, *counts, time)
+        runs = f"{left} of {row.planned}"
+        table.add_row(Text(row.task_label), Text(row.label), parameters, hidden, state, runs, time)
     console = Console()
     console.print(table)
     for row in previews:
