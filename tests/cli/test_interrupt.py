@@ -177,6 +177,9 @@ def fail():
 
 
 @pytest.mark.parametrize(
+    "every", [4, pytest.param(1, marks=pytest.mark.slow)], ids=["every fourth write", "every write"]
+)
+@pytest.mark.parametrize(
     ("act", "lasting", "allowed"),
     [
         (lambda: os.kill(os.getpid(), signal.SIGINT), False, {130}),
@@ -186,7 +189,7 @@ def fail():
     ids=["ctrl-c", "a moment without the store", "full disk"],
 )
 def test_whatever_happens_at_any_write_the_same_command_does_the_rest(
-    act, lasting, allowed, here, harness, empty_store, monkeypatch
+    act, lasting, allowed, every, here, harness, empty_store, monkeypatch
 ):
     line = f"run --arch rnn --task copy --length 2,3 {TINY} --engine inline"
     monkeypatch.setattr("harness.sweeps.driver._SECONDS_FOR_A_FILE", 0 if lasting else 10)
@@ -195,7 +198,7 @@ def test_whatever_happens_at_any_write_the_same_command_does_the_rest(
     acted = True
     while acted:
         restore(empty_store, here / "mlflow.db")
-        at.calls, at.turn = 0, len(codes) + 1
+        at.calls, at.turn = 0, 1 + len(codes) * every
         said = harness(line)
         codes.append(said.code)
         acted, at.turn = at.calls >= at.turn, -1
@@ -203,8 +206,9 @@ def test_whatever_happens_at_any_write_the_same_command_does_the_rest(
         again = harness(line)
         assert again.code == 0, again.err
         assert points(here) == [("chance", 2, 1), ("chance", 3, 1), ("rnn seed=0", 2, 1), ("rnn seed=0", 3, 1)]
-    assert len(codes) > 12
-    assert set(codes[:-1]) == allowed
+    assert len(codes) > 12 // every
+    seen = set(codes[:-1])
+    assert seen == allowed or (every > 1 and seen < allowed)  # some writes only
     assert codes[-1] == 0
 
 
