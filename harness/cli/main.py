@@ -82,6 +82,8 @@ def command() -> int:
     """The entry point of the command `harness`."""
     gc_tuning.defer_collection()
     _ignore_strict_warnings()
+    # Python processes started from here, a plugin's own too, do not take a file of the working folder for a module.
+    os.environ.setdefault("PYTHONSAFEPATH", "1")
     try:
         code = main()
     finally:

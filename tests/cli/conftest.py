@@ -75,7 +75,7 @@ class Running:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
         with self.said.open("wb") as stderr:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "harness.cli.main", *shlex.split(line)],
+                [str(Path(sys.executable).with_name("harness")), *shlex.split(line)],
                 cwd=folder,
                 env={**environment, **dict([self.mark.split("=")])},
                 stdout=subprocess.PIPE,
