@@ -19,13 +19,13 @@ import time
 from collections import deque
 from pathlib import Path
 
-from harness.cli._tune_output import Quiet
 from harness.engines import Engine
 from harness.engines.local import Local
 from harness.record import CurvePoint, Progress, Record
 from harness.spec import RunSpec, SweepSpec
 from harness.sweeps.driver import Rules
 from harness.tracking.store import Store
+from harness.tuning.progress import Quiet
 from harness.tuning.study import Search
 from harness.tuning.tune import Tuning, studies_of, tune
 

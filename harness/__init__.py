@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the names of _PUBLIC for editors and type checkers; a test compares the two
+    from harness.analysis.inspection_results import InspectionResults as InspectionResults
+    from harness.analysis.search_results import SearchResults as SearchResults
     from harness.analysis.sweep_results import SweepResults as SweepResults
-    from harness.api import inspect_run as inspect_run
-    from harness.api import list_architectures as list_architectures
-    from harness.api import list_tasks as list_tasks
-    from harness.api import load_model as load_model
-    from harness.api import load_results as load_results
-    from harness.api import run_sweep as run_sweep
+    from harness.api.results import inspect_run as inspect_run
+    from harness.api.results import list_architectures as list_architectures
+    from harness.api.results import list_tasks as list_tasks
+    from harness.api.results import load_model as load_model
+    from harness.api.results import load_results as load_results
+    from harness.api.sweeps import run_sweep as run_sweep
+    from harness.api.tuning import tune as tune
     from harness.architecture import Architecture as Architecture
     from harness.architecture import CellArchitecture as CellArchitecture
     from harness.architecture import Facts as Facts
@@ -55,12 +58,15 @@ _PUBLIC = {
     "Record": "record",
     "Results": "report",
     "SweepResults": "analysis.sweep_results",
-    "run_sweep": "api",
-    "load_results": "api",
-    "load_model": "api",
-    "inspect_run": "api",
-    "list_architectures": "api",
-    "list_tasks": "api",
+    "InspectionResults": "analysis.inspection_results",
+    "SearchResults": "analysis.search_results",
+    "run_sweep": "api.sweeps",
+    "tune": "api.tuning",
+    "load_results": "api.results",
+    "load_model": "api.results",
+    "inspect_run": "api.results",
+    "list_architectures": "api.results",
+    "list_tasks": "api.results",
 }
 __all__ = sorted(_PUBLIC)
 

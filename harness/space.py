@@ -79,6 +79,13 @@ def as_range(text: str) -> Space:
     return (Int if whole else Float)(*bounds, log=bool(scale))  # type: ignore[arg-type]
 
 
+def range_text(space: Space) -> str:
+    """The text that `as_range` reads as this range."""
+    if isinstance(space, Choice):
+        return ",".join(str(value).lower() if isinstance(value, bool) else str(value) for value in space.values)
+    return f"{space.low!r}:{space.high!r}{':log' * space.log}"
+
+
 def _number(text: str) -> int | float | str:
     for kind in (int, float):
         try:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as PlainFigure
 from matplotlib.transforms import ScaledTranslation, Transform
 
 from harness.analysis.colours import PALETTE, colour
@@ -23,16 +24,36 @@ _DASHES = ("-", DASHED, DOTTED, (0, (5, 1.5, 1, 1.5)))
 _APART, _WIDEST = 6.0, 36.0  # points between neighbours at one length, and from the first to the last of them
 
 
+class Figure(PlainFigure):
+    """A figure that a notebook shows as it is, whether pyplot is loaded or not."""
+
+    def _repr_png_(self) -> bytes:
+        content = io.BytesIO()
+        self.savefig(content, format="png", dpi=150)
+        return content.getvalue()
+
+
 @dataclass
 class Drawn:
     """A figure, what it shows in words, and the tooltip of each mark, by its id."""
 
-    name: str  # within the page, 'accuracy-0'
-    file: str  # 'copy-accuracy'
+    kind: str  # 'accuracy'
+    task: str  # its label; '' where several are in one figure
     title: str
     alt: str
-    figure: Figure
+    place: int = 0  # of the task within the page
+    figure: Figure = field(default_factory=Figure)
     hover: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Within the page, 'accuracy-0'."""
+        return f"{self.kind}-{self.place}"
+
+    @property
+    def file(self) -> str:
+        """Its file's name without a suffix, 'copy-accuracy'."""
+        return file_name(f"{self.task}-{self.kind}" if self.task else self.kind)
 
     def mark(self, text: str) -> str:
         """An id for a mark whose tooltip is this text."""
@@ -55,7 +76,7 @@ Shown = list[tuple[ArchitectureSummary, LineStyle]]
 
 def new_figure(task: TaskSummary, index: int, kind: str, title: str, alt: str) -> Drawn:
     """An empty figure on one task."""
-    return Drawn(f"{kind}-{index}", file_name(f"{task.label}-{kind}"), f"{task.label}: {title}", alt, Figure())
+    return Drawn(kind, task.label, f"{task.label}: {title}", alt, index)
 
 
 def line_styles(labels: Iterable[str]) -> dict[str, LineStyle]:

@@ -35,8 +35,20 @@ def figures(summary: Summary, learning: Mapping[str, Learning]) -> Iterator[Draw
             yield from _of_task(task, index, drawn, learning[task.label])
 
 
+def accuracies(summary: Summary) -> Iterator[Drawn]:
+    """The first figure of each task only: accuracy."""
+    styles = styles_of(summary)
+    for index, task in enumerate(summary.tasks):
+        if drawn := shown(task, styles):
+            yield _accuracy(task, index, drawn)
+
+
+def _accuracy(task: TaskSummary, index: int, drawn: Shown) -> Drawn:
+    return accuracy(task, index, drawn) if len(task.lengths) > 1 else seeds_at_one_length(task, index, drawn)
+
+
 def _of_task(task: TaskSummary, index: int, drawn: Shown, learning: Learning) -> Iterator[Drawn]:
-    yield accuracy(task, index, drawn) if len(task.lengths) > 1 else seeds_at_one_length(task, index, drawn)
+    yield _accuracy(task, index, drawn)
     curves = [(one, style) for one, style in drawn if learning.get(one.label)]
     if curves:
         yield _learning_curves(task, index, curves, learning)

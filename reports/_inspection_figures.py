@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter, StrMethodFormatter
 
 from harness.analysis.colours import CHANCE
@@ -45,8 +44,8 @@ def figures(summary: InspectionSummary, inspections: Sequence[Inspection]) -> It
         yield _over_training(inspections, styles)
 
 
-def _new(kind: str, summary_or_task: str, title: str, alt: str, size: tuple[float, float] = _WIDE) -> Drawn:
-    drawn = Drawn(f"inspect-{kind}", file_name(f"{summary_or_task}-{kind}"), title, alt, Figure())
+def _new(kind: str, task: str, title: str, alt: str, size: tuple[float, float] = _WIDE) -> Drawn:
+    drawn = Drawn(kind, task, title, alt)
     drawn.figure.set_size_inches(*size)
     return drawn
 

@@ -6,13 +6,11 @@ import math
 from collections.abc import Iterator, Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
 from harness.analysis.axis import Relation, relations
 from harness.analysis.colours import CHANCE
 from harness.analysis.summary import LengthSummary
-from harness.names import file_name
 from harness.report import Results
 
 from . import _words as words
@@ -33,9 +31,7 @@ def figures(results: Results) -> Iterator[Drawn]:
 def _of_task(axis: str, index: int, found: Sequence[Relation], styles: dict[str, LineStyle]) -> Drawn:
     task, name = found[0].task, axis.replace("_", " ")
     alt = f"Test accuracy on {task} against {name}, for {', '.join(dict.fromkeys(x for r in found for x in r.lines))}."
-    drawn = Drawn(
-        f"relation-{index}", file_name(f"{task}-accuracy-by-{axis}"), f"{task}: accuracy by {name}", alt, Figure()
-    )
+    drawn = Drawn(f"accuracy-by-{axis}", task, f"{task}: accuracy by {name}", alt, index)
     columns, rows = min(3, len(found)), math.ceil(len(found) / 3)
     lines = len({label for relation in found for label in relation.lines})
     drawn.figure.set_size_inches(WIDTH, 0.4 + (1.7 if columns > 1 else 2.6) * rows + legend_height(lines + 2))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from harness.analysis.summary import ArchitectureSummary, Summary, TaskSummary
 
@@ -17,7 +16,7 @@ _SPREAD = 0.5  # of a row, over which the seeds of one architecture are spread
 def horizons(summary: Summary) -> Drawn:
     """The longest length that each seed solves, a dot for each; a bar at the length that the median seed solves."""
     tasks = [task for task in summary.tasks if task.ran]
-    drawn = Drawn("horizon", "horizon", "Horizon: the longest length solved", _horizon_alt(summary), Figure())
+    drawn = Drawn("horizon", "", "Horizon: the longest length solved", _horizon_alt(summary))
     names = [name for task in tasks for name in (task.label, *(one.label for one in task.ran[:MOST]))]
     drawn.figure.set_size_inches(WIDTH, 0.75 + ROW * len(names))
     axes = drawn.figure.add_subplot()

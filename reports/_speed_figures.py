@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from harness.analysis.colours import colour
@@ -30,7 +29,7 @@ def figures(speeds: Sequence[Row]) -> Iterator[Drawn]:
 
 def _drawn(name: str, title: str, lines: dict[str, list[tuple[int, float]]]) -> Drawn:
     alt = f"{title} of a training step by length for {', '.join(lines)}; the table has the numbers."
-    drawn = Drawn(name, name, f"{title}, by length", alt, Figure())
+    drawn = Drawn(name, "", f"{title}, by length", alt)
     drawn.figure.set_size_inches(*_SIZE)
     axes: Axes = drawn.figure.add_subplot()
     place_lengths(axes, sorted({length for line in lines.values() for length, _ in line}))

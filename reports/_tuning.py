@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 
-from matplotlib.figure import Figure
-
-from harness.names import file_name
 from harness.search_record import SearchRecord, unequal_searches
 
 from . import _words as words
@@ -89,10 +86,8 @@ def figures(searches: Sequence[SearchRecord]) -> Iterator[Drawn]:
     for index, task in enumerate(dict.fromkeys(one.task_label for one in searches)):
         mine = [one for one in searches if one.task_label == task]
         for kind, (title, panel) in PANELS.items():
-            drawn = Drawn(
-                f"tuning-{kind}-{index}", file_name(f"{task}-tuning-{kind}"), f"{task}: {title}", "", Figure()
-            )
-            drawn.alt = f"{title} of the searches on {task} for {', '.join(one.label for one in mine)}."
+            alt = f"{title} of the searches on {task} for {', '.join(one.label for one in mine)}."
+            drawn = Drawn(f"tuning-{kind}", task, f"{task}: {title}", alt, index)
             drawn.figure.set_size_inches(*_SIZE)
             panel(drawn.figure.add_subplot(), mine)
             yield drawn

@@ -85,7 +85,7 @@ def page(results: Results) -> str:
         outdated=verdict.outdated(results),
         results=results,
         tasks=[_section(task, index, drawn, learning[task.label]) for index, task in enumerate(summary.tasks)],
-        horizon=drawn.get("horizon"),
+        horizon=drawn.get("horizon-0"),
         axis=results.axis.replace("_", " "),
         relations=relations,
         questions=results.tasks,

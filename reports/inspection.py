@@ -59,7 +59,7 @@ def page(results: Results) -> str:
     summary = summarise_inspections(inspections)
     with _svg.page_style():
         drawn = [
-            _Figure(one.title, Markup(_svg.inline(one)), _explained(one.name))
+            _Figure(one.title, Markup(_svg.inline(one)), _explained(one.kind))
             for one in _inspection_figures.figures(summary, inspections)
         ]
     labels = [one.label for one in summary.architectures]
@@ -91,8 +91,8 @@ def _template() -> Template:
     return environment.get_template("inspection.html")
 
 
-def _explained(name: str) -> str:
-    return next((text for kind, text in _EXPLAINED.items() if name == f"inspect-{kind}"), "")
+def _explained(kind: str) -> str:
+    return _EXPLAINED.get(kind, "")
 
 
 def _numbers(architectures: list[ArchitectureInspection]) -> Table:

@@ -1,4 +1,4 @@
-"""What a notebook shows of results: the verdict and a table for each task, as a fragment of HTML."""
+"""What a notebook shows of a sweep, of searches or of inspections: verdict, tables, first figures; as HTML."""
 
 from __future__ import annotations
 
@@ -8,31 +8,74 @@ from pathlib import Path
 
 from harness.analysis import verdict
 from harness.analysis.aggregation import summarise
+from harness.analysis.inspections import summarise_inspections
 from harness.report import Results
 
-from . import _tables
+from . import _figures, _inspection_figures, _svg, _tables, _tuning
+from ._drawing import Drawn
 from ._files import write as write_file
 from ._tables import Table, TableCell
+
+_WIDTH = {"accuracy": 620, "gradient-by-lag": 760, "decoded": 760, "tuning-expected": 620}
+"""Figures that are shown, and how wide, in pixels; `results.figure` draws the others."""
 
 
 def write(results: Results, folder: Path) -> list[Path]:
     """Writes the fragment."""
-    return [write_file(results, folder, "notebook.html", "\n".join(_lines(results)))]
+    with _svg.page_style():
+        text = "\n".join(_lines(results))
+    return [write_file(results, folder, "notebook.html", text)]
 
 
 def _lines(results: Results) -> Iterator[str]:
+    if results.inspections:
+        yield from _inspections(results)
+    elif results.searches and not results.records:
+        yield from _searches(results)
+    else:
+        yield from _runs(results)
+
+
+def _runs(results: Results) -> Iterator[str]:
     summary = summarise(results)
     if not summary.tasks:
         yield "<p>There is no finished run to report on.</p>"
+    drawn = {one.task: one for one in _figures.accuracies(summary)}
     for task in summary.tasks:
         headline, *further = verdict.sentences(task)
         yield f"<p><b>{escape(headline)}</b> {escape(' '.join(further))}</p>"
         yield from _table(_tables.overview(task))
+        if task.label in drawn:
+            yield _figure(drawn[task.label])
     missing = len(results.missing) or sum(task.missing for task in summary.tasks)
     if missing:
         yield f"<p>{missing:,} runs are missing.</p>"
     if older := verdict.outdated(results):
         yield f"<p>{escape(older)}</p>"
+
+
+def _inspections(results: Results) -> Iterator[str]:
+    summary = summarise_inspections(results.inspections)
+    for sentence in summary.comparisons:
+        yield f"<p><b>{escape(sentence)}</b></p>"
+    for one in summary.architectures:
+        items = "".join(f"<li>{escape(sentence)}</li>" for sentence in one.sentences)
+        yield f"<p><b>{escape(one.label)}</b></p><ul>{items}</ul>"
+    for drawn in _inspection_figures.figures(summary, results.inspections):
+        if drawn.kind in _WIDTH:
+            yield _figure(drawn)
+
+
+def _searches(results: Results) -> Iterator[str]:
+    yield from _table(_tuning.budgets(results.searches))
+    yield from _table(_tuning.settings(results.searches))
+    for drawn in _tuning.figures(results.searches):
+        if drawn.kind in _WIDTH:
+            yield _figure(drawn)
+
+
+def _figure(drawn: Drawn) -> str:
+    return f'<div style="max-width: {_WIDTH[drawn.kind]}px">{_svg.inline(drawn)}</div>'
 
 
 def _table(table: Table) -> Iterator[str]:

@@ -81,7 +81,63 @@ def test_a_trained_model_is_loaded_and_looked_into(here):
     assert not model.training
     assert sum(p.numel() for p in model.parameters()) == sum(record.parameters.values())
     found = harness.inspect_run(record.identity[:8], length=4)
-    assert (found.identity, found.length) == (record.identity, 4)
+    assert [(one.identity, one.length) for one in found.inspections] == [(record.identity, 4)]
+
+
+def search(**asked):
+    settings = {key: value for key, value in TINY.items() if key != "test_sequences"}
+    known = {"architectures": ["rnn"], "tasks": ["copy"], "lengths": [2], "trials": 2, "confirm_seeds": 1, "top": 1}
+    return harness.tune(**{"engine": "inline", "quiet": True, **settings, **known, **asked})
+
+
+def test_a_search_called_and_the_same_search_typed_are_the_same_trials(here, capsys):
+    found = search(space={"lr": harness.Float(1e-3, 1e-2, log=True), "nonlinearity": harness.Choice("tanh", "relu")})
+    (one,) = found.searches
+    assert list(found.trials()["state"]) == ["complete"] * 2
+    assert {file.suffix for file in found.files} == {".toml", ".svg"}
+    line = "tune --arch rnn --task copy --length 2 --trials 2 --confirm-seeds 1 --top 1 --json --quiet --engine inline "
+    line += "--space lr=1e-3:1e-2:log --space nonlinearity=tanh,relu --steps 3 --batch 4 --validation-sequences 8"
+    assert main(shlex.split(line)) == 0
+    (typed,) = json.loads(capsys.readouterr().out)
+    assert (typed["study"], typed["values"], typed["trials"]) == (
+        one.study,
+        one.values,
+        [vars(trial) for trial in one.trials],
+    )
+    tuned = harness.run_sweep(architectures="rnn", tasks="copy", tuned=True, quiet=True, engine="inline")
+    assert [record.spec.lr for record in tuned.records] == [one.settings["lr"]]
+    assert [search.study for search in tuned.searches] == [one.study]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"space": {"lr": (1, 2)}}, "space: lr takes '1e-4:1e-2:log'"),
+        ({"space": {"lrr": "1:2"}}, "Did you mean 'lr'"),
+        ({"trials": 0}, "trials: takes whole numbers of at least 1"),
+        ({"objective": "acc"}, "objective: takes 'accuracy'"),
+        ({"prune": "all"}, "prune: takes 'median'"),
+        ({"test_sequences": 3}, "No argument of tune 'test_sequences'"),
+        ({"lr": [1e-3, 1e-2]}, "lr takes one value here"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else None,
+)
+def test_a_wrong_search_is_refused_before_anything_is_trained(here, monkeypatch, asked, said):
+    from harness.engines import inline
+
+    monkeypatch.setattr(inline, "run", lambda *given: pytest.fail("it was trained"))
+    with pytest.raises(HarnessError) as refused:
+        search(**asked)
+    assert said in str(refused.value)
+
+
+def test_runs_are_looked_into_together(here):
+    records = sweep(architectures=["rnn", "gru"], tasks=["copy"], lengths=[3], hidden_size=4).records
+    found = harness.inspect_run(*(record.identity for record in records))
+    assert set(found.gradients()["architecture"]) == {"rnn", "gru"}
+    assert found.verdict()
+    with pytest.raises(HarnessError, match="Name at least one run"):
+        harness.inspect_run()
 
 
 def test_a_class_is_an_architecture_and_is_not_run_twice(here, tmp_path):
@@ -212,18 +268,18 @@ def test_the_lists_are_those_of_the_command(capsys):
 
 
 def test_every_training_setting_of_the_command_line_is_one_of_python():
-    from harness.api import _RENAMED, TrainingSettings
+    from harness.api._request import RENAMED, TrainingSettings
     from harness.sweeps.settings import SETTINGS
 
-    names = {_RENAMED.get(name, name) for name in TrainingSettings.__annotations__}
+    names = {RENAMED.get(name, name) for name in TrainingSettings.__annotations__}
     assert names == set(SETTINGS)
     assert names <= set(RunSpec.__dataclass_fields__)
 
 
 def test_neither_face_imports_the_other():
     root = Path(harness.__file__).parent
-    assert "harness.cli" not in (root / "api.py").read_text()
-    assert [file.name for file in (root / "cli").glob("*.py") if "harness.api" in file.read_text()] == []
+    for one, other in (("api", "harness.cli"), ("cli", "harness.api")):
+        assert [file.name for file in (root / one).glob("*.py") if other in file.read_text()] == []
 
 
 def test_importing_the_harness_takes_no_time(tmp_path):

@@ -50,6 +50,35 @@ def learning_frame(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=_LEARNING)
 
 
+def trial_frame(results: Results) -> pd.DataFrame:
+    """The trials of searches, one row each; a column for each setting that was searched."""
+    rows = [
+        {
+            "task": one.task_label,
+            "architecture": one.label,
+            "trial": trial.number,
+            "state": trial.state,
+            "score": trial.score,
+            "steps": trial.steps,
+            **trial.values,
+        }
+        for one in results.searches
+        for trial in one.trials
+    ]
+    searched = dict.fromkeys(name for one in results.searches for trial in one.trials for name in trial.values)
+    return pd.DataFrame(rows, columns=["task", "architecture", "trial", "state", "score", "steps", *searched])
+
+
+def setting_frame(results: Results) -> pd.DataFrame:
+    """What was searched, and what was chosen, one row for each architecture, task and setting."""
+    rows = [
+        (one.task_label, one.label, name, space, one.values[name])
+        for one in results.searches
+        for name, space in one.space.items()
+    ]
+    return pd.DataFrame(rows, columns=["task", "architecture", "setting", "searched", "chosen"])
+
+
 _CURVE = [
     *("task", "architecture", "length", "mean", "low", "high", "lowest", "highest", "median", "interquartile_mean"),
     *("solving", "seeds", "failed", "solved", "chance", "solved_at"),

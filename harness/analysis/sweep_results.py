@@ -1,28 +1,29 @@
-"""Results with what a notebook asks of them: data frames, reports by file name, a table to look at."""
+"""The results of a sweep with what a script or a notebook asks of them: data frames, figures, a table to look at."""
 
 from __future__ import annotations
 
-import tempfile
-from dataclasses import dataclass
-from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from harness.analysis import verdict
 from harness.analysis.aggregation import summarise
+from harness.analysis.reported_results import ReportedResults
 from harness.analysis.summary import Summary
-from harness.discovery import registry
-from harness.errors import HarnessError, UsageError, did_you_mean
-from harness.report import Results
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
-_REPORTS = {"html": "html", "csv": "csv", "json": "json", "md": "markdown", "tex": "latex"}
 
-
-@dataclass(frozen=True)
-class SweepResults(Results):
+@dataclass(frozen=True, repr=False)
+class SweepResults(ReportedResults):
     """Results with what a notebook asks of them. pandas is imported when a frame is asked for."""
+
+    shown_in_cell: int | None = field(default=None, compare=False)
+    """The notebook cell whose live display shows these results already, by its number."""
+
+    suffixes: ClassVar = {"html": "html", "csv": "csv", "json": "json", "md": "markdown", "tex": "latex"}
 
     def to_frame(self) -> pd.DataFrame:
         """One row for each run, length tested at and metric: the columns and the numbers of the CSV."""
@@ -52,40 +53,33 @@ class SweepResults(Results):
         """The numbers of a report, as objects: tasks, their architectures, their lengths."""
         return summarise(self)
 
-    def save(self, path: str | PathLike[str]) -> list[Path]:
-        """Writes a report: html, csv, json, md or tex, by the suffix. Returns the files, the one named first.
+    def figure(self, kind: str = "accuracy", *, task: str | None = None) -> Figure:
+        """A figure of the report: accuracy, learning, steps, generalisation, horizon, ...; matplotlib's, to change.
 
-        Tables of their own, as a CSV of speeds, are written beside it. HarnessError where that cannot be done.
+        `task`: its label or name, needed where the sweep has several. UsageError, with the kinds there are, for an
+        unknown one.
         """
-        path = Path(path)
-        suffix = path.suffix.removeprefix(".")
-        if suffix not in _REPORTS:
-            raise UsageError(did_you_mean("report with the suffix", suffix, _REPORTS))
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                return [_moved(file, path, index) for index, file in enumerate(self._report(_REPORTS[suffix], folder))]
-            except OSError as error:
-                raise HarnessError(f"{path} cannot be written ({error.strerror}): name another file.") from None
+        return super().figure(kind, task=task)
 
     def to_latex(self) -> str:
         """The tables of `harness report --format latex`."""
         return self._text("latex")
 
-    def _repr_html_(self) -> str:
-        """Verdict and table of each task, as a notebook shows them."""
-        return self._text("notebook")
+    def _sentences(self) -> Iterator[str]:
+        for task in summarise(self).tasks:
+            yield from verdict.sentences(task)
 
-    def _text(self, report: str) -> str:
-        with tempfile.TemporaryDirectory() as folder:
-            return self._report(report, folder)[0].read_text(encoding="utf-8")
+    def _counted(self) -> str:
+        runs = len(self.records)
+        missing = f", {len(self.missing):,} missing" if self.missing else ""
+        return f"{runs:,} run{'s' * (runs != 1)}{missing}"
 
-    def _report(self, name: str, folder: str) -> list[Path]:
-        return list(registry.find("report", name).load()(self, Path(folder)))
+    def _ipython_display_(self) -> None:
+        """Shows the results, unless the live display of the same cell has done so."""
+        from IPython import get_ipython
+        from IPython.display import display
 
-
-def _moved(file: Path, path: Path, index: int) -> Path:
-    """Moves a written file to the path that was asked for, or beside it under a name of the same beginning."""
-    target = path if index == 0 else path.with_name(f"{path.stem}.{'.'.join(file.name.split('.')[-2:])}")
-    target.write_bytes(file.read_bytes())
-    return target
+        cell = getattr(get_ipython(), "execution_count", None)
+        if self.shown_in_cell is None or self.shown_in_cell != cell:
+            data: dict[str, Any] = {"text/html": self._repr_html_(), "text/plain": repr(self)}
+            display(data, raw=True)

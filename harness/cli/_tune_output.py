@@ -1,9 +1,8 @@
-"""What `harness tune` prints: a line for each trial when it ends, and a table of the results."""
+"""What `harness tune` prints at its end: a table of the results."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from rich.box import SIMPLE_HEAD
@@ -11,73 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.cli._say import say
-from harness.record import Progress, Record
 from harness.search_record import SearchRecord
-from harness.spec import RunSpec
-from harness.sweeps import progress as _progress
-from harness.sweeps.progress import look, name, waiting_message
-from harness.tuning.running_trial import TrialResult
+from harness.tuning.progress import format_values, percent, plain
 from harness.tuning.study import Study
 
-_SECONDS_BETWEEN_LINES = 10
 _WIDE = 200  # columns, if the output is not a terminal
-
-
-class Quiet(_progress.Quiet):
-    """Shows nothing."""
-
-    def searching(self, runs: Mapping[str, RunSpec]) -> None: ...
-    def confirming(self, runs: Mapping[str, RunSpec]) -> None: ...
-    def trial_ended(self, result: TrialResult) -> None: ...
-
-
-class Lines(Quiet):
-    """A line when a trial or a confirmation ends, and one every ten seconds in between."""
-
-    def __init__(self, studies: Sequence[Study]) -> None:
-        self.studies = studies
-        self.last = time.monotonic()
-        self.is_confirming = False
-        self.runs: Mapping[str, RunSpec] = {}
-
-    def waiting_for_store(self, reason: str) -> None:
-        say(waiting_message(reason))
-
-    def searching(self, runs: Mapping[str, RunSpec]) -> None:
-        self.runs = runs
-        for study in self.studies:
-            say(
-                f"{study.name}: {len(study.ended())} of {study.search.trials} trials ended; "
-                f"searched: {', '.join(f'{key} {space}' for key, space in study.space.items())}"
-            )
-
-    def confirming(self, runs: Mapping[str, RunSpec]) -> None:
-        self.runs = runs
-        self.is_confirming = True
-        if runs:
-            say(f"{len(runs)} runs on new seeds to confirm the best settings")
-
-    def progressed(self, key: str, progress: Progress) -> None:
-        if time.monotonic() - self.last >= _SECONDS_BETWEEN_LINES:
-            self.last = time.monotonic()
-            spec = self.runs[key]
-            say(f"  {name(spec)}: step {progress.step}/{spec.steps} {look(progress)}")
-
-    def ended(self, key: str, record: Record) -> None:
-        self.last = time.monotonic()
-        if self.is_confirming:
-            accuracy = f"validation {record.curve[-1].validation_accuracy:.1%}" if record.curve else ""
-            how = accuracy if record.status == "ok" else f"{record.status}: {record.reason}"
-            say(f"{name(record.spec)}: {how}, {record.seconds:.1f} s")
-
-    def trial_ended(self, result: TrialResult) -> None:
-        how = {
-            "complete": f"{result.objective} {_score(result)}",
-            "pruned": f"pruned at step {result.pruned_at}",
-        }.get(result.state, result.reason)
-        ended = f"{result.label} [{result.ended}/{result.wanted}] trial {result.number}"
-        say(f"{ended}: {how}; {format_values(result.values)}; {result.seconds:.1f} s")
 
 
 def table(studies: Sequence[Study], found: Mapping[str, SearchRecord]) -> None:
@@ -101,38 +38,9 @@ def table(studies: Sequence[Study], found: Mapping[str, SearchRecord]) -> None:
 
 
 def _row(study: Study, one: SearchRecord) -> list[Text]:
-    number, counts = (_percent if study.maximises else _plain), one.counts
+    number, counts = (percent if study.maximises else plain), one.counts
     confirmed = f"{number(fmean(one.confirmed))} ({len(one.confirmed)})" if one.confirmed else "-"
     first = "-" if one.default_score is None else number(one.default_score)
-    chance = "-" if one.chance is None else _percent(one.chance)
+    chance = "-" if one.chance is None else percent(one.chance)
     cells = [sum(counts.values()), counts["pruned"], counts["failed"], first, number(one.score), confirmed, chance]
     return [Text(one.label), *(Text(str(cell)) for cell in cells)]
-
-
-def failures(studies: Sequence[Study], found: Mapping[str, SearchRecord]) -> Iterator[str]:
-    """A message for each study without a complete trial."""
-    for study in studies:
-        ended = study.ended()
-        if study.digest not in found and ended:
-            reasons = [trial.user_attrs.get("harness", {}).get("reason", "") for trial in ended]
-            yield f"harness: all {len(ended)} trials of {study.name} failed; the last: {reasons[-1]}"
-
-
-def format_values(values: Mapping[str, object]) -> str:
-    return " ".join(
-        f"{key}={value:.3g}" if isinstance(value, float) else f"{key}={value}" for key, value in values.items()
-    )
-
-
-def _score(result: TrialResult) -> str:
-    if result.value is None:
-        return "?"
-    return _percent(result.value) if result.objective == "accuracy" else _plain(result.value)
-
-
-def _percent(value: float) -> str:
-    return f"{value:.1%}"
-
-
-def _plain(value: float) -> str:
-    return f"{value:.4g}"

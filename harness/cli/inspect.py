@@ -85,13 +85,10 @@ def _recorded(arguments: argparse.Namespace) -> tuple[Results, Store]:
     """Runs by their names; UsageError where they are of several tasks or lengths."""
     from harness.report import Results
     from harness.tracking.store import existing
-    from harness.tracking.sweep_status import find_run
+    from harness.tracking.sweep_status import find_runs
 
     store = existing(arguments.tracking_uri)
-    records = [find_run(store, name)[1] for name in dict.fromkeys(arguments.runs)]
-    if len({(record.spec.task_label, record.spec.length) for record in records}) > 1:
-        raise UsageError("These runs are of several tasks or lengths: inspect them one after another.")
-    return Results(records), store
+    return Results([record for _, record in find_runs(store, arguments.runs)]), store
 
 
 def _trained(arguments: argparse.Namespace) -> tuple[Results, Store]:

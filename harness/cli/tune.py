@@ -138,10 +138,10 @@ def _space(assignments: list[str]) -> dict[str, str]:
 
 
 def _execute(arguments: argparse.Namespace, typed: dict[str, str]) -> tuple[Tuning, Tuned]:
-    from harness.cli._tune_output import Lines, Quiet
     from harness.sweeps.driver import Rules
     from harness.tracking.address import resolve_uri
     from harness.tracking.store import Store
+    from harness.tuning.progress import Lines, Quiet
     from harness.tuning.storage import resolve
     from harness.tuning.study import Search
     from harness.tuning.tune import Tuning, studies_of, tune
@@ -166,7 +166,8 @@ def _execute(arguments: argparse.Namespace, typed: dict[str, str]) -> tuple[Tuni
 
 def _show(tuning: Tuning, tuned: Tuned, arguments: argparse.Namespace) -> None:
     """The table on standard output, the next command on standard error."""
-    from harness.cli._tune_output import failures, table
+    from harness.cli._tune_output import table
+    from harness.tuning.progress import failures
     from harness.tuning.storage import without_password
 
     if arguments.json:

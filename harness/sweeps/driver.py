@@ -31,8 +31,8 @@ class Display(Protocol):
     def loading(self, runs: int) -> None:
         """So many runs are planned; the store is searched for those that are finished."""
 
-    def planned(self, runs: Mapping[str, RunSpec], done: int) -> None:
-        """All planned runs by key, `done` of which are finished."""
+    def planned(self, runs: Mapping[str, RunSpec], done: Mapping[str, Record]) -> None:
+        """All planned runs by key, and the records of those that are finished."""
 
     def started(self, key: str) -> None:
         """A run began."""

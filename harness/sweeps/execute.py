@@ -71,7 +71,7 @@ def execute(request: SweepRequest, engine: Engine, store: Store, display: Displa
     listed = [replace(Planned.of(spec), identity=reused.get(key, key)) for key, spec in planned.items()]
     with recording(store, name, request.sweep, request.command, listed, request.title) as log:
         store.mark_stale_runs({spec.task_label for spec in request.runs})
-        display.planned(planned, len(stored.done))
+        display.planned(planned, {key: found.record for key, found in stored.done.items()})
         driver = Driver(store, display, log, planned, name, request.rules)
         missing = planned.keys() - stored.done if request.only is None else request.only
         interrupted = _drive(driver, engine, missing, stored, request.reuse)

@@ -26,7 +26,7 @@ class Quiet:
 
     def __exit__(self, *error: object) -> None: ...
     def loading(self, runs: int) -> None: ...
-    def planned(self, runs: Mapping[str, RunSpec], done: int) -> None: ...
+    def planned(self, runs: Mapping[str, RunSpec], done: Mapping[str, Record]) -> None: ...
     def started(self, key: str) -> None: ...
     def progressed(self, key: str, progress: Progress) -> None: ...
     def ended(self, key: str, record: Record) -> None: ...
@@ -41,13 +41,13 @@ class Lines:
         if runs >= _MANY:
             say(_loading_message(runs))
 
-    def planned(self, runs: Mapping[str, RunSpec], done: int) -> None:
-        self.runs, self.total, self.ended_runs = runs, len(runs), done
-        self.pace = _Pace(runs, done)
+    def planned(self, runs: Mapping[str, RunSpec], done: Mapping[str, Record]) -> None:
+        self.runs, self.total, self.ended_runs = runs, len(runs), len(done)
+        self.pace = Pace(runs, len(done))
         self.last = time.monotonic()
         for line in solved_sizes(runs.values()):
             say(line)
-        say(f"{len(runs)} run{'s' if len(runs) != 1 else ''} planned, {done} finished before")
+        say(f"{len(runs)} run{'s' if len(runs) != 1 else ''} planned, {len(done)} finished before")
 
     def started(self, key: str) -> None:
         self.pace.started()
@@ -84,12 +84,12 @@ class Bars:
         if runs >= _MANY:
             self.bars.console.print(_loading_message(runs), highlight=False)
 
-    def planned(self, runs: Mapping[str, RunSpec], done: int) -> None:
+    def planned(self, runs: Mapping[str, RunSpec], done: Mapping[str, Record]) -> None:
         for line in solved_sizes(runs.values()):
             self._say(line)
         self.runs = runs
-        self.pace = _Pace(runs, done)
-        self.all = self.bars.add_task("all runs", total=len(runs), completed=done, look="")
+        self.pace = Pace(runs, len(done))
+        self.all = self.bars.add_task("all runs", total=len(runs), completed=len(done), look="")
 
     def started(self, key: str) -> None:
         self.pace.started()
@@ -122,7 +122,7 @@ class Bars:
         self.bars.console.print(text, highlight=False, markup=False)  # a reason may hold brackets
 
 
-class _Pace:
+class Pace:
     """Estimates the time left; it assumes that a time step costs the same in all runs."""
 
     def __init__(self, runs: Mapping[str, RunSpec], done: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -114,6 +114,16 @@ def _status(store: Store, sweep: RecordedSweep, newest: dict[str, StoredRecord],
             records[run.identity] = StoredRecord(stored.run_id, replace(stored.record, spec=spec))
     planned = {run.identity for run in sweep.planned}
     return SweepStatus(store.uri, sweep, records, running & planned, dict(store.unreadable))
+
+
+def find_runs(store: Store, names: Iterable[str]) -> list[StoredRecord]:
+    """The newest runs with these names, which are of one task and length; HarnessError where they are not."""
+    found = [find_run(store, name) for name in dict.fromkeys(names)]
+    if not found:
+        raise UsageError("Name at least one run: harness runs lists them.")
+    if len({(stored.record.spec.task_label, stored.record.spec.length) for stored in found}) > 1:
+        raise UsageError("These runs are of several tasks or lengths: inspect them one after another.")
+    return found
 
 
 def find_run(store: Store, name: str) -> StoredRecord:

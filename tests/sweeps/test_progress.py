@@ -31,7 +31,7 @@ LOOK = Progress(50, 0.25, 0.4, 12345.0)
 def test_lines_tell_what_begins_goes_on_and_ends(runs, ended, capsys, monkeypatch):
     monkeypatch.setattr(_progress, "_SECONDS_BETWEEN_LINES", 0)
     shown = _progress.Lines()
-    shown.planned(runs, done=1)
+    shown.planned(runs, {"0": ended("0")})
     shown.started("1")
     shown.progressed("1", LOOK)
     shown.ended("1", ended("1"))
@@ -58,7 +58,7 @@ def test_solved_is_said_to_be_judged_by_validation(ended):
 
 def test_lines_are_not_many(runs, capsys):
     shown = _progress.Lines()
-    shown.planned(runs, done=0)
+    shown.planned(runs, {})
     shown.started("0")
     for _ in range(1000):
         shown.progressed("0", LOOK)
@@ -70,7 +70,7 @@ def test_bars_show_every_running_run_and_all_of_them(runs, ended):
     columns = TextColumn("{task.description} {task.completed}/{task.total} {task.fields[look]}")
     with Rich(columns, console=Console(file=out, width=160, force_terminal=True)) as bars:
         shown = _progress.Bars(bars)
-        shown.planned(runs, done=1)
+        shown.planned(runs, {"0": ended("0")})
         shown.started("1")
         shown.started("2")
         shown.progressed("1", LOOK)
@@ -87,7 +87,7 @@ def test_bars_show_every_running_run_and_all_of_them(runs, ended):
 def test_the_time_left_comes_from_the_work_done_so_far(runs, monkeypatch):
     clock = iter([100.0, 130.0])
     monkeypatch.setattr(_progress.time, "monotonic", lambda: next(clock))
-    pace = _progress._Pace(runs, done=0)
+    pace = _progress.Pace(runs, done=0)
     pace.started()
     pace.ended("0")
     pace.progressed("1", LOOK)

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from harness.cli._tune_output import Quiet
 from harness.record import CurvePoint, Progress, Record
 from harness.spec import SweepSpec
 from harness.sweeps.driver import Rules
+from harness.tuning.progress import Quiet
 from harness.tuning.study import Search
 from harness.tuning.tune import Tuning, studies_of, tune
 
