@@ -9,8 +9,11 @@ from harness.discovery import registry
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.analysis.inspection_results import InspectionResults
     from harness.analysis.sweep_results import SweepResults
+    from harness.tracking.store import StoredRecord
     from harness.training.model import Model
 
 
@@ -19,13 +22,18 @@ def load_results(*, sweep: str | None = None, tracking_uri: str | None = None) -
 
     Raises HarnessError where there is no such sweep.
     """
+    return sweep_results(sweep, tracking_uri)
+
+
+def sweep_results(sweep: str | None, tracking_uri: str | None, known: Sequence[StoredRecord] = ()) -> SweepResults:
+    """The same; `known`: records that were read just now."""
     from harness.analysis.sweep_results import SweepResults
     from harness.tracking import results
     from harness.training.task_text import task_texts
 
-    found = results.load_results(sweep, tracking_uri, learning_curves=True)
-    known = {field.name: getattr(found, field.name) for field in fields(found)}
-    return SweepResults(**{**known, "tasks": task_texts(found.records)})
+    found = results.load_results(sweep, tracking_uri, learning_curves=True, known=known)
+    told = {field.name: getattr(found, field.name) for field in fields(found)}
+    return SweepResults(**{**told, "tasks": task_texts(found.records)})
 
 
 def load_model(run_id: str, *, tracking_uri: str | None = None) -> Model:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Unpack, get_args
 
 from harness.api._request import Several, TrainingSettings, Value, call_of, names_of, options_of, settings_of
-from harness.api.results import load_results
+from harness.api.results import sweep_results
 from harness.errors import UsageError
 from harness.spec import Match
 from harness.sweeps.asked import Device, EngineName, parameter_count, sweep_name, sweep_of
@@ -18,6 +18,7 @@ from harness.tracking.address import resolve_uri
 if TYPE_CHECKING:
     from harness.analysis.sweep_results import SweepResults
     from harness.spec import SweepSpec
+    from harness.tracking.store import StoredRecord
 
 _Reuse = Literal["fresh", "any", "none"]
 
@@ -90,7 +91,7 @@ def run_sweep(
     request = _Request(read("name", name or None, sweep_name) or "", reuse, retry, max_failures, tuned, quiet, call)
     with place.connected():
         swept = _executed(sweep, place, uri, request)
-    return replace(load_results(sweep=swept.name, tracking_uri=tracking_uri), shown_in_cell=swept.cell)
+    return replace(sweep_results(swept.name, tracking_uri, swept.known), shown_in_cell=swept.cell)
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,7 @@ class _Swept:
     """What became of a sweep."""
 
     name: str  # under which the store has it
+    known: Sequence[StoredRecord]  # its records, where all were there before
     cell: int | None  # of the notebook that shows it
 
 
@@ -128,7 +130,9 @@ def _executed(sweep: SweepSpec, place: Place, uri: str, request: _Request) -> _S
         sweep, _ = apply_tuned(sweep, existing(uri), request.tuned == "any")
     runs = plan(sweep)
     rules = Rules(request.retry, request.max_failures, shared=request.reuse != "none")
-    asked = SweepRequest(sweep, runs, request.call, request.title, reuse=request.reuse, rules=rules)
+    asked = SweepRequest(
+        sweep, runs, request.call, request.title, reuse=request.reuse, rules=rules, learning_curves="thinned"
+    )
     live = None if request.quiet else live_display()
     with Quiet() if request.quiet else live or display() as shown:
         outcome = execute(asked, place.make_engine(), Store(uri), shown)
@@ -138,7 +142,8 @@ def _executed(sweep: SweepSpec, place: Place, uri: str, request: _Request) -> _S
             f"{kept} of {len(runs)} runs are kept: harness.load_results(sweep={outcome.name!r}) has "
             "those that are finished, and the same call runs the rest."
         )
-    return _Swept(outcome.name, live.cell if live else None)
+    known = outcome.stored if outcome.reused == len(runs) else []
+    return _Swept(outcome.name, known, live.cell if live else None)
 
 
 def _keep(value: str) -> str | None:

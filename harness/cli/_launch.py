@@ -82,7 +82,7 @@ def execute_work(arguments: argparse.Namespace, uri: str, asked: Callable[[], Wo
             reuse=arguments.reuse,
             rules=rules(arguments),
             only=work.only,
-            learning_curves=arguments.json,
+            learning_curves="whole" if arguments.json else "none",
         )
         outcome = execute(request, engine, store, shown)
     outcome.left_out = left_out

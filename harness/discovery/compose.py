@@ -6,6 +6,7 @@ import inspect
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ class Part:
         """As tables have it."""
         return self.found.name
 
-    @property
+    @cached_property  # a plan asks once for each run
     def code(self) -> str:
         """The fingerprint of its source."""
         return self.found.fingerprint()
@@ -69,7 +70,7 @@ class Composition:
         """As tables show it: './cells/mine.py:Cell' is 'Cell'."""
         return ":".join(part.name for part in self.parts)
 
-    @property
+    @cached_property
     def code(self) -> str:
         """The fingerprint of the source of all parts."""
         return "+".join(part.code for part in self.parts)

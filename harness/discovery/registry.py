@@ -169,7 +169,12 @@ def _distribution(module: str, path: Path | None) -> str:
 
 def _is_large(module: str, path: Path) -> bool:
     """Whether a module is that of a library in site-packages, named by import: its version tells its code."""
-    return path.is_relative_to(sysconfig.get_paths()["purelib"]) and module.partition(".")[0] not in _plugin_packages()
+    return path.is_relative_to(_site_packages()) and module.partition(".")[0] not in _plugin_packages()
+
+
+@cache
+def _site_packages() -> str:
+    return sysconfig.get_paths()["purelib"]
 
 
 @cache

@@ -22,6 +22,9 @@ _ROUNDS = 3  # of runs that other drivers had begun: each of them may fail to fi
 Reuse = Literal["fresh", "any", "none"]
 """Which finished runs are not run again: those with today's plugin code, those with older code too, or none."""
 
+LearningCurves = Literal["none", "thinned", "whole"]
+"""How the learning curves of finished runs are read back."""
+
 
 @dataclass(frozen=True)
 class SweepRequest:
@@ -34,7 +37,7 @@ class SweepRequest:
     reuse: Reuse = "fresh"
     rules: Rules = field(default_factory=Rules)
     only: Set[str] | None = None  # identities to run, finished or not, and no others
-    learning_curves: bool = False  # read them back, which takes a store some milliseconds for each run
+    learning_curves: LearningCurves = "none"  # whole ones take a store some milliseconds for each run
 
 
 @dataclass
@@ -43,6 +46,7 @@ class Outcome:
 
     name: str
     records: list[Record]  # of every planned run that ended, now or before, in the order of the plan
+    stored: list[StoredRecord] = field(default_factory=list)  # the same, and where they are
     reused: int = 0  # runs that were finished before
     helped: int = 0  # runs that another driver finished meanwhile
     outdated: int = 0  # finished runs that are not reused: their plugin's code has changed since
@@ -66,7 +70,7 @@ def execute(request: SweepRequest, engine: Engine, store: Store, display: Displa
     planned = {spec.identity: spec for spec in request.runs}
     name = name_of_sweep(request.runs)
     display.loading(len(planned))
-    stored = load_finished_runs(store, planned, request.reuse)
+    stored = load_finished_runs(store, planned, request.reuse, request.learning_curves == "thinned")
     reused = {key: found.record.identity for key, found in stored.done.items()}  # of older code, with reuse "any"
     listed = [replace(Planned.of(spec), identity=reused.get(key, key)) for key, spec in planned.items()]
     with recording(store, name, request.sweep, request.command, listed, request.title) as log:
@@ -79,11 +83,12 @@ def execute(request: SweepRequest, engine: Engine, store: Store, display: Displa
         with defer_interrupts():
             records = [found.record for found in ended.values()]
             driver.retry_until_store_answers(lambda: write_curves(store, records, name))
-    if request.learning_curves:
+    if request.learning_curves == "whole":
         ended = {key: _with_learning_curve(store, found) for key, found in ended.items()}
     return Outcome(
         name,
         [ended[key].record for key in planned if key in ended],
+        [ended[key] for key in planned if key in ended],
         reused=len(reused.keys() - driver.finished.keys()),
         helped=len(stored.done.keys() - reused.keys() - driver.finished.keys()),
         outdated=len(stored.outdated),
@@ -94,13 +99,15 @@ def execute(request: SweepRequest, engine: Engine, store: Store, display: Displa
     )
 
 
-def load_finished_runs(store: Store, planned: dict[str, RunSpec], reuse: Reuse) -> StoredRuns:
-    """Which planned runs need not be run again."""
+def load_finished_runs(
+    store: Store, planned: dict[str, RunSpec], reuse: Reuse, learning_curves: bool = False
+) -> StoredRuns:
+    """Which planned runs need not be run again. `learning_curves`: with theirs, thinned."""
     found = StoredRuns({}, set())
     if reuse == "none":
         return found
     codeless = {_codeless(spec): key for key, spec in planned.items()}
-    for run_id, record in store.records({spec.task_label for spec in planned.values()}):
+    for run_id, record in store.records({spec.task_label for spec in planned.values()}, learning_curves):
         if record.status not in FINAL:
             continue
         identity = record.identity if record.identity in planned else codeless.get(_codeless(record.spec))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.discovery.bibliography import bibliography
@@ -10,18 +11,24 @@ from harness.report import Results
 from harness.tracking.measurements import load_measurements
 from harness.tracking.outdated import outdated_runs
 from harness.tracking.searches import load_used_searches
-from harness.tracking.store import existing
+from harness.tracking.store import StoredRecord, existing
 from harness.tracking.sweep_status import load_status
 
 
-def load_results(sweep: str | None = None, tracking_uri: str | None = None, learning_curves: bool = False) -> Results:
+def load_results(
+    sweep: str | None = None,
+    tracking_uri: str | None = None,
+    learning_curves: bool = False,
+    known: Sequence[StoredRecord] = (),
+) -> Results:
     """Everything that a store holds of a sweep, as far as it has come.
 
     `sweep`: its name, or how that begins, or the name it was given; None: the newest. `tracking_uri`: None for
     MLFLOW_TRACKING_URI, else mlflow.db in the working folder. Raises HarnessError where there is no such sweep.
+    `known`: records that were read just now.
     """
     store = existing(tracking_uri)
-    status = load_status(store, sweep, learning_curves)
+    status = load_status(store, sweep, learning_curves, known)
     results = status.results()
     return replace(
         results,

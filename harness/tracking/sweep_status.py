@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -80,11 +80,18 @@ class SweepStatus:
         return "missing" if stored is None or stored.record.status == "interrupted" else stored.record.status
 
 
-def load_status(store: Store, name: str | None = None, learning_curves: bool = False) -> SweepStatus:
-    """How far the newest sweep has come, or the one that `load_sweep` finds for this name."""
+def load_status(
+    store: Store, name: str | None = None, learning_curves: bool = False, known: Sequence[StoredRecord] = ()
+) -> SweepStatus:
+    """How far the newest sweep has come, or the one that `load_sweep` finds for this name.
+
+    `known`: records that were read just now; where they are those of all planned runs, they are not read again.
+    """
     sweep = load_sweep(store, name)
     labels = {run.task_label for run in sweep.planned}
-    newest = _newest(store, labels, learning_curves)
+    newest = {stored.record.identity: stored for stored in known}
+    if not newest.keys() >= {run.identity for run in sweep.planned}:
+        newest = _newest(store, labels, learning_curves)
     return _status(store, sweep, newest, store.running(labels))
 
 
