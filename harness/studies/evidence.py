@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
@@ -11,8 +12,10 @@ from harness.analysis import directed, stats
 from harness.analysis.aggregation import sound
 from harness.analysis.stats import Interval
 from harness.record import Record
+from harness.report import Results
 from harness.studies.metrics import METRICS, by_seed
-from harness.studies.question import Difference, Equal, Expectation, Value
+from harness.studies.question import Difference, Equal, Expectation, Value, Where
+from harness.studies.sentences import names
 
 
 @dataclass(frozen=True)
@@ -28,23 +31,20 @@ class Evidence:
     note: str = ""  # what a person should know where it is undecided
 
 
-def evidence_on(expected: Expectation, records: Iterable[Record]) -> Evidence:
-    """The tests of one expectation on the runs of its sweep."""
-    members = [sound(record) for record in records if record.status != "interrupted"]
-
-    def seeds_of(label: str) -> dict[int, float]:
-        return by_seed(select(members, expected, label), expected)
-
+def evidence_on(expected: Expectation, results: Mapping[str, Results]) -> Evidence:
+    """The tests of one expectation; `results`: by name of the sweep."""
+    values = [by_seed(_select(results[where.sweep].records, where, label), where) for label, where in expected.sides]
     if isinstance(expected, Value):
-        return _value_test(expected, list(seeds_of(expected.of).values()))
-    first, second = seeds_of(expected.first), seeds_of(expected.second)
+        return _value_test(expected, list(values[0].values()))
+    first, second = values
     pairs = [(first[seed], second[seed]) for seed in sorted(first.keys() & second.keys())]
     return _difference_test(expected, pairs) if isinstance(expected, Difference) else _equal_test(expected, pairs)
 
 
-def select(records: Iterable[Record], expected: Expectation, label: str) -> list[Record]:
-    """The runs of an architecture that an expectation is about."""
-    return [r for r in records if r.spec.label == label and expected.task in ("", r.spec.task_label)]
+def _select(records: Iterable[Record], where: Where, label: str) -> list[Record]:
+    """The ended runs of an architecture on the task that is meant."""
+    mine = (r for r in records if r.spec.label == label and where.task in ("", r.spec.task_label))
+    return [sound(record) for record in mine if record.status != "interrupted"]
 
 
 def _difference_test(expected: Difference, pairs: Sequence[tuple[float, float]]) -> Evidence:
@@ -105,13 +105,14 @@ def _value_test(expected: Value, values: Sequence[float]) -> Evidence:
 
 def _apart(pairs: Sequence[tuple[float, float]], is_factor: bool) -> list[float]:
     """First minus second by seed; of factors, the logarithm of their ratio, infinite where one is not above 0."""
-    return [_log_ratio(*pair) if is_factor else pair[0] - pair[1] for pair in pairs]
+    measure = _log_ratio if is_factor else operator.sub
+    return [0.0 if first == second else measure(first, second) for first, second in pairs]  # both may be infinite
 
 
 def _log_ratio(first: float, second: float) -> float:
-    if first > 0 and second > 0:
+    if first > 0 and second > 0 and math.isfinite(first) and math.isfinite(second):
         return math.log(first / second)
-    return 0.0 if first == second else math.copysign(math.inf, first - second)
+    return math.copysign(math.inf, first - second)
 
 
 def _measured_difference(expected: Difference | Equal, pairs: Sequence[tuple[float, float]]) -> str:
@@ -123,11 +124,11 @@ def _measured_difference(expected: Difference | Equal, pairs: Sequence[tuple[flo
     is_factor = expected.is_factor if isinstance(expected, Equal) else expected.factor is not None
     apart = directed.bounded(_apart(pairs, is_factor))
     bounds = stats.student_t(apart) or stats.value_range(apart)
-    names = f"{expected.first} {form.format(first)}, {expected.second} {form.format(second)}"
+    named = [f"{name} {form.format(value)}" for name, value in zip(names(expected), (first, second), strict=True)]
     if is_factor:
-        return f"{names}: ratio {_scaled(fmean(apart), bounds, '{:.3g}', math.exp)}"
+        return f"{', '.join(named)}: ratio {_scaled(fmean(apart), bounds, '{:.3g}', math.exp)}"
     signed = form.replace("{:", "{:+")
-    return f"{names}: {_scaled(fmean(apart), bounds, signed)}"
+    return f"{', '.join(named)}: {_scaled(fmean(apart), bounds, signed)}"
 
 
 def _measured_value(expected: Value, values: Sequence[float], inside: int) -> str:

@@ -23,10 +23,10 @@ NO_NUMBER = "no number of seeds that anybody would run is likely to decide it"
 
 def judge(study: Study, results: Mapping[str, Results]) -> tuple[Finding, ...]:
     """A finding for each expectation, in their order; `results`: by name of the sweep."""
-    found = [evidence_on(one, results[one.sweep].records) for one in study.expectations]
+    found = [evidence_on(one, results) for one in study.expectations]
     for_it, against = (stats.holm(list(ps)) for ps in zip(*((one.for_it, one.against) for one in found), strict=True))
     return tuple(
-        _finding(one, results[one.sweep], made, corrected, len(found))
+        _finding(one, results, made, corrected, len(found))
         for one, made, corrected in zip(study.expectations, found, zip(for_it, against, strict=True), strict=True)
     )
 
@@ -42,23 +42,24 @@ def verdict_of(findings: Sequence[Finding]) -> StudyVerdict:
 
 
 def _finding(
-    expected: Expectation, results: Results, made: Evidence, corrected: tuple[float, float], tests: int
+    expected: Expectation, results: Mapping[str, Results], made: Evidence, corrected: tuple[float, float], tests: int
 ) -> Finding:
     """`corrected`: p for and against it, after Holm's correction."""
-    missing = len(results.missing)
+    used = [results[name] for name in dict.fromkeys(where.sweep for _, where in expected.sides)]
+    missing = sum(len(one.missing) for one in used)
     verdict: Verdict = "undecided"
     if not missing and min(corrected) <= ALPHA:
         verdict = "confirmed" if corrected[0] <= ALPHA else "refuted"
     p, needed = corrected[verdict == "refuted"], None
     if missing:
-        planned = missing + sum(record.status != "interrupted" for record in results.records)
+        planned = missing + sum(record.status != "interrupted" for one in used for record in one.records)
         reason = f"{missing:,} of {planned:,} runs are missing"
     elif verdict == "undecided":
         needed = made.needed(tests)
         reason = _why_undecided(made, p, tests, needed)
     else:
         reason = _evidence(p, made.seeds, tests)
-    task = expected.task or next((record.spec.task_label for record in results.records), "the task")
+    task = expected.task or next((record.spec.task_label for record in results[expected.sweep].records), "the task")
     said = sentence(expected, task)
     return Finding(said, claimed(expected), made.measured, verdict, reason, made.seeds, None if missing else p, needed)
 

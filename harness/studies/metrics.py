@@ -43,12 +43,12 @@ def _exact(record: Record, length: int) -> float | None:
 
 def _loss(record: Record, length: int) -> float | None:
     scores = record.scores.get(length)
-    return scores.loss if scores and record.status == "ok" else None
+    return scores.loss if scores and record.status == "ok" else math.inf
 
 
 def _bits(record: Record, length: int) -> float | None:
     scores = record.scores.get(length)
-    return scores.bits if scores and record.status == "ok" else None
+    return scores.bits if scores and record.status == "ok" else math.inf
 
 
 def _steps(record: Record) -> float:
@@ -103,7 +103,7 @@ def by_seed(records: Iterable[Record], where: Where) -> dict[int, float]:
             values = [metric.at_length(r, n) for r in members for n in lengths_of(r.spec, where) if n in wanted]
         elif metric.of_run:
             values = [metric.of_run(r) for r in members if wanted & set(lengths_of(r.spec, where))]
-        known = [value for value in values if value is not None and math.isfinite(value)]
+        known = [value for value in values if value is not None and not math.isnan(value)]
         if known and len(known) == len(values):
             found[seed] = fmean(known)
     return found

@@ -11,7 +11,7 @@ from harness.analysis.directed import fewest_seeds
 from harness.errors import UsageError, did_you_mean
 from harness.spec import RunSpec, SweepSpec
 from harness.studies.metrics import lengths_of
-from harness.studies.question import Expectation, Study, Value, sweep_in_words
+from harness.studies.question import Study, Value, Where, sweep_in_words
 from harness.sweeps.plan import plan
 from harness.sweeps.preview import Preview, preview
 from harness.task import Vectors
@@ -42,7 +42,8 @@ def plan_study(study: Study, sweeps: Mapping[str, SweepSpec]) -> PlannedStudy:
     runs = {name: _planned(study, name, sweep) for name, sweep in sweeps.items()}
     for number, expected in enumerate(study.expectations, start=1):
         try:
-            _refuse(expected, runs[expected.sweep])
+            for label, where in expected.sides:
+                _refuse(label, where, runs[where.sweep])
         except UsageError as error:
             raise UsageError(f"{study.path}: [[expect]] {number}: {error}") from None
     return PlannedStudy(study, sweeps, runs)
@@ -74,8 +75,8 @@ def _planned(study: Study, name: str, sweep: SweepSpec) -> list[RunSpec]:
         raise UsageError(f"{study.path}, {sweep_in_words(name)}: {error}") from None
 
 
-def _refuse(expected: Expectation, runs: list[RunSpec]) -> None:
-    """Raises UsageError for an expectation about something that these runs lack."""
+def _refuse(label: str, expected: Where, runs: list[RunSpec]) -> None:
+    """Raises UsageError for an expectation about something that these runs lack; `label`: of an architecture."""
     tasks = dict.fromkeys(spec.task_label for spec in runs)
     if not expected.task and len(tasks) > 1:
         raise UsageError(f"the sweep has {len(tasks)} tasks: say task = ... , one of {', '.join(tasks)}.")
@@ -83,16 +84,15 @@ def _refuse(expected: Expectation, runs: list[RunSpec]) -> None:
         raise UsageError(did_you_mean("task in the sweep called", expected.task, tasks))
     mine = [spec for spec in runs if expected.task in ("", spec.task_label)]
     labels = {spec.label for spec in mine}
-    for label in [expected.of] if isinstance(expected, Value) else [expected.first, expected.second]:
-        if label not in labels:
-            raise UsageError(did_you_mean("architecture in the sweep called", label, labels))
+    if label not in labels:
+        raise UsageError(did_you_mean("architecture in the sweep called", label, labels))
     _refuse_lengths(expected, mine)
     task = build_task(mine[0].task, mine[0].task_options)
     if expected.metric == "bits" and isinstance(task.targets, Vectors):
         raise UsageError(f"{mine[0].task_label} has no bits: its answers are vectors, not classes. Take loss.")
 
 
-def _refuse_lengths(expected: Expectation, runs: list[RunSpec]) -> None:
+def _refuse_lengths(expected: Where, runs: list[RunSpec]) -> None:
     trained = sorted({spec.length for spec in runs})
     if expected.trained_at not in (None, *trained):
         raise UsageError(f"trained_at = {expected.trained_at}: the sweep trains at {', '.join(map(str, trained))}.")

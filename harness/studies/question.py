@@ -37,6 +37,14 @@ class Difference(Where):
     less: bool = False  # written as `less = second`, `than = first`
     by: float = 0.0  # at least by so much
     factor: float | None = None  # at least so many times as much
+    than: Where | None = None  # where what stands after `than` is taken from; None: from the same place
+
+    @property
+    def sides(self) -> tuple[tuple[str, Where], tuple[str, Where]]:
+        """Label and place of the first and of the second."""
+        other = self.than or self
+        places = (other, self) if self.less else (self, other)
+        return (self.first, places[0]), (self.second, places[1])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +58,10 @@ class Value(Where):
     within: str = ""  # how: 'factor 3', '0.05'
     share: float | None = None  # of seeds; None: the median seed
 
+    @property
+    def sides(self) -> tuple[tuple[str, Where]]:
+        return ((self.of, self),)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Equal(Where):
@@ -59,6 +71,10 @@ class Equal(Where):
     second: str
     margin: float  # a difference, or a factor
     is_factor: bool = False
+
+    @property
+    def sides(self) -> tuple[tuple[str, Where], tuple[str, Where]]:
+        return (self.first, self), (self.second, self)
 
 
 Expectation: TypeAlias = Difference | Value | Equal

@@ -10,15 +10,16 @@ from typing import Any, NoReturn
 
 from harness.errors import UsageError, did_you_mean
 from harness.studies.metrics import METRICS
-from harness.studies.question import Difference, Equal, Expectation, Lengths, Study, Value
+from harness.studies.question import Difference, Equal, Expectation, Lengths, Study, Value, Where
 from harness.sweeps.toml_file import read_toml
 
 KINDS = ("claim", "published", "hypothesis")
 _KEYS = ("question", "kind", "source", "printed_is", "deviations", "cpu_minutes", "sweep", "expect")
 _ANYWHERE = ("in", "task", "sweep", "length", "trained_at", "says")
+_ELSEWHERE = ("than_task", "than_sweep", "than_length")
 _OWN = {
-    "more": ("more", "than", "by", "factor"),
-    "less": ("less", "than", "by", "factor"),
+    "more": ("more", "than", "by", "factor", *_ELSEWHERE),
+    "less": ("less", "than", "by", "factor", *_ELSEWHERE),
     "of": ("of", "at_least", "at_most", "printed", "within", "share"),
     "equal": ("equal", "margin"),
 }
@@ -93,7 +94,7 @@ class _File:
             return self._value(table, f"{where}, ", common)
         if kinds[0] == "equal":
             return self._equal(table, f"{where}, ", common)
-        return self._difference(table, f"{where}, ", kinds[0], common)
+        return self._difference(table, f"{where}, ", kinds[0], common, sweeps)
 
     def _where(self, table: Mapping[str, Any], where: str, sweeps: Mapping[str, Any]) -> dict[str, Any]:
         metric = self._text(table, "in", where, needed=True)
@@ -116,16 +117,33 @@ class _File:
             "says": self._text(table, "says", where),
         }
 
-    def _difference(self, table: Mapping[str, Any], where: str, key: str, common: dict[str, Any]) -> Difference:
+    def _difference(
+        self, table: Mapping[str, Any], where: str, key: str, common: dict[str, Any], sweeps: Mapping[str, Any]
+    ) -> Difference:
         names = [self._text(table, one, where, needed=True) for one in (key, "than")]
-        if names[0] == names[1]:
-            self._refuse(f"{where}{names[0]} is compared with itself: name two architectures.")
+        than = self._than(table, where, common, sweeps)
+        if names[0] == names[1] and than is None:
+            self._refuse(f"{where}{names[0]} is compared with itself: name two architectures, or a than_task.")
         first, second = names if key == "more" else names[::-1]
         factor = self._number(table, "factor", where, above=1)
         if factor is not None and "by" in table:
             self._refuse(f"{where}by and factor say the same thing in two ways: leave one of them out.")
         by = self._number(table, "by", where, least=0) or 0.0
-        return Difference(first=first, second=second, less=key == "less", by=by, factor=factor, **common)
+        less = key == "less"
+        return Difference(first=first, second=second, less=less, by=by, factor=factor, than=than, **common)
+
+    def _than(
+        self, table: Mapping[str, Any], where: str, common: Mapping[str, Any], sweeps: Mapping[str, Any]
+    ) -> Where | None:
+        """Where the other side is taken from, if it is another place."""
+        if not any(key in table for key in _ELSEWHERE):
+            return None
+        task = self._text(table, "than_task", where) or common["task"]
+        sweep = self._text(table, "than_sweep", where) or common["sweep"]
+        if sweep not in sweeps:
+            self._refuse(f"{where}than_sweep: {did_you_mean('sweep in this study called', sweep, sweeps)}")
+        lengths = self._lengths(table["than_length"], f"{where}than_") if "than_length" in table else common["lengths"]
+        return Where(**{**common, "task": task, "sweep": sweep, "lengths": lengths, "says": ""})
 
     def _value(self, table: Mapping[str, Any], where: str, common: dict[str, Any]) -> Value:
         low, high = (self._number(table, key, where) for key in ("at_least", "at_most"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.studies.metrics import METRICS
-from harness.studies.question import Difference, Equal, Expectation, Value
+from harness.studies.question import Difference, Equal, Expectation, Value, Where
 
 
 def sentence(expected: Expectation, task: str) -> str:
@@ -19,9 +19,9 @@ def sentence(expected: Expectation, task: str) -> str:
         return f"{place} {expected.of} is {_bounds(expected)}{seeds}."
     if isinstance(expected, Equal):
         return f"{place} {expected.first} and that of {expected.second} differ by less than {_margin(expected)}."
-    if expected.less:
-        return f"{place} {expected.second} is lower than that of {expected.first}{_at_least(expected)}."
-    return f"{place} {expected.first} is higher than that of {expected.second}{_at_least(expected)}."
+    one, other = names(expected)[::-1] if expected.less else names(expected)
+    way = "lower" if expected.less else "higher"
+    return f"{place} {one} is {way} than that of {other}{_at_least(expected)}."
 
 
 def claimed(expected: Expectation) -> str:
@@ -31,7 +31,7 @@ def claimed(expected: Expectation) -> str:
         return _bounds(expected) + share
     if isinstance(expected, Equal):
         return f"{expected.first} = {expected.second} within {_margin(expected)}"
-    high, low = expected.first, expected.second
+    high, low = names(expected)
     if expected.factor:
         more, less = f"{high} > {expected.factor:g} x {low}", f"{low} < {high} / {expected.factor:g}"
     else:
@@ -41,13 +41,31 @@ def claimed(expected: Expectation) -> str:
     return less if expected.less else more
 
 
+def names(expected: Difference | Equal) -> tuple[str, str]:
+    """The first and the second; what stands after `than` with its place, where that is another."""
+    if isinstance(expected, Equal) or expected.than is None:
+        return expected.first, expected.second
+    place = _elsewhere(expected)
+    return expected.first + place * expected.less, expected.second + place * (not expected.less)
+
+
 def listed(values: Iterable[object]) -> str:
     """'10', '10 and 20', '10, 20 and 40'."""
     *rest, last = map(str, values)
     return f"{', '.join(rest)} and {last}" if rest else last
 
 
-def _at(expected: Expectation) -> str:
+def _elsewhere(expected: Difference) -> str:
+    """Where the other side is taken from, as far as it differs: ' on copy feedback=own at T=20'."""
+    if expected.than is None:
+        return ""
+    task = f" on {expected.than.task}" if expected.than.task != expected.task else ""
+    lengths = _at(expected.than) if expected.than.lengths != expected.lengths else ""
+    sweep = f" in sweep {expected.than.sweep}" if expected.than.sweep != expected.sweep else ""
+    return f"{task}{lengths}{sweep}"
+
+
+def _at(expected: Where) -> str:
     trained = "" if expected.trained_at is None else f" trained at T={expected.trained_at}"
     if expected.lengths == "all":
         return trained

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.report import Results
@@ -89,6 +91,34 @@ def test_equality_is_confirmed_within_the_margin_only(study):
     assert verdicts(study(equal), close) == ["confirmed"]
     assert verdicts(study(equal), results(lstm=HIGH, rnn=LOW)) == ["refuted"]
     assert verdicts(study(equal), results(lstm=HIGH[:4], rnn=HIGH[:4])) == ["undecided"]
+
+
+def test_one_architecture_can_be_compared_on_two_tasks(study):
+    than = 'more = "lstm"\nthan = "lstm"\nin = "score"\ntask = "copy"\nthan_task = "copy delay=9"'
+    easy = [run("lstm", seed, value) for seed, value in enumerate(HIGH)]
+    hard = [run("lstm", seed, value) for seed, value in enumerate(LOW)]
+    hard = [replace(record, spec=replace(record.spec, task_label="copy delay=9")) for record in hard]
+    (finding,) = judge(study(than), {"": Results([*easy, *hard])})
+    assert finding.verdict == "confirmed"
+    assert finding.says == "On copy, the score of lstm is higher than that of lstm on copy delay=9."
+    assert finding.measured.startswith("lstm 0.898, lstm on copy delay=9 0.25: +0.648 [")
+
+
+def test_one_architecture_can_be_compared_in_two_sweeps(study):
+    sweeps = '[[sweep]]\nname = "few"\narch = "lstm"\n[[sweep]]\nname = "many"\narch = "lstm"\n'
+    less = 'less = "lstm"\nthan = "lstm"\nin = "loss"\nsweep = "many"\nthan_sweep = "few"'
+    found = {"many": results(lstm=HIGH)[""], "few": results(lstm=LOW)[""]}
+    (finding,) = judge(study(less, sweep=sweeps), found)
+    assert finding.verdict == "confirmed"
+    assert finding.claimed == "lstm < lstm in sweep few"
+
+
+def test_a_diverged_run_has_the_worst_loss(study):
+    records = [run("lstm", seed, value) for seed, value in enumerate(HIGH)]
+    records += [run("rnn", seed, 0.99, status="diverged") for seed in range(6)]
+    (finding,) = judge(study('less = "lstm"\nthan = "rnn"\nin = "loss"'), {"": Results(records)})
+    assert finding.verdict == "confirmed"
+    assert "rnn inf" in finding.measured
 
 
 def test_while_runs_are_missing_nothing_is_decided(study):

@@ -55,6 +55,7 @@ def test_the_digest_covers_what_is_asked_and_nothing_else(study):
         ('more = "lstm"\nthan = "lstm"\nin = "score"', "lstm is compared with itself"),
         ('than = "rnn"\nin = "score"', "takes one of more (with than), less (with than), of and equal, got none."),
         (MORE + '\nof = "rnn"', "got more and of."),
+        (MORE + '\nthan_sweep = "x"', "than_sweep: No sweep in this study called 'x'."),
         (MORE + "\nby = 0.1\nfactor = 2", "by and factor say the same thing in two ways"),
         (MORE + "\nfactor = 0.5", "factor: takes a number above 1, got 0.5."),
         (MORE + "\nlength = 0", "length: takes a length, a list of lengths, 'all' or 'longest', got 0."),
