@@ -12,6 +12,7 @@ from harness.inspection_record import Inspection
 from harness.record import Record
 from harness.search_record import SearchRecord
 from harness.spec import Planned
+from harness.study_record import StudyRecord
 
 
 class TaskText(NamedTuple):
@@ -36,9 +37,18 @@ class Results:
     searches: Sequence[SearchRecord] = ()  # of `harness tune`, whose settings were used
     speeds: Sequence[Row] = ()  # of `harness bench`, the newest of each architecture
     inspections: Sequence[Inspection] = ()  # of `harness inspect`
+    studies: Sequence[StudyResults] = ()  # of `harness study`
     axis: str = ""  # what accuracy is drawn against beside the length: 'state_size', 'pairs'; '': nothing
     outdated: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by identity: plugins that changed since
     tasks: Mapping[str, TaskText] = field(default_factory=dict)  # what each task asks, by its label
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """A study as it was judged, and the results of its sweeps."""
+
+    record: StudyRecord
+    sweeps: Mapping[str, Results] = field(default_factory=dict)  # by name; empty where they are not at hand
 
 
 class Report(Protocol):

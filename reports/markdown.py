@@ -24,60 +24,60 @@ def write(results: Results, folder: Path) -> list[Path]:
 
 
 def _lines(results: Results, summary: Summary) -> Iterator[str]:
-    yield f"# {_escaped(title(summary))}\n"
+    yield f"# {escaped(title(summary))}\n"
     told = [f"Sweep {results.title}." if results.title else "", provenance.line(results.records)]
-    yield f"{_escaped(' '.join(filter(None, told)))}\n"
+    yield f"{escaped(' '.join(filter(None, told)))}\n"
     if not summary.tasks:
         yield "There is no finished run to report on.\n"
     for task in summary.tasks:
         headline, *further = verdict.sentences(task)
-        yield f"- **{_escaped(headline)}** {_escaped(' '.join(further))}".rstrip()
+        yield f"- **{escaped(headline)}** {escaped(' '.join(further))}".rstrip()
     missing = len(results.missing) or sum(task.missing for task in summary.tasks)
     if missing:
-        rest = f" The rest: `{_code(results.command)}`" if results.command else ""
+        rest = f" The rest: `{code(results.command)}`" if results.command else ""
         yield f"\n**Not finished:** {missing:,} runs are missing.{rest}"
     if older := verdict.outdated(results):
-        yield f"\n**Older code:** {_escaped(older)}"
+        yield f"\n**Older code:** {escaped(older)}"
     for task in summary.tasks:
-        yield from _table(_tables.overview(task))
+        yield from table_lines(_tables.overview(task))
     if len(summary.tasks) > 1:
-        yield from _table(_tables.horizons(summary))
+        yield from table_lines(_tables.horizons(summary))
     failures = _run_tables.failures([*summary.failures, *summary.refusals])
     if failures.rows:
-        yield from _table(failures)
+        yield from table_lines(failures)
     if results.speeds:
-        yield from _table(_speed.table(results.speeds))
+        yield from table_lines(_speed.table(results.speeds))
     if results.searches:
-        yield from _table(_tuning.budgets(results.searches))
-        yield from _table(_tuning.settings(results.searches))
+        yield from table_lines(_tuning.budgets(results.searches))
+        yield from table_lines(_tuning.settings(results.searches))
     elif summary.tasks:
         yield f"\n{_tuning.NOT_TUNED}"
     if results.report_command:
-        yield f"\nMade by `{_code(results.report_command)}`."
+        yield f"\nMade by `{code(results.report_command)}`."
     yield ""
 
 
-def _table(table: Table) -> Iterator[str]:
-    yield f"\n### {_escaped(table.caption)}\n"
-    yield _row(map(_escaped, table.columns))
-    yield _row("---:" if numeric else "---" for numeric in table.numeric)
-    yield from (_row(map(_cell, row)) for row in table.rows)
+def table_lines(table: Table) -> Iterator[str]:
+    yield f"\n### {escaped(table.caption)}\n"
+    yield row(map(escaped, table.columns))
+    yield row("---:" if numeric else "---" for numeric in table.numeric)
+    yield from (row(map(_cell, cells)) for cells in table.rows)
     if table.note:
-        yield f"\n{_escaped(table.note)}"
+        yield f"\n{escaped(table.note)}"
 
 
-def _row(cells: Iterator[str]) -> str:
+def row(cells: Iterator[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
 def _cell(cell: TableCell) -> str:
-    return _escaped(f"{cell.text} {cell.more}".strip())
+    return escaped(f"{cell.text} {cell.more}".strip())
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """The text as it is, whatever Markdown or HTML would make of it."""
     return re.sub(r"[\\`*<>|#~&]|\](?=[(\[:])|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", " ".join(text.split()))
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
     return " ".join(text.replace("`", "'").split())

@@ -69,7 +69,7 @@ def read(path: Path) -> Results:
             f"{path} is of version {version}, and this harness reads versions up to {VERSION}: upgrade rnn-harness."
         )
     try:
-        results = _results(content)
+        results = from_document(content)
         _refuse_wrong_values(results.records)
     except (TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
         reason = " ".join(str(error).split())[:300]
@@ -108,7 +108,8 @@ def _plain(record: Record) -> dict[str, Any]:
     return {**as_json(replace(record, curve=[])), "curve": [vars(point) for point in record.curve]}
 
 
-def _results(content: Mapping[str, Any]) -> Results:
+def from_document(content: Mapping[str, Any]) -> Results:
+    """Results from plain data; a TypeError, KeyError or ValueError where it is no such document."""
     told = {name: content[name] for name in _TOLD if name in content}
     return Results(
         records=[_record(one) for one in content["records"]],

@@ -12,7 +12,6 @@ from rich.text import Text
 
 from harness.cli._dry_run import duration
 from harness.cli._dry_run import show as show_plan
-from harness.studies.history import told
 from harness.studies.planning import PlannedStudy, seeds_needed
 from harness.studies.sentences import sentence
 from harness.study_record import Finding, StudyRecord
@@ -35,7 +34,7 @@ def show_verdict(record: StudyRecord, arguments: argparse.Namespace) -> None:
     if arguments.quiet:
         return
     cost = f"{record.runs} runs, {duration(record.cpu_seconds)} of training"
-    for line in [cost, *told(record), f"next: harness study report {record.command.split()[-1]}"]:
+    for line in [cost, *record.history, f"next: harness study report {record.command.split()[-1]}"]:
         print(line, file=sys.stderr)
 
 
@@ -57,7 +56,7 @@ def show_check(planned: PlannedStudy, previews: Sequence[Preview]) -> None:
 
 
 def _show_finding(console: Console, number: int, finding: Finding) -> None:
-    head = Text.assemble(f"{number}. ", finding.says, " ", (finding.verdict, _STYLES[finding.verdict]))
+    head = Text.assemble(f"{number}. ", (finding.verdict, _STYLES[finding.verdict]), f": {finding.says}")
     evidence = [f"claimed:  {finding.claimed}", f"measured: {finding.measured or '-'}", finding.reason]
     console.print(head)
     for line in evidence:

@@ -6,12 +6,13 @@ import argparse
 import contextlib
 import sys
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli import _flags
 from harness.cli._exit_codes import INTERRUPTED
 from harness.cli._launch import Work, begin, cluster, execute_work
-from harness.cli._parse import Parser, whole
+from harness.cli._parse import Parser, many, whole
 from harness.studies.catalogue import find_study, names
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def add(verbs: Any) -> None:
     parts = parser.add_subparsers(dest="part", metavar="list|run|report|check", parser_class=Parser, required=True)
     _add_list(parts)
     _add_run(parts)
+    _add_report(parts)
     _add_check(parts)
 
 
@@ -56,6 +58,25 @@ def _add_list(parts: Any) -> None:
     )
     _flags.add_json(listing)
     listing.set_defaults(call=_list)
+
+
+def _add_report(parts: Any) -> None:
+    report: Parser = parts.add_parser(
+        "report",
+        help="write a study, or all of them, as a page",
+        description="Writes what studies came to, and prints the paths of the files.",
+    )
+    action = report.add_argument("study", nargs="*", metavar="STUDY", help="names of studies, or paths of files")
+    action.completer = lambda prefix, **_: names()  # type: ignore[attr-defined]
+    report.add_argument("--all", action="store_true", help="one page with every installed study that was run")
+    many(report, "--format", metavar="NAME", help="html (default), md")
+    report.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="folder for the files (default: here)")
+    report.add_argument("--x", metavar="NAME", help="draw accuracy against this too, such as state_size")
+    report.add_argument("--kept", action="store_true", help="from kept results, even if the store has others")
+    report.add_argument("--keep", action="store_true", help="keep the results beside the study's file")
+    report.add_argument("--open", action="store_true", help="open the page in the browser")
+    _flags.add_store(report)
+    report.set_defaults(call=_report)
 
 
 def _add_check(parts: Any) -> None:
@@ -92,6 +113,12 @@ def _list(arguments: argparse.Namespace) -> int:
 
     show_list(arguments.json)
     return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from harness.cli._study_report import report
+
+    return report(arguments)
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -150,6 +177,6 @@ def _executed(planned: PlannedStudy, arguments: argparse.Namespace) -> tuple[Stu
         _, outcome = execute_work(arguments, uri, partial(Work, sweep, arguments.typed, title=title))
         interrupted = outcome.interrupted
         results[name] = results_of(planned.runs[name], outcome.records)
-    record = study_record(planned.study, results, load_questions(store, planned.study.name))
+    record = study_record(planned.study, results)
     write_verdict(store, run_id, record, digest_of_runs(every_record(results)))
-    return record, interrupted
+    return study_record(planned.study, results, load_questions(store, planned.study.name)), interrupted

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, median
 
 from harness.analysis import directed, stats
@@ -16,6 +16,7 @@ from harness.report import Results
 from harness.studies.metrics import METRICS, by_seed
 from harness.studies.question import Difference, Equal, Expectation, Value, Where
 from harness.studies.sentences import names
+from harness.study_record import Side
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,21 @@ class Evidence:
     fewest: Callable[[int], int]  # seeds at which it can be confirmed, by the number of expectations
     needed: Callable[[int], int | None]  # seeds that would decide
     note: str = ""  # what a person should know where it is undecided
+    sides: tuple[Side, ...] = ()
 
 
 def evidence_on(expected: Expectation, results: Mapping[str, Results]) -> Evidence:
     """The tests of one expectation; `results`: by name of the sweep."""
     values = [by_seed(_select(results[where.sweep].records, where, label), where) for label, where in expected.sides]
+    shared = sorted(set.intersection(*(set(one) for one in values)))
+    columns = [[one[seed] for seed in shared] for one in values]
+    called = [expected.of] if isinstance(expected, Value) else names(expected)
+    sides = tuple(Side(name, tuple(shared), tuple(column)) for name, column in zip(called, columns, strict=True))
     if isinstance(expected, Value):
-        return _value_test(expected, list(values[0].values()))
-    first, second = values
-    pairs = [(first[seed], second[seed]) for seed in sorted(first.keys() & second.keys())]
-    return _difference_test(expected, pairs) if isinstance(expected, Difference) else _equal_test(expected, pairs)
+        return replace(_value_test(expected, columns[0]), sides=sides)
+    pairs = list(zip(*columns, strict=True))
+    made = _difference_test(expected, pairs) if isinstance(expected, Difference) else _equal_test(expected, pairs)
+    return replace(made, sides=sides)
 
 
 def _select(records: Iterable[Record], where: Where, label: str) -> list[Record]:

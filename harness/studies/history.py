@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
 
 from harness.analysis import provenance
 from harness.record import FAILED, Record
@@ -50,30 +50,7 @@ def every_record(results: Mapping[str, Results]) -> list[Record]:
     return list(found.values())
 
 
-def told(record: StudyRecord) -> list[str]:
-    """How the verdict came about, in sentences: when the question was recorded, whether it was changed, looks."""
-    sentences = []
-    if record.written:
-        late = f"when {record.runs_before} of its runs were finished"
-        before = late if record.runs_before else "before its first run"
-        sentences.append(f"The question was recorded on {_date(record.written)}, {before}.")
-    else:
-        sentences.append("The question was not recorded before its runs.")
-    others = [look for look in record.looks if look.digest != record.digest]
-    if others:
-        wordings = len({look.digest for look in others})
-        sentences.append(
-            f"It was changed after data were there: {wordings} other wording{'s' * (wordings > 1)} judged before, "
-            f"the last on {_date(max(look.at for look in others))} ({others[-1].verdict})."
-        )
-    mine = [look for look in record.looks if look.digest == record.digest]
-    if len(mine) > 1:
-        seeds = ", ".join(str(look.seeds) for look in mine)
-        sentences.append(
-            f"The data were looked at {len(mine)} times, with {seeds} seeds; the p-values are not corrected for that."
-        )
-    return sentences
-
-
-def _date(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+def judged_again(study: Study, record: StudyRecord, results: Mapping[str, Results]) -> StudyRecord:
+    """The same study with its expectations judged on these results, as where they are read back from a file."""
+    findings = judge(study, results)
+    return replace(record, findings=findings, verdict=verdict_of(findings))

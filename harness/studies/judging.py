@@ -14,7 +14,8 @@ from harness.analysis.stats import ALPHA
 from harness.analysis.verdict import format_p
 from harness.report import Results
 from harness.studies.evidence import Evidence, evidence_on
-from harness.studies.question import Expectation, Study
+from harness.studies.metrics import METRICS
+from harness.studies.question import Expectation, Study, Value
 from harness.studies.sentences import claimed, sentence
 from harness.study_record import Finding, StudyVerdict, Verdict
 
@@ -61,7 +62,22 @@ def _finding(
         reason = _evidence(p, made.seeds, tests)
     task = expected.task or next((record.spec.task_label for record in results[expected.sweep].records), "the task")
     said = sentence(expected, task)
-    return Finding(said, claimed(expected), made.measured, verdict, reason, made.seeds, None if missing else p, needed)
+    metric = METRICS[expected.metric]
+    bounds = (expected.low, expected.high) if isinstance(expected, Value) else (None, None)
+    return Finding(
+        said,
+        claimed(expected),
+        made.measured,
+        verdict,
+        reason,
+        made.seeds,
+        metric.noun,
+        metric.form,
+        made.sides,
+        bounds,
+        p=None if missing else p,
+        needed=needed,
+    )
 
 
 def _evidence(p: float, seeds: int, tests: int) -> str:
