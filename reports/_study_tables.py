@@ -10,9 +10,6 @@ from harness.study_record import Finding, StudyRecord
 from . import _words as words
 from ._tables import Table, TableCell
 
-_ORDER = {"reproduced": 0, "confirmed": 0, "partly": 1, "not reproduced": 2, "refuted": 2, "undecided": 3}
-"""What verdicts are sorted by."""
-
 
 def verdicts(records: Sequence[StudyRecord]) -> Table:
     """A row for each study."""
@@ -20,7 +17,7 @@ def verdicts(records: Sequence[StudyRecord]) -> Table:
         [
             TableCell(one.name),
             TableCell(one.question),
-            verdict(one.verdict),
+            TableCell(one.verdict),
             TableCell(confirmed(one)),
             TableCell(one.kind),
             TableCell(f"{one.seeds}", one.seeds),
@@ -42,10 +39,6 @@ def every_expectation(records: Sequence[StudyRecord]) -> Table:
 def expectations(record: StudyRecord) -> Table:
     """A row for each expectation of one study."""
     return Table("Expectations", _COLUMNS, [_finding(finding) for finding in record.findings], 1, _NOTE)
-
-
-def verdict(said: str) -> TableCell:
-    return TableCell(said, _ORDER.get(said, 9))
 
 
 def minutes(record: StudyRecord) -> TableCell:
@@ -71,7 +64,7 @@ def _finding(finding: Finding) -> list[TableCell]:
         TableCell(finding.says),
         TableCell(finding.claimed),
         TableCell(finding.measured or words.UNKNOWN),
-        verdict(finding.verdict),
-        TableCell(finding.reason, finding.p),
+        TableCell(finding.verdict),
+        TableCell(finding.reason),
         TableCell(f"{finding.seeds}", finding.seeds),
     ]

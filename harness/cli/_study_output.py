@@ -44,14 +44,14 @@ def show_check(planned: PlannedStudy, previews: Sequence[Preview]) -> None:
     console.print(Text(study.question, style="bold"))
     for number, expected in enumerate(study.expectations, start=1):
         task = expected.task or planned.runs[expected.sweep][0].task_label
-        console.print(Text(f"{number}. {sentence(expected, task)}"))
+        console.print(Text(f"{number}. {sentence(expected, task)}"), soft_wrap=True)
     show_plan(previews, jobs=1, recommended={})
     needed = seeds_needed(study)
     count = len(study.expectations)
     many = f"{count} expectation{'s' * (count > 1)}"
     enough = "enough" if planned.seeds >= needed else f"too few: --seeds {needed}"
     said = f"seeds: {many} can be confirmed from {needed} seeds on; the study has {planned.seeds}, {enough}"
-    console.print(Text(said))
+    console.print(Text(said), soft_wrap=True)
     console.print(Text(f"digest: {study.digest}"))
 
 

@@ -87,6 +87,7 @@ def _add_check(parts: Any) -> None:
     )
     _add_name(check)
     check.add_argument("--seeds", type=whole(1), metavar="N", help="number of seeds (default: as the study says)")
+    _flags.add_store(check)
     check.set_defaults(call=_check)
 
 
@@ -127,11 +128,12 @@ def _check(arguments: argparse.Namespace) -> int:
     study = find_study(arguments.study)
     sweeps = sweeps_of(study, arguments.seeds)
     with contextlib.redirect_stdout(sys.stderr):
-        from harness.studies.planning import plan_study, refuse_troubles
+        from harness.studies.planning import plan_study, previews_of
+        from harness.studies.putting import finished
         from harness.training import device as devices
 
         planned = plan_study(study, sweeps)
-        previews = refuse_troubles(planned, set(), devices.pick("cpu"))
+        previews = previews_of(planned, finished(planned, arguments.tracking_uri), devices.pick("cpu"))
     from harness.cli._study_output import show_check
 
     show_check(planned, previews)
@@ -145,10 +147,14 @@ def _run(arguments: argparse.Namespace) -> int:
     sweeps = sweeps_of(study, arguments.seeds)
     begin(arguments)
     from harness.cli._study_output import show_verdict
-    from harness.studies.planning import plan_study
+    from harness.studies.planning import plan_study, previews_of
+    from harness.studies.putting import finished
+    from harness.training import device as devices
 
     with contextlib.redirect_stdout(sys.stderr), cluster(arguments):  # whatever a plugin prints is not the result
         planned = plan_study(study, sweeps)
+        done = finished(planned, arguments.tracking_uri, arguments.reuse)
+        previews_of(planned, done, devices.pick(arguments.device), untried=True)
         record, interrupted = _executed(planned, arguments)
     show_verdict(record, arguments)
     if interrupted:

@@ -49,11 +49,15 @@ def plan_study(study: Study, sweeps: Mapping[str, SweepSpec]) -> PlannedStudy:
     return PlannedStudy(study, sweeps, runs)
 
 
-def refuse_troubles(planned: PlannedStudy, done: set[str], device: torch.device) -> list[Preview]:
-    """Tries every model for a moment; UsageError for the first that its task refuses. `done`: identities of runs."""
+def previews_of(planned: PlannedStudy, done: set[str], device: torch.device, untried: bool = False) -> list[Preview]:
+    """Tries each model for a moment; UsageError for the first that would be refused or fail.
+
+    `done`: identities of finished runs; `untried`: of those models only that have none.
+    """
     previews = []
     for name, runs in planned.runs.items():
-        found = preview(runs, done, device)
+        tried = {(spec.task_label, spec.label) for spec in runs if untried and spec.identity in done}
+        found = preview([spec for spec in runs if (spec.task_label, spec.label) not in tried], done, device)
         for one in found:
             if one.trouble:
                 where = f"{planned.study.path}, {sweep_in_words(name)}"

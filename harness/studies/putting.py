@@ -9,6 +9,7 @@ from harness.report import Results
 from harness.spec import Planned, RunSpec
 from harness.studies.planning import PlannedStudy
 from harness.sweeps.execute import Reuse, load_finished_runs, name_of_sweep
+from harness.tracking.address import exists, resolve_uri
 from harness.tracking.questions import Question, write_question
 from harness.tracking.store import Store
 
@@ -25,6 +26,12 @@ def put(store: Store, planned: PlannedStudy, command: str) -> str:
         runs_before=len(load_finished_runs(store, runs, "any").done),
     )
     return write_question(store, question, command)
+
+
+def finished(planned: PlannedStudy, tracking_uri: str | None, reuse: Reuse = "fresh") -> set[str]:
+    """Identities of the planned runs that a store holds as finished; none where there is no store yet."""
+    uri = resolve_uri(tracking_uri)
+    return set(load_finished_runs(Store(uri), planned.every_run, reuse).done) if exists(uri) else set()
 
 
 def finished_results(store: Store, runs: list[RunSpec], reuse: Reuse) -> Results:
