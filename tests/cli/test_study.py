@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -53,6 +54,13 @@ def tiny(folder):
     return write
 
 
+@pytest.fixture
+def stored(empty_store, folder):
+    """An empty store in the working folder: making one takes seconds."""
+    shutil.copy(empty_store, folder / "mlflow.db")
+
+
+@pytest.mark.usefixtures("stored")
 def test_a_study_is_run_judged_reported_and_kept(tiny, harness):
     folder = tiny()
     said = harness(f"{RUN} --json")
@@ -84,6 +92,7 @@ def test_a_study_is_run_judged_reported_and_kept(tiny, harness):
     assert "not reproduced" in (folder / "again" / "study-tiny.html").read_text()
 
 
+@pytest.mark.usefixtures("stored")
 def test_what_was_changed_and_how_often_it_was_looked_at_is_told(tiny, harness):
     tiny()
     assert harness(RUN).code == 0
