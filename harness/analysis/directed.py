@@ -1,8 +1,10 @@
 """Tests of statements that were made beforehand: one-sided, exact for few seeds. The seed is the unit.
 
-Differences are tested by signs flipped at random (Fisher's permutation test). It takes no distribution for granted;
-a t-test of five seeds does, and where every seed either learns a task or does not, it finds far too much. The price
-is a smallest possible p of 1 / 2**seeds, which a correction for many expectations must leave room for.
+Differences are tested by signs flipped at random (Fisher's permutation test). Where both are the same it takes no
+distribution for granted. A t-test of few seeds takes normal scatter for granted: where every seed differs by the same
+step, as horizons do, its p is 0 with three seeds. The price is a smallest possible p of 1 / 2**seeds, which a
+correction for many expectations must leave room for. Where a difference of a certain size was claimed, the differences
+around it are taken to be symmetric.
 Values are tested by counting seeds (sign test of a median, binomial test of a share), so that a seed that never got
 there counts as it is.
 """
