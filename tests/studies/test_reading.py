@@ -46,6 +46,11 @@ def test_the_digest_covers_what_is_asked_and_nothing_else(study):
     assert study(MORE, sweep=SWEEP.replace("[5, 10]", "[5, 20]")).digest != plain
 
 
+def test_a_digest_outlives_additions_to_the_schema(study):
+    """A digest that is on record must be that of today's file: a new key with a default may not change it."""
+    assert study(MORE).digest == "7a0e0309f821dc54"
+
+
 @pytest.mark.parametrize(
     ("expectation", "said"),
     [
