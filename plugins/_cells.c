@@ -4,7 +4,7 @@
    What the inputs give is multiplied out before a loop begins, and the gradients of the parameters are made after it, for
    all steps together: a loop does only what a step needs of the step before. */
 
-#include "_kernels.h"
+#include "kernels.h"
 
 typedef struct {
     size_t steps, rows, size; /* size: units, a multiple of 16 */

@@ -5,7 +5,7 @@
    inputs, zeros up to a multiple of 16. The parameters are one matrix likewise, all gates one after another, and its
    gradient comes out of one product. */
 
-#include "_kernels.h"
+#include "kernels.h"
 
 /* Raised with every change of what is passed: a library of another version is not called. */
 int kernels_version(void) { return 3; }

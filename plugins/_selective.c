@@ -1,7 +1,7 @@
 /* The time loop of Mamba's selective recurrence, forward and backward, in single precision on one thread.
    `_selective.py` calls it. */
 
-#include "_kernels.h"
+#include "kernels.h"
 
 /* Mamba's states, h_t = f_t h_{t-1} + delta_t b_t u_t and y_t = sum over the states of c_t h_t, with f_t = exp(delta_t a),
    or 2 exp(delta_t a) - 1. Units lie side by side: what is of every state and unit is (states, units). Backward computes

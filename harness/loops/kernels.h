@@ -3,6 +3,7 @@
 #ifndef HARNESS_KERNELS_H
 #define HARNESS_KERNELS_H
 
+#include <math.h>
 #include <stddef.h>
 
 /* A loop is compiled for several kinds of processor, and the one at hand takes its own. Where a compiler cannot do that
@@ -106,6 +107,47 @@ INLINE float hyperbolic_tangent(float x) {
     result.i |= sign;
     return result.f;
 }
+
+/* e^x for all x: 0 where it is below single precision, and infinite above. */
+INLINE float any_exponential(float x) {
+    parts e = exponential(x < -87.0f ? -87.0f : (x > 88.0f ? 88.0f : x));
+    float half = 0.5f * e.scale, found = 2.0f * (half * e.rest + half);
+    found = x > 88.7228394f ? INFINITY : found;
+    return x < -87.3365479f ? 0.0f : found;
+}
+
+/* The natural logarithm: x = m 2^n with m around 1, and log m by a polynomial (Cephes). */
+INLINE float logarithm(float x) {
+    bits of = {x};
+    int n = (int)(of.i >> 23) - 126;
+    of.i = (of.i & 0x007fffffu) | 0x3f000000u;
+    float m = of.f, low = m < 0.707106781f ? 1.0f : 0.0f, whole = (float)n - low;
+    m = m - 1.0f + low * m;
+    float p = 7.0376836292e-2f;
+    p = p * m - 1.1514610310e-1f;
+    p = p * m + 1.1676998740e-1f;
+    p = p * m - 1.2420140846e-1f;
+    p = p * m + 1.4249322787e-1f;
+    p = p * m - 1.6668057665e-1f;
+    p = p * m + 2.0000714765e-1f;
+    p = p * m - 2.4999993993e-1f;
+    p = p * m + 3.3333331174e-1f;
+    float q = m * m, found = p * m * q - 2.12194440e-4f * whole - 0.5f * q + m + 0.693359375f * whole;
+    found = x == 0.0f ? -INFINITY : found;
+    found = x == INFINITY ? INFINITY : found;
+    return x >= 0.0f ? found : NAN;
+}
+
+/* log(1 + x), which keeps its digits near 0: the rounding of 1 + x is made good. */
+INLINE float logarithm_of_one_and(float x) {
+    float u = 1.0f + x, rounded = u - 1.0f;
+    return rounded == 0.0f ? x : (u == INFINITY ? u : logarithm(u) * (x / rounded));
+}
+
+/* Of two numbers; NaN if one is. */
+INLINE float larger(float a, float b) { return a > b || a != a ? a : b; }
+INLINE float smaller(float a, float b) { return a < b || a != a ? a : b; }
+INLINE float sign_of(float x) { return x > 0.0f ? 1.0f : (x < 0.0f ? -1.0f : x); }
 
 INLINE matrix by_rows(const float *at, size_t row) { return (matrix){at, row, 1}; }
 
