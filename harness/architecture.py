@@ -7,6 +7,7 @@ an architecture already; the classes below are for those that have more to decla
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
@@ -79,8 +80,14 @@ class Architecture(nn.Module):
         return {"hidden": torch.cat(outputs, dim=1), **dict(zip(names, parts, strict=True))}
 
 
+TimeLoop = Callable[[Tensor, State, Tensor | None], tuple[Tensor, State]]
+"""Repeats a cell's step: x, the state before and lengths in, what `forward` returns out."""
+
+
 class CellArchitecture(Architecture):
     """An architecture written as one time step; the core unrolls it, freezes padded rows and carries the state."""
+
+    time_loop: TimeLoop | None = None  # set by the core where something faster than `unroll` repeats the step
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """One step: x of shape (batch, input_size) -> (output of shape (batch, output_size), next state)."""
@@ -92,6 +99,10 @@ class CellArchitecture(Architecture):
 
     def forward(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         state = self.initial_state(x) if state is None else state
+        return (self.time_loop or self.unroll)(x, state, lengths)
+
+    def unroll(self, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
+        """The step for each of x (batch, time, input_size) in turn, in Python: what `forward` returns."""
         lengths = lengths if lengths is None else lengths.to(x.device)
         outputs = []
         for t, x_t in enumerate(x.unbind(dim=1)):

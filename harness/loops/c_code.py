@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.loops.graph import Operand, Value
 from harness.loops.operations import literal
-from harness.loops.program import Buffer, Program, padded
+from harness.loops.program import ROWS_FIRST, Buffer, Program, Programs, padded
 from harness.loops.schedule import Item, Loop, Schedule, Scheduler, Stage
+from harness.loops.values import Operand, Value
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,10 @@ class Array:
     value: Value | None = None
 
 
-@dataclass
-class Function:
-    text: str
-    arrays: list[Array]
-
-
-_HEAD = "void {name}(size_t steps, size_t rows, size_t room, size_t together, const int64_t *lengths, float *const *a) {{"
+_INCLUDES = ["#include <math.h>", "#include <stdint.h>", '#include "kernels.h"']
+_HEAD = (
+    "void {name}(size_t steps, size_t rows, size_t room, size_t together, const int64_t *lengths, float *const *a) {{"
+)
 
 
 class _Writer:
@@ -38,7 +35,8 @@ class _Writer:
         self.numbers: dict[Value, int] = {}
         self.panels: dict[Value, int] = {}
 
-    def function(self, backward: bool) -> Function:
+    def function(self, backward: bool) -> tuple[str, list[Array]]:
+        """The function in C, and the arrays that it takes."""
         work = [line for stage in self.schedule.stages for line in self._stage(stage)]
         work += [line for value, buffer in self.schedule.outer for line in self._outer(value, buffer)]
         before = self._frozen_back(first=True) if backward else []
@@ -46,7 +44,7 @@ class _Writer:
         lines = [_HEAD.format(name=self.name)]
         lines.append("for (size_t t = steps; t-- > 0;) {" if backward else "for (size_t t = 0; t < steps; t++) {")
         lines += [f"float *const {name} = {place};" for name, place in self.pointers.items()]
-        return Function("\n".join([*lines, *before, *work, *after, "}", "}"]), list(self.arrays.values()))
+        return "\n".join([*lines, *before, *work, *after, "}", "}"]), list(self.arrays.values())
 
     # where things are
 
@@ -57,9 +55,8 @@ class _Writer:
 
     def _pointer(self, buffer: Buffer) -> str:
         number = self._array(buffer.role, buffer.index, buffer.stride, buffer.value)
-        when = {"0": "0", "t": "t", "t + 1": "n"}.get(buffer.time, {"t % room": "m", "t % together": "g"}.get(buffer.time, ""))
-        name = f"p{number}{when or ('c' if buffer.time == 't % 2' else 'd' if 'rows' not in buffer.time else 'r')}"
-        if buffer.time == "rows first":
+        name = f"p{number}{_TIMES[buffer.time]}"
+        if buffer.time == ROWS_FIRST:
             self.pointers[name] = f"a[{number}] + t * {buffer.stride}"
         elif buffer.time == "0":
             self.pointers[name] = f"a[{number}]"
@@ -68,7 +65,7 @@ class _Writer:
         return name
 
     def _row_stride(self, buffer: Buffer) -> str:
-        return f"steps * {buffer.stride}" if buffer.time == "rows first" else str(buffer.stride)
+        return f"steps * {buffer.stride}" if buffer.time == ROWS_FIRST else str(buffer.stride)
 
     def _number(self, value: Value) -> int:
         return self.numbers.setdefault(value, len(self.numbers))
@@ -92,18 +89,17 @@ class _Writer:
         return f"(matrix){{{self._pointer(buffer)} + {operand.offset}, {first}, {second}}}"
 
     def _product(self, value: Value) -> list[str]:
-        buffer, lines = self.schedule.home[value], []
-        for number, (left, right) in enumerate(zip(value.operands[::2], value.operands[1::2], strict=True)):
-            assert isinstance(left, Operand)
-            assert isinstance(right, Operand)
-            depth, columns = (int(size) for size in right.layout.shape)
+        buffer, terms, start = self.schedule.home[value], [], "NULL"
+        reads = value.reads()
+        if len(reads) % 2:
+            start = f"a[{self._array('start', self._panel(reads[-1].value), value=reads[-1].value)}]"
+        for left, right in zip(reads[::2], reads[1::2], strict=False):
             turned = right.layout.stride() != right.value.whole().layout.stride()
             w = self._array("panels turned" if turned else "panels", self._panel(right.value), value=right.value)
-            lines.append(
-                f"product({min(number, 1)}, rows, {depth}, {columns}, {self._matrix(left)}, a[{w}], 16, {depth * 16}, "
-                f"{self._pointer(buffer)}, {buffer.stride});"
-            )
-        return lines
+            terms.append(f"{{{right.layout.shape[0]}, {self._matrix(left)}, a[{w}]}}")
+        listed = f"(term[]){{{', '.join(terms)}}}"
+        sizes = f"rows, {value.shape[0]}, {len(terms)}"
+        return [f"products({sizes}, {listed}, {start}, {self._pointer(buffer)}, {buffer.stride});"]
 
     def _panel(self, value: Value) -> int:
         return self.panels.setdefault(value, len(self.panels))
@@ -147,9 +143,7 @@ class _Writer:
             assert item.value is not None
             name = f"v{self._number(item.value)}"
             lines = [f"const float {name} = {item.value.pattern.format(*values)};"]
-            if item.value in self.schedule.local:
-                lines.append(f"{self._address(item.value.whole(), item.shape)} = {name};")
-            elif self._is_stored_here(item.value):
+            if item.value in self.schedule.local or self._is_stored_here(item.value):
                 lines.append(f"{self._address(item.value.whole(), item.shape)} = {name};")
             self.here[item.value] = name
             return lines
@@ -252,6 +246,19 @@ class _Writer:
         return [*lines, "}"]
 
 
+_TIMES = {
+    "0": "",
+    "t": "_now",
+    "t + 1": "_next",
+    "t % room": "_kept",
+    "t % together": "_group",
+    "t % 2": "_arrived",
+    "(t + 1) % 2": "_sent",
+    ROWS_FIRST: "_row",
+}
+"""How the pointer to a buffer's part at a step is called in C."""
+
+
 def _index(offset: int, strides: tuple[int, ...]) -> str:
     parts = [f"i{d}" if stride == 1 else f"i{d} * {stride}" for d, stride in enumerate(strides) if stride]
     return " + ".join([*parts, *([str(offset)] if offset or not parts else [])])
@@ -270,7 +277,9 @@ def _nest(shape: tuple[int, ...], body: list[str]) -> list[str]:
     return _nest_over(tuple(range(len(shape))), shape, body)
 
 
-def _nest_over(axes: tuple[int, ...], shape: tuple[int, ...], body: list[str], simd: str = "", plain: bool = False) -> list[str]:
+def _nest_over(
+    axes: tuple[int, ...], shape: tuple[int, ...], body: list[str], simd: str = "", plain: bool = False
+) -> list[str]:
     """Loops over some dimensions, the innermost of which the compiler takes several numbers at once."""
     if not axes:
         return ["{", *body, "}"]
@@ -280,8 +289,9 @@ def _nest_over(axes: tuple[int, ...], shape: tuple[int, ...], body: list[str], s
     return [*(f"{head} {{" for head in heads), *marked, f"{last} {{", *body, "}", *("}" for _ in heads)]
 
 
-def write(forward: Program, backward: Program, states: list[int]) -> tuple[str, Function, Function]:
-    """The C file and what each function is passed; `states` are the numbers in a row of each part of the state."""
-    ahead = _Writer("forward", forward, states).function(backward=False)
-    back = _Writer("backward", backward, states).function(backward=True)
-    return "\n\n".join(["#include <stdint.h>\n#include <math.h>\n#include \"kernels.h\"", ahead.text, back.text, ""]), ahead, back
+def write(programs: Programs) -> tuple[str, list[Array], list[Array]]:
+    """The C file, and what its functions `forward` and `backward` are passed."""
+    states = [operand.size for operand, buffer in programs.forward.stores if buffer.role == "state"]
+    ahead, passed_ahead = _Writer("forward", programs.forward, states).function(backward=False)
+    back, passed_back = _Writer("backward", programs.backward, states).function(backward=True)
+    return "\n\n".join([*_INCLUDES, ahead, back, ""]), passed_ahead, passed_back

@@ -12,7 +12,9 @@ from torch import Tensor
 aten = torch.ops.aten
 
 
-def _var(x: Tensor, dim: Sequence[int] | None = None, *, correction: float | None = None, keepdim: bool = False) -> Tensor:
+def _var(
+    x: Tensor, dim: Sequence[int] | None = None, *, correction: float | None = None, keepdim: bool = False
+) -> Tensor:
     return _var_mean(x, dim, correction=correction, keepdim=keepdim)[0]
 
 
@@ -42,3 +44,33 @@ OWN: dict[Any, Callable[..., Any]] = {
     aten.var_mean.correction: _var_mean,
     aten.native_layer_norm.default: _layer_norm,
 }
+
+WHOLE = [
+    aten.gelu,
+    aten.hardtanh,
+    aten._softmax,
+    aten._log_softmax,
+    aten.linalg_vector_norm,
+    aten.logaddexp,
+    aten.log_sigmoid_forward,
+    aten.hardswish,
+    aten.hardsigmoid,
+    aten.silu,
+    aten.mish,
+    aten.softplus,
+    aten.elu,
+    aten.leaky_relu,
+    aten.celu,
+    aten.addcmul,
+    aten.addcdiv,
+    aten.lerp,
+    aten.frac,
+    aten.std,
+    aten.rsub,
+    aten.baddbmm,
+    aten.stack,
+    aten.slice_backward,
+    aten.select_backward,
+    aten._unsafe_index,
+]
+"""What the table of basic operations leaves whole, and torch can take apart by another one."""

@@ -31,10 +31,8 @@ enum { ROWS = 4, COLUMNS = 16 };
 /* A matrix in memory: the element of row i and column j lies at i * row + j * column. */
 typedef struct { const float *at; size_t row, column; } matrix;
 
-/* c = a b, or with `add` c += a b, for some rows and sixteen columns. */
-INLINE void tile(const int rows, const int add, size_t depth, matrix a, const float *b, size_t b_row, float *c,
-                 size_t c_row) {
-    v8 sums[ROWS][2] = {{{0}}};
+/* Sums over the depth, for some rows and sixteen columns. */
+INLINE void add_up(v8 sums[ROWS][2], const int rows, size_t depth, matrix a, const float *b, size_t b_row) {
     for (size_t p = 0; p < depth; p++) {
         v8 left = *(const v8 *)(b + p * b_row), right = *(const v8 *)(b + p * b_row + 8);
         for (int i = 0; i < rows; i++) {
@@ -43,6 +41,13 @@ INLINE void tile(const int rows, const int add, size_t depth, matrix a, const fl
             sums[i][1] += x * right;
         }
     }
+}
+
+/* c = a b, or with `add` c += a b, for some rows and sixteen columns. */
+INLINE void tile(const int rows, const int add, size_t depth, matrix a, const float *b, size_t b_row, float *c,
+                 size_t c_row) {
+    v8 sums[ROWS][2] = {{{0}}};
+    add_up(sums, rows, depth, a, b, b_row);
     for (int i = 0; i < rows; i++) {
         v8 *to = (v8 *)(c + i * c_row);
         to[0] = add ? to[0] + sums[i][0] : sums[i][0];
@@ -60,6 +65,34 @@ INLINE void product(const int add, size_t rows, size_t depth, size_t columns, ma
         for (; i + ROWS <= rows; i += ROWS, below.at += ROWS * a.row)
             tile(ROWS, add, depth, below, b, b_row, c + i * c_row + j, c_row);
         for (; i < rows; i++, below.at += a.row) tile(1, add, depth, below, b, b_row, c + i * c_row + j, c_row);
+    }
+}
+
+/* One of the products that are added up: of a with parameters w in panels, (columns / 16, depth, 16). */
+typedef struct { size_t depth; matrix a; const float *w; } term;
+
+INLINE void tile_of_terms(const int rows, const int count, const term *terms, size_t i, size_t j, const float *start,
+                          float *c, size_t c_row) {
+    v8 sums[ROWS][2] = {{{0}}};
+    for (int k = 0; k < count; k++) {
+        matrix a = terms[k].a;
+        a.at += i * a.row;
+        add_up(sums, rows, terms[k].depth, a, terms[k].w + j * terms[k].depth, COLUMNS);
+    }
+    for (int r = 0; r < rows; r++) {
+        v8 *to = (v8 *)(c + (i + r) * c_row + j);
+        to[0] = start ? sums[r][0] + *(const v8 *)(start + j) : sums[r][0];
+        to[1] = start ? sums[r][1] + *(const v8 *)(start + j + 8) : sums[r][1];
+    }
+}
+
+/* c = start + the sum of the terms; start is one row or NULL, and has room for a multiple of 16. */
+INLINE void products(size_t rows, size_t columns, const int count, const term *terms, const float *start, float *c,
+                     size_t c_row) {
+    for (size_t j = 0; j < columns; j += COLUMNS) {
+        size_t i = 0;
+        for (; i + ROWS <= rows; i += ROWS) tile_of_terms(ROWS, count, terms, i, j, start, c, c_row);
+        for (; i < rows; i++) tile_of_terms(1, count, terms, i, j, start, c, c_row);
     }
 }
 

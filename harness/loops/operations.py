@@ -61,8 +61,8 @@ COSTLY: dict[Any, str] = {
     aten.pow.Scalar: "powf({0}, {1})",
     aten.atan2.default: "atan2f({0}, {1})",
 }
-for _name in "sin cos tan asin acos atan sinh cosh asinh acosh atanh exp2 expm1 log2 log10 erf erfc".split():
-    COSTLY[getattr(aten, _name).default] = f"{_name}f({{0}})"
+_LIBRARY = "sin cos tan asin acos atan sinh cosh asinh acosh atanh exp2 expm1 log2 log10 erf erfc"
+COSTLY.update({getattr(aten, name).default: f"{name}f({{0}})" for name in _LIBRARY.split(" ")})
 
 SAME = {
     aten.alias.default,
@@ -98,7 +98,14 @@ VIEWS = {
 
 def expression(target: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[str, tuple[Any, ...]] | None:
     """The expression and its operands, tensors or numbers, of an elementwise operation; None where there is none."""
-    if target in (aten.add.Tensor, aten.sub.Tensor, aten.add.Scalar, aten.sub.Scalar, aten.rsub.Scalar, aten.rsub.Tensor):
+    if target in (
+        aten.add.Tensor,
+        aten.sub.Tensor,
+        aten.add.Scalar,
+        aten.sub.Scalar,
+        aten.rsub.Scalar,
+        aten.rsub.Tensor,
+    ):
         return _sum(target, *arguments, **keywords)
     if target is aten.clamp.default or target is aten.clamp.Tensor:
         return _clamp(*arguments, **keywords)

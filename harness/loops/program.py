@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from harness.loops.graph import Operand, StepGraph, Value, costly
+from harness.loops.graph import StepGraph
+from harness.loops.operations import COSTLY, aten
+from harness.loops.values import Operand, Value, costly
 
-GIVEN = ("input", "parameter", "constant")
+ROWS_FIRST = "rows first"
 
 
 @dataclass(eq=False)
 class Buffer:
-    """An array in memory that a loop is given, with `stride` numbers for each row (a multiple of 16 or 1)."""
+    """An array that a loop is given, with `stride` numbers for each row."""
 
     role: str
     index: int = 0  # among those of one role
     stride: int = 1
-    time: str = "0"  # which step's part of it is meant, in C; "rows first" where it is (rows, steps, stride)
+    time: str = "0"  # which step's part is meant, in C; ROWS_FIRST: the array is (rows, steps, stride)
     value: Value | None = None
 
     @property
@@ -27,10 +29,10 @@ class Buffer:
 
 @dataclass
 class Program:
-    """One direction."""
+    """One direction: what is computed at a step, what is there before, what is written, what is added up."""
 
-    values: list[Value]  # in an order in which they can be computed
-    memory: dict[Value, Buffer]  # what is there before
+    values: list[Value]
+    memory: dict[Value, Buffer]
     stores: list[tuple[Operand, Buffer]] = field(default_factory=list)
     sums: list[tuple[Value, Buffer]] = field(default_factory=list)
 
@@ -39,68 +41,54 @@ class Program:
 class Programs:
     forward: Program
     backward: Program
-    kept: list[Buffer]
-    parameters: list[Buffer]
 
 
 def padded(size: int) -> int:
     """Numbers from one row to the next: products write sixteen at a time."""
-    return size if size == 1 else -(-size // 16) * 16
+    return -(-size // 16) * 16
 
 
 def split(graph: StepGraph) -> Programs:
-    """The two directions, and what the first one keeps for the second."""
-    roots = [*graph.outputs, *graph.upon_states]
-    roots += [graph.upon_input] if graph.upon_input is not None else []
-    _merge_products([operand.value for operand in roots], graph.sums)
-    forward = _order([operand.value for operand in graph.outputs])
-    late_roots = [operand.value for operand in roots[len(graph.outputs) :]] + graph.sums
-    backward = _order(late_roots)
-    states = {operand.value: k for k, operand in enumerate(graph.outputs[1:]) if _is_state(operand)}
-    kept = _kept(backward, set(states))
-    inputs = {value.pattern: value for value in _order([*forward, *backward]) if value.kind == "input"}
-    parameters = [Buffer("parameter", k, value.size, value=value) for k, value in enumerate(graph.parameters)]
-    rooms = [Buffer("kept", k, padded(value.size), "t % room", value) for k, value in enumerate(kept)]
-    shared = {buffer.value: buffer for buffer in parameters if buffer.value is not None} | _inputs(inputs)
-    ahead = Program([v for v in forward if v.kind not in GIVEN], dict(shared))
-    ahead.stores = [(operand, Buffer("state", k, padded(_count(operand)), "t + 1")) for k, operand in enumerate(graph.outputs[1:])]
-    ahead.stores += [(value.whole(), buffer) for value, buffer in zip(kept, rooms, strict=True)]
-    ahead.stores += [(graph.outputs[0], Buffer("out", 0, _count(graph.outputs[0]), "rows first"))]
-    memory = dict(shared)
-    memory.update({value: Buffer("state", k, padded(value.size), "t + 1") for value, k in states.items()})
-    memory.update({value: buffer for value, buffer in zip(kept, rooms, strict=True)})
-    back = Program([v for v in _order(late_roots, set(memory)) if v not in memory and v.kind not in (*GIVEN, "outer", "total")], memory)
-    for k, operand in enumerate(graph.upon_states):
-        back.stores.append((operand, Buffer("upon_state", k, padded(_count(operand)), "(t + 1) % 2")))
+    """The two directions."""
+    upon = [*graph.upon_states, *([graph.upon_input] if graph.upon_input is not None else [])]
+    ahead, back = [operand.value for operand in graph.outputs], [operand.value for operand in upon]
+    sums = list(graph.sums.values())
+    _merge_products([*ahead, *back], sums)
+    back += sums
+    states = {one.value: k for k, one in enumerate(graph.outputs[1:]) if one.is_whole() and not one.value.given}
+    kept = {
+        value: Buffer("kept", k, padded(value.size), "t % room")
+        for k, value in enumerate(_kept(_order(back), set(states)))
+    }
+    given = _given(graph, _order([*ahead, *back]))
+    forward = Program([value for value in _order([*ahead, *kept]) if not value.given], dict(given))
+    forward.stores = [(value.whole(), buffer) for value, buffer in kept.items()]
+    forward.stores += [(one, _state("state", k, one, "t + 1")) for k, one in enumerate(graph.outputs[1:])]
+    forward.stores += [(graph.outputs[0], Buffer("out", 0, graph.outputs[0].size, ROWS_FIRST))]
+    memory = {**given, **{value: _state("state", k, value.whole(), "t + 1") for value, k in states.items()}, **kept}
+    computed = [value for value in _order(back, set(memory)) if value not in memory and not value.given]
+    backward = Program([value for value in computed if value.kind not in ("outer", "total")], memory)
+    backward.stores = [(one, _state("upon_state", k, one, "(t + 1) % 2")) for k, one in enumerate(graph.upon_states)]
     if graph.upon_input is not None:
-        back.stores.append((graph.upon_input, Buffer("upon_input", 0, padded(_count(graph.upon_input)), "t")))
-    back.sums = [(value, Buffer("sum", k, value=value)) for k, value in enumerate(graph.sums)]
-    return Programs(ahead, back, rooms, parameters)
+        backward.stores += [(graph.upon_input, _state("upon_input", 0, graph.upon_input, "t"))]
+    backward.sums = [(value, Buffer("sum", k, value=value)) for k, value in enumerate(sums)]
+    return Programs(forward, backward)
 
 
-def _count(operand: Operand) -> int:
-    size = 1
-    for length in operand.layout.shape[1:]:
-        size *= length
-    return size
+def _state(role: str, index: int, operand: Operand, time: str) -> Buffer:
+    return Buffer(role, index, padded(operand.size), time)
 
 
-def _is_state(operand: Operand) -> bool:
-    return operand.is_whole() and operand.value.kind not in GIVEN
-
-
-def _inputs(named: dict[str, Value]) -> dict[Value, Buffer]:
-    buffers = {}
-    for name, value in named.items():
-        if name == "x":
-            buffers[value] = Buffer("x", 0, padded(value.size), "t")
-        elif name == "upon_out":
-            buffers[value] = Buffer("upon_out", 0, value.size, "rows first")
-        else:
-            late = name.startswith("upon")
-            role, index = ("upon_state", int(name[10:])) if late else ("state", int(name[5:]))
-            buffers[value] = Buffer(role, index, padded(value.size), "t % 2" if late else "t")
-    return buffers
+def _given(graph: StepGraph, values: list[Value]) -> dict[Value, Buffer]:
+    """Where the inputs and the parameters are."""
+    found = {value: Buffer("parameter", k, value.size, value=value) for k, value in enumerate(graph.parameters)}
+    for value in values:
+        name, part = value.pattern.rstrip("0123456789"), value.pattern.lstrip("abcdefghijklmnopqrstuvwxyz_")
+        if value.kind == "input" and name == "upon_out":
+            found[value] = Buffer(name, 0, value.size, ROWS_FIRST)
+        elif value.kind == "input":
+            found[value] = _state(name, int(part or 0), value.whole(), "t % 2" if value.late else "t")
+    return found
 
 
 def _order(roots: list[Value], stop: set[Value] | None = None) -> list[Value]:
@@ -123,30 +111,38 @@ def _kept(backward: list[Value], there: set[Value]) -> list[Value]:
     """Values of the way ahead that the way back reads from memory; it computes the other ones again."""
     late = [value for value in backward if value.late]
     read = dict.fromkeys(operand.value for value in late for operand in value.reads())
-    needed = [value for value in read if not value.late and value.kind not in GIVEN and value not in there]
-    kept = dict.fromkeys(value for value in needed if costly(value) or value.size == 1)
+    needed = [value for value in read if not value.late and not value.given and value not in there]
+    kept = dict.fromkeys(value for value in needed if _is_better_kept(value, there))
     for value in needed:
-        if value not in kept and not _cheap(value, {*kept, *there}):
+        if value not in kept and not _is_cheap(value, {*kept, *there}):
             kept[value] = None
     return list(kept)
 
 
-def _cheap(value: Value, there: set[Value]) -> bool:
+def _is_better_kept(value: Value, there: set[Value]) -> bool:
+    return value.size == 1 or (costly(value) and not _is_one_away(value, there))
+
+
+def _is_one_away(value: Value, there: set[Value]) -> bool:
+    """Whether it is the sigmoid or tanh of what is in memory anyway: computing it is as fast as reading it."""
+    near = all(operand.value.given or operand.value in there for operand in value.reads())
+    return near and value.pattern in (COSTLY[aten.tanh.default], COSTLY[aten.sigmoid.default])
+
+
+def _is_cheap(value: Value, there: set[Value]) -> bool:
     """Whether a value can be had from what is there by a few instructions."""
-    if value.kind in GIVEN or value in there:
+    if value.given or value in there:
         return True
-    return not costly(value) and all(_cheap(operand.value, there) for operand in value.reads())
+    few = not costly(value) or _is_one_away(value, there)
+    return few and all(_is_cheap(operand.value, there) for operand in value.reads())
 
 
 def _merge_products(roots: list[Value], sums: list[Value]) -> None:
-    """Sums of products with parameters become one product each, which adds up in memory."""
+    """Sums of products with parameters, and of a vector of parameters, become one product each."""
     values = _order([*roots, *sums])
-    uses: dict[Value, int] = {}
-    for value in [*roots, *sums]:
-        uses[value] = uses.get(value, 0) + 1
-    for value in values:
-        for operand in value.reads():
-            uses[operand.value] = uses.get(operand.value, 0) + 1
+    uses = dict.fromkeys(values, 0)
+    for used in [*roots, *(operand.value for value in values for operand in value.reads())]:
+        uses[used] += 1
     for value in reversed(values):
         if value.kind == "map" and value.pattern == "{0} + {1}":
             _merge(value, uses)
@@ -154,31 +150,36 @@ def _merge_products(roots: list[Value], sums: list[Value]) -> None:
 
 def _merge(total: Value, uses: dict[Value, int]) -> None:
     leaves = _leaves(total, uses)
-    products = [leaf for leaf in leaves if _alone(leaf, total, uses) and leaf.value.kind == "product"]  # type: ignore[union-attr]
-    if len(products) < 2:
+    operands = [leaf for leaf in leaves if isinstance(leaf, Operand)]
+    products = [one for one in operands if one.value.kind == "product" and _is_alone(one, total, uses)]
+    products = [one for one in products if len(one.value.operands) % 2 == 0]
+    if not products:
         return
-    first = products[0]
-    assert isinstance(first, Operand)
-    first.value.operands = tuple(one for leaf in products for one in leaf.value.operands)  # type: ignore[union-attr]
-    others = [leaf for leaf in leaves if leaf not in products]
-    if not others:
-        total.kind, total.pattern, total.operands = "product", "", first.value.operands
-        return
-    total.pattern = " + ".join(f"{{{k}}}" for k in range(len(others) + 1))
-    total.operands = (first, *others)
+    start = [one for one in operands if one.value.kind == "parameter" and one.shape == total.shape and one.is_whole()][
+        :1
+    ]
+    first = products[0].value
+    first.operands = (*(part for one in products for part in one.value.operands), *start)
+    first.late = any(one.value.late for one in products)
+    others = [leaf for leaf in leaves if leaf not in products and leaf not in start]
+    if others:
+        total.pattern = " + ".join(f"{{{k}}}" for k in range(len(others) + 1))
+        total.operands = (first.whole(), *others)
+    else:
+        total.kind, total.pattern, total.operands = "product", "", first.operands
 
 
 def _leaves(total: Value, uses: dict[Value, int]) -> list[Operand | float]:
+    """What a sum of sums adds up."""
     found: list[Operand | float] = []
     for operand in total.operands:
-        nested = _alone(operand, total, uses) and operand.value.kind == "map" and operand.value.pattern == "{0} + {1}"  # type: ignore[union-attr]
-        found += _leaves(operand.value, uses) if nested else [operand]  # type: ignore[union-attr]
+        nested = (
+            isinstance(operand, Operand) and operand.value.pattern == "{0} + {1}" and _is_alone(operand, total, uses)
+        )
+        found += _leaves(operand.value, uses) if isinstance(operand, Operand) and nested else [operand]
     return found
 
 
-def _alone(operand: Operand | float, total: Value, uses: dict[Value, int]) -> bool:
-    """Whether a value is used here only, as it is."""
-    if not isinstance(operand, Operand):
-        return False
+def _is_alone(operand: Operand, total: Value, uses: dict[Value, int]) -> bool:
+    """Whether a value is used in this sum only, as it is."""
     return operand.is_whole() and uses[operand.value] == 1 and operand.value.shape == total.shape
-

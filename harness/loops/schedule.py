@@ -1,4 +1,4 @@
-"""The order of one step's work: products over all rows, and between them one pass over the rows with as few loops as can be.
+"""The order of one step's work: products over all rows, and between them passes over the rows with few loops.
 
 A step is a sequence of stages. A stage begins with products over all rows at once, and then goes over the rows; for
 each row it runs loops over numbers, in which values of one shape are computed together.
@@ -7,17 +7,18 @@ each row it runs loops over numbers, in which values of one shape are computed t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
-from harness.loops.graph import Operand, Value
-from harness.loops.program import GIVEN, Buffer, Program, padded
+from harness.loops.program import ROWS_FIRST, Buffer, Program, padded
 from harness.loops.trace import CannotCompileError
+from harness.loops.values import Operand, Value
 
 
 @dataclass(eq=False)
 class Item:
     """A piece of work in a loop over `shape`: computes a value, or writes one somewhere, or adds one up."""
 
-    kind: str  # map, write, add, reduce or batched
+    kind: Literal["map", "write", "add", "reduce", "batched"]
     shape: tuple[int, ...]
     reads: tuple[Operand | float, ...]
     value: Value | None = None  # what it computes, or the value that it writes a part of
@@ -56,6 +57,7 @@ class Scheduler:
         self.home: dict[Value, Buffer] = dict(program.memory)
         self.ready: dict[Value, tuple[int, int]] = {}  # the last stage and loop that write a value
         self.extra: list[Buffer] = []
+        self.copies: dict[Value, Value] = {}
         self.direct = self._direct_stores()
         for value in program.values:
             self._place(value)
@@ -69,22 +71,22 @@ class Scheduler:
         done = set()
         for number, (operand, buffer) in enumerate(self.program.stores):
             value = operand.value
-            fit = operand.is_whole() and value not in self.home and value.kind not in (*GIVEN, "map")
-            if fit and buffer.time != "rows first":
+            fit = operand.is_whole() and value not in self.home and value.kind != "map" and not value.given
+            if fit and buffer.time != ROWS_FIRST:
                 self.home[value] = buffer
                 done.add(number)
         return done
 
     def _place(self, value: Value) -> None:
         if value.kind == "product":
-            stage = max((self._after(operand) for operand in value.operands[::2] if isinstance(operand, Operand)), default=0)
+            stage = max(self._after(operand) for operand in value.reads())
             self._stage(stage).products.append(value)
             self.ready[value] = (stage, -1)
         elif value.kind == "map":
             self._add(Item("map", value.shape, value.operands, value))
         elif value.kind == "reduce":
             (operand,) = value.reads()
-            self._add(Item("reduce", tuple(operand.layout.shape[1:]), value.operands, value), alone=True)
+            self._add(Item("reduce", operand.shape, value.operands, value), alone=True)
         elif value.kind == "batched":
             self._add(Item("batched", value.shape, value.operands, value), alone=True)
         elif value.kind == "join":
@@ -95,12 +97,10 @@ class Scheduler:
             raise AssertionError(value.kind)
 
     def _place_join(self, value: Value) -> None:
-        whole = value.whole()
-        strides = whole.strides(value.shape)
+        strides = _dense(value.shape)
         last = (0, 0)
         for operand, offset in zip(value.reads(), value.offsets, strict=True):
-            shape = tuple(size for size in operand.layout.shape[1:]) if operand.row == 0 else tuple(operand.layout.shape)
-            item = Item("write", shape, (operand,), value, offset=offset, strides=strides)
+            item = Item("write", operand.shape, (operand,), value, offset=offset, strides=strides)
             last = max(last, self._add(item))
         self.ready[value] = last
 
@@ -108,8 +108,8 @@ class Scheduler:
         below, above = value.reads()
         assert value.region is not None
         region = Operand(value, value.region)
-        shape = tuple(value.region.shape[1:])
-        under = Item("write", value.shape, (below,), value, strides=value.whole().strides(value.shape))
+        shape = region.shape
+        under = Item("write", value.shape, (below,), value, strides=_dense(value.shape))
         self.ready[value] = self._add(under)
         over = Item("write", shape, (above,), value, offset=region.offset, strides=region.strides(shape))
         self.ready[value] = self._add(over, after=self.ready[value])
@@ -118,10 +118,8 @@ class Scheduler:
         for number, (operand, buffer) in enumerate(self.program.stores):
             if number in self.direct:
                 continue
-            shape = tuple(operand.layout.shape[1:])
-            whole = Value("input", shape).whole()
-            self._add(Item("write", shape, (operand,), buffer=buffer, strides=whole.strides(shape)))
-            if operand.is_whole() and operand.value not in self.home and buffer.time != "rows first":
+            self._add(Item("write", operand.shape, (operand,), buffer=buffer, strides=_dense(operand.shape)))
+            if operand.is_whole() and operand.value not in self.home and buffer.time != ROWS_FIRST:
                 self.home[operand.value] = buffer
 
     def _place_sums(self) -> list[tuple[Value, Buffer]]:
@@ -129,9 +127,8 @@ class Scheduler:
         for value, buffer in self.program.sums:
             if value.kind == "total":
                 (operand,) = value.reads()
-                shape = tuple(operand.layout.shape[1:])
                 buffer.stride = value.size
-                self._add(Item("add", shape, (operand,), buffer=buffer, strides=Value("input", shape).whole().strides(shape)))
+                self._add(Item("add", operand.shape, (operand,), buffer=buffer, strides=_dense(operand.shape)))
             else:
                 value.operands = tuple(self._together(operand) for operand in value.reads())
                 outer.append((value, buffer))
@@ -145,15 +142,16 @@ class Scheduler:
         home = self.home.get(value)
         if home is not None and home.adds_up:
             return operand
-        if home is None and value.kind not in ("map", *GIVEN):
+        if home is None and value.kind != "map" and not value.given:
             self.home[value] = self._ring(value)
             return operand
-        copy = Value("input", value.shape, pattern="copy")
-        self.home[copy] = self._ring(copy)
-        self._add(Item("write", value.shape, (value.whole(),), buffer=self.home[copy], strides=copy.whole().strides(copy.shape)))
-        if home is None and value.kind == "map":
-            self.home[value] = self.home[copy]
-        return Operand(copy, operand.layout)
+        if value not in self.copies:
+            copy = self.copies[value] = Value("input", value.shape, pattern="copy")
+            self.home[copy] = self._ring(copy)
+            self._add(Item("write", value.shape, (value.whole(),), buffer=self.home[copy], strides=_dense(value.shape)))
+            if home is None and value.kind == "map":
+                self.home[value] = self.home[copy]
+        return Operand(self.copies[value], operand.layout)
 
     def _ring(self, value: Value) -> Buffer:
         buffer = Buffer("ring", len(self.extra), padded(value.size), "t % together")
@@ -177,7 +175,9 @@ class Scheduler:
             if at == stage and loop >= 0:
                 first = max(first, loop if self._in_register(item, operand, at, loop) else loop + 1)
         loops = self._stage(stage).loops
-        fitting = [k for k in range(first, len(loops)) if loops[k].shape == item.shape and not alone and not _alone(loops[k])]
+        fitting = [
+            k for k in range(first, len(loops)) if loops[k].shape == item.shape and not alone and not _alone(loops[k])
+        ]
         if fitting:
             found = fitting[0]
         else:
@@ -226,6 +226,11 @@ class Scheduler:
         if self.ready.get(operand.value) != (stage, loop):
             return False
         return self._in_register(item, operand, stage, loop)
+
+
+def _dense(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Of an array without gaps; a dimension of one number takes no step."""
+    return Value("input", shape).whole().strides(shape)
 
 
 def _alone(loop: Loop) -> bool:

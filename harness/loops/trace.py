@@ -6,21 +6,25 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import torch
 from torch import Tensor, fx, nn
-from torch._decomp import core_aten_decompositions
+from torch._decomp import _core_aten_decompositions_post_autograd, get_decompositions
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.func import functional_call
+from torch.func import functional_call, functionalize
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 
 from harness.architecture import CellArchitecture, State
-from harness.loops.decompositions import OWN
+from harness.loops.decompositions import OWN, WHOLE
 
 ROWS: Final = 10007
-"""Rows of the traced batch: a prime that no size of a cell is likely to be, so that a dimension tells what it counts."""
+"""Rows of the traced batch: a prime that no size of a cell is likely to be, so that the dimension of rows is known."""
+
+IN_PLACE: Final = "it changes what it is given in place"
+OUTSIDE: Final = "it reads a tensor that is neither an argument, a parameter nor a buffer"
 
 
 class CannotCompileError(Exception):
@@ -63,9 +67,11 @@ def trace(cell: CellArchitecture, x: Tensor, state: State, wanted: Wanted) -> Tr
     """Traces `step` for inputs like x (batch, time, size); raises CannotCompileError, or whatever the step raises."""
     named = tensors(cell)
     parts, layout = pytree.tree_flatten(state)
-    _refuse_types([*named.values(), x, *parts], x.shape[0])
-    with FakeTensorMode() as mode, torch.enable_grad():
-        given = [_like(tensor, tensor.shape, wants) for tensor, wants in zip(named.values(), wanted.parameters, strict=True)]
+    _refuse_types(parts, list(named.values()))
+    with FakeTensorMode(), torch.enable_grad():
+        given = [
+            _like(tensor, tensor.shape, wants) for tensor, wants in zip(named.values(), wanted.parameters, strict=True)
+        ]
         x_t = _like(x, (ROWS, *x.shape[2:]), wanted.input)
         before = [_like(part, (ROWS, *part.shape[1:]), True) for part in parts]
         upon = [_like(x, (ROWS, cell.output_size), False), *(_like(part, part.shape, False) for part in before)]
@@ -80,10 +86,22 @@ def trace(cell: CellArchitecture, x: Tensor, state: State, wanted: Wanted) -> Tr
 
         with _unchanged(cell), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            graph = make_fx(joint, decomposition_table={**core_aten_decompositions(), **OWN})(given, x_t, before, upon).graph
-        del mode
-    graph.eliminate_dead_code()
-    return Traced(graph, tuple(named), tuple(tuple(part.shape[1:]) for part in parts), layout)
+            made = make_fx(joint, decomposition_table=_decompositions())(given, x_t, before, upon)
+        if any(changes_in_place(node) for node in made.graph.nodes):  # torch's own derivatives have some
+            with torch.no_grad():
+                again = make_fx(functionalize(made, remove="mutations"), decomposition_table=_decompositions())
+                made = again([one.detach() for one in given], x_t.detach(), [one.detach() for one in before], upon)
+    made.graph.eliminate_dead_code()
+    return Traced(made.graph, tuple(named), tuple(tuple(part.shape[1:]) for part in parts), layout)
+
+
+def changes_in_place(node: fx.Node) -> bool:
+    return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
+
+
+@cache
+def _decompositions() -> dict[Any, Any]:
+    return {**_core_aten_decompositions_post_autograd(), **get_decompositions(WHOLE), **OWN}
 
 
 def _like(tensor: Tensor, shape: Any, wants: bool) -> Tensor:
@@ -101,17 +119,14 @@ def _gradients(outputs: list[Tensor], inputs: list[Tensor], upon: list[Tensor]) 
     return [next(found) if tensor.requires_grad else None for tensor in inputs]
 
 
-def _refuse_types(given: list[Tensor], rows: int) -> None:
-    for tensor in given:
-        if not isinstance(tensor, Tensor):
-            raise CannotCompileError(f"its state holds a {type(tensor).__name__}, and only tensors can be carried")
-        if tensor.device.type != "cpu":
-            raise CannotCompileError(f"it computes on {tensor.device.type}, and loops are made for a CPU")
-        if ROWS in tensor.shape:
-            raise CannotCompileError(f"one of its sizes is {ROWS}, which stands for the batch here")
-    for part in given[1:]:
-        del part
-    del rows
+def _refuse_types(parts: list[Any], given: list[Tensor]) -> None:
+    """Refuses what cannot be carried, and sizes that stand for something else."""
+    for part in parts:
+        if not isinstance(part, Tensor) or part.dtype != torch.float32:
+            kind = str(part.dtype).removeprefix("torch.") if isinstance(part, Tensor) else type(part).__name__
+            raise CannotCompileError(f"its state holds {kind}, and only float32 tensors can be carried")
+    if any(ROWS in tensor.shape[1:] for tensor in [*given, *parts]) or any(ROWS in one.shape[:1] for one in given):
+        raise CannotCompileError(f"one of its sizes is {ROWS}, which stands for the batch here")
 
 
 def _refuse_outputs(outputs: list[Tensor], upon: list[Tensor], same_nesting: bool) -> None:

@@ -20,6 +20,8 @@ def refuse_execution(spec: RunSpec, device: torch.device) -> None:
     """Raises RefusedError where a device or a way of training has nothing that could be compiled or recorded."""
     if spec.execution == "cuda-graphs" and device.type != "cuda":
         raise RefusedError(f"--execution cuda-graphs needs a CUDA GPU, and this is {device.type}: eager, or compile.")
+    if spec.execution == "compile" and device.type == "cpu":
+        return  # generated loops take sequences of any length
     if spec.execution != "eager" and spec.length_from is not None:
         raise RefusedError(f"--execution {spec.execution} needs batches of one shape, and a range of lengths has many.")
     if spec.execution != "eager" and spec.tbptt:
@@ -29,7 +31,16 @@ def refuse_execution(spec: RunSpec, device: torch.device) -> None:
 
 
 def loss_function(model: Model, execution: str) -> LossFunction:
-    """The loss of a batch on the model's device, executed as asked; evaluation is always eager."""
+    """The loss of a batch on the model's device, executed as asked.
+
+    With "compile" on a CPU, loops are generated for the cells of the model, and evaluations use them too; whatever else
+    the model has is computed as in "eager". On other devices torch.compile makes the loss, and evaluations are eager.
+    """
+    if execution == "compile" and next(model.parameters()).device.type == "cpu":
+        from harness.loops.cells import compile_cells  # what torch needs to trace is imported where it is used
+
+        compile_cells(model)
+        return model.loss
     if execution == "compile":
         compiled: LossFunction = torch.compile(model.loss)
         return compiled

@@ -10,7 +10,8 @@ from torch import nn
 
 compiled = importlib.import_module("harness.plugins._compiled")
 fused = importlib.import_module("harness.plugins._fused")
-SOURCES = sorted(file for file in (Path(__file__).parents[2] / "plugins").iterdir() if file.suffix in (".c", ".h"))
+REPOSITORY = Path(__file__).parents[2]
+SOURCES = [*sorted((REPOSITORY / "plugins").glob("*.c")), REPOSITORY / "harness" / "loops" / "kernels.h"]
 
 
 def test_the_fingerprint_of_plugins_knows_the_source_of_the_loops():
