@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -184,6 +185,25 @@ def read_log() -> str:
 def has_children() -> bool:
     """Whether processes that this one started, or adopted, still run."""
     return bool(_descendants(os.getpid()))
+
+
+@contextlib.contextmanager
+def ending_new_children() -> Iterator[None]:
+    """Kills, at the end of the block, processes that were started from this one in it.
+
+    For code of plugins that runs here: they may leave a process running, and Python would wait for it without end.
+    The fork server, its children and multiprocessing's resource tracker are ours and stay.
+    """
+    before = set(_descendants(os.getpid()))
+    try:
+        yield
+    finally:
+        tracker, server = resource_tracker._resource_tracker, forkserver._forkserver
+        ours = {pid for pid in (tracker._pid, server._forkserver_pid) if pid}  # type: ignore[attr-defined]
+        ours.update(*[_descendants(pid) for pid in ours])
+        for pid in set(_descendants(os.getpid())) - before - ours:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ from harness.discovery.variants import (
     task_variants,
 )
 from harness.errors import HarnessError, PluginError, UsageError
+from harness.process.guarded import ending_new_children
 from harness.spec import RunSpec, SweepSpec
 from harness.sweeps.settings import recommended, refuse_settings, setting_variants, split_typed
 from harness.task import Task
@@ -38,6 +39,7 @@ _Trained = tuple[int | None, int]
 """The shortest and the longest length of a run; the shortest is None where there is one length."""
 
 
+@ending_new_children()
 def plan(sweep: SweepSpec) -> list[RunSpec]:
     """Every run of a sweep, in the order in which a comparison grows: by task, seed, length, then architecture."""
     compositions, tasks = compose_all(sweep.architectures), load_tasks(sweep.tasks)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from harness.process.guarded import ending_new_children
 from harness.run import outcome
 from harness.spec import RunSpec
 from harness.training.build import build_model, build_task, time_steps
@@ -37,6 +38,7 @@ class Preview:
     state_size: int | None = None  # numbers that it carries for one sequence; None: not known
 
 
+@ending_new_children()
 def preview(runs: list[RunSpec], done: set[str], device: torch.device) -> list[Preview]:
     """One for each architecture and task, in the order of the plan; `done` holds identities."""
     groups: dict[tuple[str, str], list[RunSpec]] = {}

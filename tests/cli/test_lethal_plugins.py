@@ -1,7 +1,10 @@
 """Plugins whose import harms the process: one line says what they did, and the other architectures run."""
 
+import contextlib
 import json
+import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -107,6 +110,33 @@ def test_no_command_waits_for_a_thread_that_never_ends(here, python):
     )
     done = python("-m", "harness.cli.main", "describe", "./threads.py", cwd=here)
     assert done.stdout.startswith("architecture")
+
+
+LEAVES_CHILDREN = """
+import multiprocessing, subprocess, time
+from torch import nn
+
+
+class Cell(nn.RNN):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size, batch_first=True)
+        subprocess.Popen(["sleep", "{mark}"])
+        multiprocessing.get_context("fork").Process(target=subprocess.run, args=(["sleep", "{mark}"],)).start()
+"""
+
+
+def test_no_child_that_a_plugin_starts_outlives_its_command(here, start):
+    mark = str(1_000_000 + os.getpid())  # seconds: no other process sleeps for as long
+    (here / "cell.py").write_text(LEAVES_CHILDREN.format(mark=mark))
+    assert start(f"run --arch ./cell.py {TINY}").end().code == 0
+    asleep = [path for path in Path("/proc").glob("[0-9]*/cmdline") if mark in _read(path)]
+    assert asleep == []
+
+
+def _read(path):
+    with contextlib.suppress(OSError):
+        return path.read_text()
+    return ""
 
 
 def test_sampling_that_never_ends_is_told(here, harness, monkeypatch):
