@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from statistics import median
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from harness.analysis.colours import CHANCE
 from harness.study_record import Finding, Side, StudyRecord
@@ -29,8 +28,7 @@ def figures(record: StudyRecord) -> Iterator[Drawn]:
 
 def _of_finding(number: int, finding: Finding, styles: dict[str, LineStyle]) -> Drawn:
     alt = f"{finding.says} {finding.measured or 'No data'}: {finding.verdict}."
-    name, title = f"finding-{number}", f"{number}. {finding.verdict}: {finding.says}"
-    drawn = Drawn(name, name, title, alt, Figure())
+    drawn = Drawn("finding", "", f"{number}. {finding.verdict}: {finding.says}", alt, number)
     drawn.figure.set_size_inches(WIDTH, 0.6 + 1.8 * ROW * len(finding.sides))
     axes = drawn.figure.add_subplot()
     for y, side in enumerate(finding.sides):

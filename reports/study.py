@@ -102,9 +102,9 @@ def _sweep(name: str, number: int, results: Results) -> _Sweep:
     """Accuracy by length, and against another axis where one is asked for."""
     summary = summarise(results)
     learning = learning_curves(results.records)
-    drawn = [one for one in _figures.figures(summary, learning) if one.name.startswith("accuracy")]
+    drawn = [one for one in _figures.figures(summary, learning) if one.kind == "accuracy"]
     drawn += _relation_figures.figures(results)
     for one in drawn:
-        one.name = f"sweep-{number}-{one.name}"  # unique in the page
+        one.kind = f"sweep-{number}-{one.kind}"  # a name of its own within the page
     figures = [Figure(one.title, Markup(_svg.inline(one))) for one in drawn]
     return _Sweep(f"Sweep {name}" if name else "Runs", [_tables.overview(task) for task in summary.tasks], figures)
