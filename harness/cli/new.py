@@ -1,4 +1,7 @@
-"""`harness new arch NAME`: writes a working file with marked parts to change, its test and, if asked, a package."""
+"""`harness new arch NAME`: writes a working file with marked parts to change, its test and, if asked, a package.
+
+`harness new study NAME` writes a study, which is one file.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,10 @@ from typing import Any
 
 from harness.discovery import registry
 from harness.errors import UsageError
+from harness.studies.reading import NAME, NAME_RULE
 
 _KINDS: dict[str, registry.Kind] = {"arch": "architecture", "task": "task"}
+_STUDY = "study"
 _WRITTEN = {"arch": ("my_cell", "MyCell"), "task": ("my_task", "MyTask")}  # the names inside the templates
 _NEXT = {
     "arch": "harness run --arch {plugin},lstm --task first_token --length 10,50 --params 10k --steps 1000 --seeds 6",
@@ -25,14 +30,15 @@ _NEXT = {
 def add(verbs: Any) -> None:
     parser = verbs.add_parser(
         "new",
-        help="write a file for a new architecture or task",
-        description="Writes a file that works as it is, with the parts to change marked, and its test. "
-        "No file is overwritten.",
+        help="write a file for a new architecture, task or study",
+        description="Writes a file that works as it is, with the parts to change marked, and its test "
+        "(a study has none). No file is overwritten.",
         epilog="examples:\n  harness new arch my_cell             # my_cell.py and test_my_cell.py\n"
         "  harness new task my_task\n"
-        "  harness new arch my_cell --package   # a folder my_cell that pip can install",
+        "  harness new arch my_cell --package   # a folder my_cell that pip can install\n"
+        "  harness new study my_hypothesis      # my_hypothesis.toml",
     )
-    parser.add_argument("kind", choices=list(_KINDS), metavar="arch|task")
+    parser.add_argument("kind", choices=[*_KINDS, _STUDY], metavar="arch|task|study")
     parser.add_argument("name", help="its name on the command line, such as my_cell")
     parser.add_argument(
         "--package", action="store_true", help="write an installable package with an entry point and CI"
@@ -42,16 +48,34 @@ def add(verbs: Any) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     kind, name = arguments.kind, arguments.name
+    if kind == _STUDY:
+        return _write_study(name, arguments.package)
     _refuse(kind, name)
     files = _package(kind, name) if arguments.package else _loose(kind, name)
-    there = [path for path in [*files, *([name] if arguments.package else [])] if Path(path).exists()]
+    _write(files, [name] if arguments.package else [], _next_lines(kind, name, arguments.package))
+    return 0
+
+
+def _write(files: dict[str, str], folders: list[str], next_lines: list[str]) -> None:
+    """Writes the files; UsageError where one of them, or a folder for them, is there already."""
+    there = [path for path in [*files, *folders] if Path(path).exists()]
     if there:
         raise UsageError(f"{' and '.join(there)} exists already, and no file is overwritten: use another name.")
     for path, text in files.items():
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(text)
     print(f"wrote {', '.join(files)}\n\nnext:")
-    print("\n".join(f"  {line}" for line in _next_lines(kind, name, arguments.package)))
+    print("\n".join(f"  {line}" for line in next_lines))
+
+
+def _write_study(name: str, package: bool) -> int:
+    if package:
+        raise UsageError("A study is one file: leave out --package.")
+    if not NAME.fullmatch(name):
+        raise UsageError(f"{name!r} cannot be the name of a study: {NAME_RULE}, such as my_hypothesis.")
+    path = f"{name}.toml"
+    lines = [f"harness study check ./{path}", f"harness study run ./{path}", f"harness study report ./{path} --open"]
+    _write({path: _template("study.toml").replace("my_study", name)}, [], lines)
     return 0
 
 

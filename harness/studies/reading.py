@@ -24,14 +24,15 @@ _OWN = {
     "equal": ("equal", "margin"),
 }
 """The keys of each kind of expectation, by the key that tells the kind."""
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
+NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
+NAME_RULE = "a name has letters, digits, '-', '_' and '.', and begins with a letter or a digit"
 _FACTOR = re.compile(r"factor\s+(\S+)")
 
 
 def read_study(path: Path, origin: str = "") -> Study:
     """The study in a file; UsageError where the file cannot be read or says something that cannot be meant."""
-    if not _NAME.fullmatch(path.stem):
-        raise UsageError(f"{path}: a study's name has letters, digits, '-', '_' and '.', got {path.stem!r}.")
+    if not NAME.fullmatch(path.stem):
+        raise UsageError(f"{path}: {path.stem!r} cannot be the name of a study: {NAME_RULE}.")
     return _File(path).study(read_toml(path, "a study"), origin)
 
 

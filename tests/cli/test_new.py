@@ -105,3 +105,26 @@ def test_a_package_is_installed_found_checked_run_compared_and_reported(harness,
     assert "my_cell" in (folder / report).read_text()
     tests = python("-m", "pytest", "-q", cwd=folder / "my_cell", path=folder / "installed").stdout
     assert "21 passed" in tests
+
+
+def test_a_new_study_is_well_formed_and_has_seeds_enough(harness, folder):
+    said = harness("new study my_hypothesis")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith("wrote my_hypothesis.toml\n\nnext:\n  harness study check ./my_hypothesis.toml\n")
+    assert "harness study run ./my_hypothesis.toml" in (folder / "my_hypothesis.toml").read_text()
+    checked = harness("study check ./my_hypothesis.toml")
+    assert checked.code == 0, checked.err
+    assert "the study has 6, enough" in checked.out
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("new study my_hypothesis --package", "A study is one file: leave out --package."),
+        ("new study ../mine", "'../mine' cannot be the name of a study: a name has letters"),
+    ],
+)
+def test_a_study_is_one_file_with_a_name_of_its_own(line, said, refused, folder):
+    assert said in refused(line)
+    (folder / "mine.toml").touch()
+    assert "mine.toml exists already, and no file is overwritten" in refused("new study mine")
