@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from harness.cli.main import main
+from harness.studies.reading import read_study
 from harness.testing.reference import markdown
 
 from .short_commands import shortened
@@ -30,6 +31,7 @@ SAVED = {  # the Python blocks of a page, in order
     "extending.md": ["normed.py", "accuracy.py"],
     "recipes.md": ["weights.py"],
     "inspect.md": [],
+    "studies.md": [],
 }
 
 
@@ -61,6 +63,7 @@ def research(folder, empty_store, monkeypatch):
         "extending.md",
         "recipes.md",
         "inspect.md",
+        "studies.md",
     ],
 )
 def test_what_a_page_says_works_from_top_to_bottom(page, research, capsys):
@@ -83,6 +86,8 @@ def work(line, research):
         subprocess.run([sys.executable, *arguments], cwd=research, check=True, capture_output=True)
     else:
         assert program == "harness"
+        for study in research.glob("*.toml"):
+            study.write_text(study.read_text().replace("steps = 400", "steps = 3"))
         assert main(shortened(arguments)) == 0
 
 
@@ -102,6 +107,14 @@ def test_a_broken_promise_looks_as_shown(research, capsys):
 def without_numbers(text):
     """Digits differ from processor to processor, and with them where lines are broken."""
     return " ".join(re.sub(r"\d+\.\d+", "#", text).split())
+
+
+def test_the_study_shown_is_well_formed(folder):
+    path = folder / "shown.toml"
+    path.write_text(blocks("studies.md", "toml")[0])
+    study = read_study(path)
+    assert study.kind == "published"
+    assert study.sweeps[""]["arch"] == ["rnn", "lstm"]
 
 
 def test_the_report_shown_writes_the_accuracy_of_each_run(tmp_path):

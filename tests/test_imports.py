@@ -21,7 +21,15 @@ sys.exit(code)
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["list"], ["list", "--json"], ["run", "--help"], ["describe", "--help"], ["describe", "lstmm"]],
+    [
+        ["--help"],
+        ["list"],
+        ["list", "--json"],
+        ["study", "list"],
+        ["run", "--help"],
+        ["describe", "--help"],
+        ["describe", "lstmm"],
+    ],
     ids=" ".join,
 )
 def test_a_command_that_computes_nothing_imports_nothing_heavy(python, tmp_path, arguments):

@@ -9,12 +9,13 @@ import webbrowser
 from collections.abc import Iterator
 from dataclasses import replace
 
+from harness.analysis.verdict import listed
 from harness.cli.report import written
 from harness.discovery import registry
 from harness.errors import NoRecordsError, UsageError, did_you_mean
 from harness.report import Results, StudyResults
 from harness.studies.catalogue import all_studies, find_study
-from harness.studies.kept import kept_record, kept_results, thinned, write_kept
+from harness.studies.kept import keep, kept_path, kept_record, kept_results
 from harness.studies.question import Study
 
 _MARKDOWN = "study_markdown"
@@ -55,7 +56,7 @@ def _found(arguments: argparse.Namespace) -> Iterator[tuple[Study, StudyResults]
         else:
             raise NoRecordsError(f"Study {study.name} was not run as it is written now: {_run_line(study)}")
     if left_out:
-        print(f"not run yet, as they are written now: {', '.join(left_out)}", file=sys.stderr)
+        print(f"not run as they are written now: {listed(left_out)}", file=sys.stderr)
 
 
 def _run_line(study: Study) -> str:
@@ -93,18 +94,13 @@ def _with_axis(one: StudyResults, axis: str | None) -> StudyResults:
 
 
 def _keep(study: Study, one: StudyResults) -> StudyResults:
-    """Keeps the results, and judges them as they are kept: thinned."""
-    from harness.analysis.results_json import from_document
-    from harness.studies.history import judged_again
-
+    """Keeps the results, with a row for the table of all; UsageError for a study that is not whole."""
     if one.record.missing:
         raise UsageError(f"{one.record.missing} runs of {study.name} are missing, and only a whole study is kept.")
-    sweeps = thinned(one.sweeps)
-    kept = judged_again(study, one.record, {name: from_document(content) for name, content in sweeps.items()})
-    path = write_kept(study, kept, sweeps)
-    print(path)
+    kept = keep(study, one.record, one.sweeps)
+    path = kept_path(study)
     row = written(registry.find("report", "study_row"), Results([], studies=[StudyResults(kept)]), path.parent)
-    print(*row)
+    print(path, *row, sep="\n")
     return replace(one, record=kept)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,30 +45,33 @@ def kept_results(study: Study) -> dict[str, Results] | None:
     return None if content is None else {name: from_document(one) for name, one in content["sweeps"].items()}
 
 
-def thinned(results: Mapping[str, Results]) -> dict[str, Any]:
-    """The results of each sweep as `harness report --format json` has them, without what no verdict is made of.
+def keep(study: Study, record: StudyRecord, results: Mapping[str, Results]) -> StudyRecord:
+    """Writes the results of each sweep, thinned, and the verdict on them as they are written; one run a line."""
+    from harness.analysis.results_json import document, from_document
+    from harness.studies.history import judged_again
 
-    Settings at the defaults of the version that `environment` names are left out too.
-    """
-    from harness.analysis.results_json import document
-
-    return {name: _thin(document(one)) for name, one in results.items()}
-
-
-def write_kept(study: Study, record: StudyRecord, sweeps: Mapping[str, Any]) -> Path:
-    """Keeps a verdict and the thinned results that it was made of, one run a line."""
-    from harness.analysis.results_json import dumps
-
+    sweeps = {name: _thin(document(one)) for name, one in results.items()}
+    kept = judged_again(study, record, {name: from_document(one) for name, one in sweeps.items()})
     path = kept_path(study)
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [f'{{"version": {VERSION},', f'"study": {dumps(record.to_plain())},', '"sweeps": {']
-    for number, (name, one) in enumerate(sweeps.items()):
+    path.write_text("\n".join(_lines(kept, sweeps)) + "\n", encoding="utf-8", newline="")
+    return kept
+
+
+def _lines(record: StudyRecord, sweeps: Mapping[str, Any]) -> Iterator[str]:
+    from harness.analysis.results_json import dumps
+
+    yield f'{{"version": {VERSION},'
+    yield f'"study": {dumps(record.to_plain())},'
+    yield '"sweeps": {'
+    for number, (name, one) in enumerate(sweeps.items(), start=1):
         head = dumps({key: value for key, value in one.items() if key != "records"})[:-1]
-        runs = ",\n".join(dumps(run) for run in one["records"])
-        comma = "," if number + 1 < len(sweeps) else ""
-        lines.append(f'{json.dumps(name)}: {head}, "records": [\n{runs}]}}{comma}')
-    path.write_text("\n".join([*lines, "}}"]) + "\n", encoding="utf-8", newline="")
-    return path
+        yield f'{json.dumps(name)}: {head}, "records": ['
+        runs = [dumps(run) for run in one["records"]]
+        yield from (f"{run}," for run in runs[:-1])
+        yield from runs[-1:]
+        yield f"]}}{',' if number < len(sweeps) else ''}"
+    yield "}}"
 
 
 def _content(study: Study) -> dict[str, Any] | None:
@@ -86,6 +89,10 @@ def _content(study: Study) -> dict[str, Any] | None:
 
 
 def _thin(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Results as `harness report --format json` has them, without what no verdict is made of.
+
+    Settings at the defaults of the version that `environment` names are left out too.
+    """
     return {
         "version": document["version"],
         "records": [_thin_record(record) for record in document["records"]],
