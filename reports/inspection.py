@@ -63,10 +63,12 @@ def page(results: Results) -> str:
             for one in _inspection_figures.figures(summary, inspections)
         ]
     labels = [one.label for one in summary.architectures]
+    seeds = max(one.seeds for one in summary.architectures)
     return _template().render(
         title=f"Inside {verdict.listed(labels)} on {summary.task_label}, T={summary.length}",
-        counted=f"{len(inspections)} runs, {max(one.seeds for one in summary.architectures)} seeds; measured on "
-        "sequences that were neither trained nor tested on.",
+        question=results.tasks.get(summary.task_label),
+        counted=f"{_number_of(len(inspections), 'run')}, {_number_of(seeds, 'seed')}; measured on sequences that were "
+        "neither trained nor tested on.",
         comparisons=summary.comparisons,
         architectures=summary.architectures,
         figures=drawn,
@@ -78,6 +80,10 @@ def page(results: Results) -> str:
         style=Markup((_TEMPLATES / "style.css").read_text()),
         script=Markup((_TEMPLATES / "sort.js").read_text()),
     )
+
+
+def _number_of(count: int, word: str) -> str:
+    return f"{count} {word}{'s' * (count != 1)}"
 
 
 def _template() -> Template:

@@ -61,12 +61,14 @@ def call(arguments: argparse.Namespace) -> int:
         refuse_unknown_names(arguments.arch, arguments.task)
     begin(arguments)
     from harness.tracking.inspections import write_inspections
+    from harness.training.task_text import task_texts
 
     with contextlib.redirect_stdout(sys.stderr):  # whatever a plugin prints is not the result
         results, store = _recorded(arguments) if arguments.runs else _trained(arguments)
         inspections = list(_inspected(results.records, store, arguments))
         write_inspections(store, inspections)
-    results = replace(results, inspections=inspections, command=arguments.typed, store=store.uri)
+        asked = task_texts(results.records)
+    results = replace(results, inspections=inspections, tasks=asked, command=arguments.typed, store=store.uri)
     for path in _reported(arguments, results):
         print(path)
     return 0

@@ -15,7 +15,7 @@ from harness.reports import figures, inspection, inspection_terminal
 from harness.reports import json as json_report
 
 from harness.inspection_record import Follower, Inspection
-from harness.report import Results
+from harness.report import Results, TaskText
 
 from ..analysis.test_inspections import made
 
@@ -31,6 +31,14 @@ def results() -> Results:
         for seed in range(2)
     ]
     return Results([], title="abc", command="harness inspect ...", store="sqlite:///x.db", inspections=found)
+
+
+def test_the_page_says_what_the_task_asks_and_how_much_was_looked_into(results):
+    asked = {results.inspections[0].task_label: TaskText("Recall the first token.", "input  1 2\nanswer   1")}
+    text = inspection.page(replace(results, tasks=asked))
+    assert "<p>Recall the first token.</p>" in text
+    assert "input  1 2\nanswer   1</pre>" in text
+    assert "4 runs, 2 seeds; measured on" in text
 
 
 def test_the_page_has_every_figure_with_words_and_needs_nothing_from_outside(results, tmp_path):
