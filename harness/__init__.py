@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # the names of _PUBLIC for editors and type checkers; a test 
     from harness.architecture import CellArchitecture as CellArchitecture
     from harness.architecture import Facts as Facts
     from harness.architecture import Wrapper as Wrapper
+    from harness.finite import FiniteTask as FiniteTask
     from harness.record import Record as Record
     from harness.report import Results as Results
     from harness.space import Choice as Choice
@@ -32,6 +33,7 @@ if TYPE_CHECKING:  # the names of _PUBLIC for editors and type checkers; a test 
     from harness.task import Task as Task
     from harness.task import Tokens as Tokens
     from harness.task import Vectors as Vectors
+    from harness.task import WritingTask as WritingTask
     from harness.training.seeds import derive_seed as derive_seed
 
 # In the repository the wings stand beside this folder, not inside it. A Python started there finds this folder before
@@ -46,6 +48,8 @@ _PUBLIC = {
     "Facts": "architecture",
     "Wrapper": "architecture",
     "Task": "task",
+    "FiniteTask": "finite",
+    "WritingTask": "task",
     "Batch": "task",
     "Tokens": "task",
     "Vectors": "task",

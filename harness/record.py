@@ -23,6 +23,9 @@ class Scores:
     loss: float
     exact_match: float  # share of sequences with every scored step right
     bits: float | None = None  # cross-entropy of one answer that `accuracy` counts; None: answers are vectors
+    # Of a task whose answers are written one after the other and end; None for others:
+    forced_error: float | None = None  # share of scored answers that are wrong where the right ones are fed
+    free_error: float | None = None  # edit distance for each right answer, where the model is fed its own
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class Record:
     parameters: dict[str, int] = field(default_factory=dict)  # embedding, architecture, head
     state_size: int | None = None  # numbers carried for one sequence; None: not known, as of a plain module
     solved_at: float = 1.0
+    chance_is: str = ""  # what the predictor behind `chances` does, where the task says so
     environment: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)  # what a plugin changed of its process, and was put back
     began: float = field(default=0.0, compare=False)  # seconds since 1970; 0: not recorded

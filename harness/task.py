@@ -83,6 +83,7 @@ class Task(ABC):
     """Whether some inputs, those that a batch marks as `fed`, are the answer of the step before: in training the right
     one ("forced": teacher forcing) or the model's own ("own"); in evaluation always the model's own."""
     needs_causal: bool = False  # a model that sees the future would be given the answer
+    chance_is: str = ""  # what the predictor behind `chance` does, in a few words, where that needs saying
     few_sequences: bool = False  # so few exist at a length that the splits share them: only other lengths are new data
     data: str = ""  # digest of what sequences are cut from, where that comes from outside: part of a run's identity
     input_symbols: Sequence[str] = ()  # a short text for each input symbol, for people; (): the numbers
@@ -134,6 +135,31 @@ class Task(ABC):
         or its length. Steps beyond a row's length are not looked at. Default: none.
         """
         return {}
+
+
+class WritingTask(Task):
+    """A task whose answers are written one after the other: each is part of the input of the step after it.
+
+    In training the inputs hold the right answers (teacher forcing). A trained model can write by itself: it is fed what
+    it answered. Where the answers have an `end`, it is tested so too (free running).
+    """
+
+    needs_causal = True
+    end: int | None = None  # the class that ends an answer; None: a text that goes on
+    unwritten: tuple[int, ...] = ()  # classes that stand for nothing that can be written, as one for rare symbols
+    most_answers: int = 100  # steps after which a model that has not ended is stopped
+
+    @abstractmethod
+    def prompt(self, text: str) -> Tensor:
+        """Inputs (1, steps) or (1, steps, size) up to the first answer; ValueError for a text that cannot be read."""
+
+    @abstractmethod
+    def fed_back(self, answers: Tensor) -> Tensor:
+        """Answers, int64 (batch,), as inputs of the step after them: (batch, 1) or (batch, 1, size)."""
+
+    @abstractmethod
+    def text_of(self, answers: Sequence[int]) -> str:
+        """Answers, without the one that ends them, as a person reads them."""
 
 
 def refuse_unknown(what: str, value: str, known: Sequence[str]) -> None:

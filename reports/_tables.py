@@ -117,8 +117,7 @@ def overview(task: TaskSummary) -> Table:
         ]
     )
     columns = ["architecture", "parameters", "hidden_size", "solved up to T", *(f"T={n}" for n in task.lengths)]
-    note = f"{words.spread_note(task)}; solved at {task.solved_at:.0%}; failed runs count as chance."
-    return Table(f"{task.label}: test accuracy by length", columns, rows, note=note)
+    return Table(f"{task.label}: test accuracy by length", columns, rows, note=words.accuracy_note(task))
 
 
 def _size(one: ArchitectureSummary) -> list[TableCell]:
@@ -142,6 +141,30 @@ def _glance(architecture: ArchitectureSummary, length: int) -> TableCell:
         return TableCell(", ".join(dict.fromkeys(one.failures.values())))
     leads, beside = words.accuracy(one)
     return TableCell(leads, one.mean, more=beside)
+
+
+def exposure(task: TaskSummary) -> Table:
+    """What is wrong of answers that are written one after the other, fed the right ones and fed its own."""
+    rows = [
+        [
+            TableCell(one.label),
+            TableCell(f"{n}", n),
+            *(TableCell(words.percent(share), share) for share in (at.forced_error, at.free_error, _gap(at))),
+        ]
+        for one in task.ran
+        for n, at in one.lengths.items()
+        if at.free_error is not None
+    ]
+    columns = ("architecture", "length", "wrong, fed the right answers", "wrong, fed its own", "exposure")
+    note = (
+        "Means over seeds. Fed the right answers, as in training (teacher forcing): the share that is wrong. Fed its own "
+        "(free running): the edit distance for each right answer. Exposure: the gap between the two."
+    )
+    return Table(f"{task.label}: answers that are wrong", columns, rows, 2, note)
+
+
+def _gap(at: LengthSummary) -> float | None:
+    return None if at.free_error is None or at.forced_error is None else at.free_error - at.forced_error
 
 
 def learning(task: TaskSummary, curves: Learning) -> Table:

@@ -73,8 +73,8 @@ def _width(texts: Sequence[str]) -> int:
     return max(len(line) for text in texts for line in (text.splitlines() or [""]))
 
 
-def speed_table(content: Content) -> Iterator[RenderableType]:
-    """What `harness bench` measured; what is the same in all rows stands once, under them."""
+def content_table(content: Content) -> Iterator[RenderableType]:
+    """A table of a report; what `harness bench` has the same in all rows stands once, under them."""
     columns = [[cell.text for cell in cells] for cells in zip(*content.rows, strict=True)]
     alike = {
         name: cells[0]

@@ -56,6 +56,12 @@ def accuracy(one: LengthSummary) -> tuple[str, str]:
     return percent(one.mean), ", ".join(filter(None, [spread_of, failed]))
 
 
+def accuracy_note(task: TaskSummary) -> str:
+    """What a reader must know of the accuracies of a task."""
+    chance = f" Chance: {task.chance_is}." if task.chance_is else ""
+    return f"{spread_note(task)}; solved at {task.solved_at:.0%}; failed runs count as chance.{chance}"
+
+
 def spread_note(task: TaskSummary) -> str:
     """What stands beside a mean of this task."""
     if task.seeds == 1:

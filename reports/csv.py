@@ -12,7 +12,9 @@ Columns, in this order:
 
 Metrics at a length: `accuracy` (0 to 1, over the steps that need memory), `loss`, `exact_match`, `bits` (of one answer,
 where answers are classes), `chance`, and, at the length trained at, `score`: the accuracy, and chance for a run that
-failed. It is what every mean over seeds is made of.
+failed. It is what every mean over seeds is made of. Of answers that are written one after the other also `forced_error`
+(share that is wrong where the right ones are fed) and `free_error` (edit distance for each right answer where the model
+is fed its own).
 Metrics of a run: `solved` (0 or 1), `solved_at` (accuracy), `steps_to_solve` (no row: not within the budget), `steps`,
 `seconds`, `tokens_per_second`, `parameters`, `state_size`, `steps_per_sequence`. What is not known has no row.
 

@@ -56,6 +56,7 @@ class _Section:
     certainty: str
     sizes: str
     overview: Table
+    exposure: Table
     accuracy: _Figure | None
     figures: Sequence[_Figure]
     pairs: Table
@@ -152,6 +153,7 @@ def _section(task: TaskSummary, index: int, drawn: dict[str, _Figure], learning:
         verdict.certainty(task),
         verdict.sizes(task),
         _tables.overview(task),
+        _tables.exposure(task),
         figures.pop("accuracy", None),
         list(figures.values()),
         _tables.pairs(task),

@@ -87,6 +87,8 @@ def _length(at: LengthSummary) -> dict[str, Any]:
         "solving_interval",
         "failed",
         "bits",
+        "forced_error",
+        "free_error",
     )
     return {name: getattr(at, name) for name in names}
 

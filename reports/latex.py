@@ -84,7 +84,7 @@ def best(task: TaskSummary) -> set[str]:
 
 
 def _caption(task: TaskSummary, bold: set[str]) -> str:
-    said = f"Test accuracy on {task.label} by length. {words.spread_note(task)}; failed runs count as chance."
+    said = f"Test accuracy on {task.label} by length. {words.accuracy_note(task)}"
     if bold:
         shown = "Bold: the highest score and those that a paired permutation test (Holm) does not tell apart from it."
     else:

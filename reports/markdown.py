@@ -40,6 +40,8 @@ def _lines(results: Results, summary: Summary) -> Iterator[str]:
         yield f"\n**Older code:** {escaped(older)}"
     for task in summary.tasks:
         yield from table_lines(_tables.overview(task))
+        if task.is_written:
+            yield from table_lines(_tables.exposure(task))
     if len(summary.tasks) > 1:
         yield from table_lines(_tables.horizons(summary))
     failures = _run_tables.failures([*summary.failures, *summary.refusals])

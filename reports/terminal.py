@@ -18,10 +18,10 @@ from harness.analysis.summary import LengthSummary, TaskSummary
 from harness.record import CLOSE, Record
 from harness.report import Results
 
-from . import _speed
+from . import _speed, _tables
 from . import _words as words
 from ._chart import Series, chart
-from ._terminal_tables import Row, length_tables, speed_table
+from ._terminal_tables import Row, content_table, length_tables
 
 _MARKERS = "ox+*#@%&"  # a line differs from another without its colour too
 _CHANCE_MARKER = "·"
@@ -38,7 +38,7 @@ def show(results: Results, folder: Path) -> list[Path]:
     for task in summarise(results).tasks:
         _show_task(console, task, by_task[task.label])
     if results.speeds:
-        for part in speed_table(_speed.table(results.speeds)):
+        for part in content_table(_speed.table(results.speeds)):
             console.print(part)
     return []
 
@@ -57,6 +57,9 @@ def _show_task(console: Console, task: TaskSummary, records: Sequence[Record]) -
     if task.solved_at >= 1 and any(at.bits is not None for one in task.ran for at in one.lengths.values()):
         console.print(Text(f"{task.label}: bits for one answer (for a text: for one character)", style="bold"))
         _print(console, length_tables(console.width, "length", task.lengths, _bits(task)))
+    if task.is_written:
+        for part in content_table(_tables.exposure(task)):
+            console.print(part)
     if any(one.at_other_lengths for one in task.architectures):
         console.print(Text(f"{task.label}: length generalisation, {_means(task)}", style="bold"))
         _print(console, _generalisation(task, console.width))
@@ -143,6 +146,8 @@ def _notes(task: TaskSummary, records: Sequence[Record], coloured: bool) -> Iter
     if known:
         sizes = (f"{one.label}: {words.count(one.parameters)} ({words.hidden_sizes(one)})" for one in known)
         yield Text(f"parameters (hidden_size): {', '.join(sizes)}", style="dim")
+    if task.chance_is:
+        yield Text(f"chance: {task.chance_is}", style="dim")
     if coloured and any(at.solved for one in task.ran for at in one.lengths.values()):
         yield Text(f"green: solved, the median seed reaches {task.solved_at:.0%} on test data", style="dim")
     for record in {record.spec.label: record for record in records if record.parameters}.values():

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import sysconfig
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import torch
 from torch import Generator, Tensor
 
-from harness.task import Batch, Classes, Split, Task, Tokens
+from harness.task import Batch, Classes, Split, Tokens, WritingTask
 
 from ._text_features import features_of
 
@@ -20,7 +21,7 @@ _OWN_CHARACTERS = 500_000  # of the default text, at least
 _PARTS: dict[Split, tuple[float, float]] = {"train": (0, 0.8), "validation": (0.8, 0.9), "test": (0.9, 1)}
 
 
-class CharLM(Task):
+class CharLM(WritingTask):
     """The next character after each of `length` characters of a text. Scored is the last one, after exactly so many.
 
     Example with `length` 8: after `def main` comes `(`.
@@ -40,7 +41,8 @@ class CharLM(Task):
     )
     default_lengths = (1, 5, 20, 100)
     solved_at = 1.0
-    needs_causal = True
+    unwritten = (0,)
+    chance_is = "what follows a character most often in the training part, held against the test part"
 
     targets: Classes
 
@@ -81,17 +83,27 @@ class CharLM(Task):
 
     def features(self, batch: Batch) -> dict[str, Tensor]:
         """What text like source code makes natural: the place in the line, indentation, quotes and brackets."""
-        return features_of([self.decoded(row) for row in batch.inputs.tolist()])
+        return features_of([self.text_of(row) for row in batch.inputs.tolist()])
 
     def encoded(self, text: str) -> Tensor:
         """Characters to symbols, int64 (characters,)."""
         index = {character: number for number, character in enumerate(self.characters, start=1)}
         return torch.tensor([index.get(character, 0) for character in text], dtype=torch.int64)
 
-    def decoded(self, symbols: list[int]) -> str:
+    def prompt(self, text: str) -> Tensor:
+        strange = sorted(set(text) - set(self.characters))
+        if strange:
+            shown = " ".join(map(repr, strange[:5]))
+            raise ValueError(f"{shown} is no character of the text that was learned: leave it out")
+        return self.encoded(text).unsqueeze(0)
+
+    def fed_back(self, answers: Tensor) -> Tensor:
+        return answers.unsqueeze(1)
+
+    def text_of(self, answers: Sequence[int]) -> str:
         """Symbols to characters; U+FFFD for any other."""
         known = f"\N{REPLACEMENT CHARACTER}{self.characters}"
-        return "".join(known[symbol] for symbol in symbols)
+        return "".join(known[answer] for answer in answers)
 
     def _name(self, character: str) -> str:
         """A visible text for a character."""

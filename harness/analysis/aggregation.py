@@ -85,7 +85,11 @@ def _task(label: str, records: Sequence[Record], missing: int) -> TaskSummary:
     lengths = tuple(sorted({length for record in records for length in record.spec.points}))
     found = [_architecture(name, members, lengths, chances, solved_at) for name, members in by_label.items()]
     ranges = {(r.spec.length_from, r.spec.length) for r in records if r.spec.length_from is not None}
-    task = TaskSummary(label, lengths, chances, solved_at, tuple(found), _pairs(found), missing, tuple(sorted(ranges)))
+    chance_is = next((record.chance_is for record in records if record.chance_is), "")
+    pairs = _pairs(found)
+    task = TaskSummary(
+        label, lengths, chances, solved_at, tuple(found), pairs, missing, chance_is, ranges=tuple(sorted(ranges))
+    )
     return replace(task, architectures=_ordered(task))
 
 
@@ -138,7 +142,6 @@ def _length(records: Sequence[Record], length: int, chances: Mapping[int, float]
     scores = {r.spec.seed: r.scores[length] for r in records if r.status == "ok" and length in r.scores}
     finished = {seed: one.accuracy for seed, one in scores.items() if math.isfinite(one.accuracy)}
     failures = {r.spec.seed: "error" if r.status == "ok" else r.status for r in records if r.spec.seed not in finished}
-    bits = [one.bits for one in scores.values() if one.bits is not None]
     return LengthSummary(
         length,
         chances[length],
@@ -146,8 +149,15 @@ def _length(records: Sequence[Record], length: int, chances: Mapping[int, float]
         finished,
         failures,
         runs={record.spec.seed: record.identity or record.spec.identity for record in records},
-        bits=fmean(bits) if bits else None,
+        bits=_mean(one.bits for one in scores.values()),
+        forced_error=_mean(one.forced_error for one in scores.values()),
+        free_error=_mean(one.free_error for one in scores.values()),
     )
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
 
 
 def _training(records: Sequence[Record]) -> TrainingSummary:

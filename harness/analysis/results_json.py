@@ -124,12 +124,18 @@ def from_document(content: Mapping[str, Any]) -> Results:
 def _record(content: Mapping[str, Any]) -> Record:
     known = {field.name for field in fields(Record)} - {"spec", "curve", *_BY_LENGTH}
     record = Record(_spec(content["spec"]), **{name: value for name, value in content.items() if name in known})
-    scores = {int(n): Scores(**{**_numbers(one), "bits": one.get("bits")}) for n, one in content["scores"].items()}
+    scores = {int(n): _scores(one) for n, one in content["scores"].items()}
     chances = {int(n): _number(chance) for n, chance in content["chances"].items()}
     points = content.get("curve", ())
     exact = ("step", "train_accuracy")  # whole, or None
     curve = [CurvePoint(**{**_numbers(point), **{k: point[k] for k in exact if k in point}}) for point in points]
     return replace(record, scores=scores, chances=chances, curve=curve)
+
+
+def _scores(content: Mapping[str, float | None]) -> Scores:
+    """What a task does not have is None; a number that is none was not finite."""
+    optional = {field.name for field in fields(Scores) if field.default is None}
+    return Scores(**{name: value if name in optional else _number(value) for name, value in content.items()})  # type: ignore[arg-type]
 
 
 def _spec(content: Mapping[str, Any]) -> RunSpec:

@@ -30,6 +30,8 @@ class LengthSummary:
     failures: Mapping[int, str]  # status by seed of the runs that have none
     runs: Mapping[int, str]  # identity by seed
     bits: float | None = None  # cross-entropy of one answer, mean over the finished runs; None: answers are vectors
+    forced_error: float | None = None  # of answers that are written: see `Scores`; means over the finished runs
+    free_error: float | None = None
 
     @cached_property
     def scores(self) -> dict[int, float]:
@@ -217,12 +219,18 @@ class TaskSummary:
     architectures: tuple[ArchitectureSummary, ...]
     pairs: tuple[Pair, ...]
     missing: int  # runs that were planned and have not ended
+    chance_is: str = ""  # what the predictor behind chance does, where the task says so
     ranges: tuple[tuple[int, int], ...] = ()  # of lengths trained on, the shortest and the longest; (): single lengths
 
     @cached_property
     def ran(self) -> tuple[ArchitectureSummary, ...]:
         """The architectures with a result."""
         return tuple(one for one in self.architectures if one.ran)
+
+    @cached_property
+    def is_written(self) -> bool:
+        """Whether answers are written one after the other, so that a model can be fed its own."""
+        return any(at.free_error is not None for one in self.ran for at in one.lengths.values())
 
     @property
     def trained_on(self) -> str:

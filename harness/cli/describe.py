@@ -140,9 +140,15 @@ def _task(name: str) -> dict[str, Any]:
             "needs a causal model": task.needs_causal,
             "solved at": f"{task.solved_at:.0%} accuracy",
             "lengths": f"from {task.min_length}; default {', '.join(map(str, task.default_lengths))}",
-            "chance": ", ".join(f"{task.chance(length):.2%} at {length}" for length in task.default_lengths),
+            "chance": _chance(task),
         }
     return described
+
+
+def _chance(task: Any) -> str:
+    """Chance at the usual lengths, and what the predictor behind it does where the task says so."""
+    found = ", ".join(f"{task.chance(length):.2%} at {length}" for length in task.default_lengths)
+    return f"{found} ({task.chance_is})" if task.chance_is else found
 
 
 def _frame(inputs: Any) -> str:

@@ -151,6 +151,12 @@ def _measured(record: Record) -> list[str]:
             f"length {length}{trained}: accuracy {scores.accuracy:.2%} ({chance}), loss {scores.loss:.4g}, "
             f"exact match {scores.exact_match:.2%}" + ("" if scores.bits is None else f", bits {scores.bits:.3f}")
         )
+        if scores.forced_error is None or scores.free_error is None:
+            continue
+        lines.append(
+            f"answers wrong: {scores.forced_error:.2%} fed the right ones, {scores.free_error:.2%} (edit distance) fed "
+            "its own"
+        )
     if record.steps:
         reached, rule = f"reached after {record.steps_to_solve}", ""
         if not record.steps_to_solve:

@@ -17,6 +17,11 @@ def refusal(task: Task, length: int) -> str:
     return ""
 
 
+def taken_from(task: Task, least: int) -> int:
+    """The first length from `least` on that the task takes; `least` itself where it takes none nearby."""
+    return next((length for length in range(least, 2 * least + 1) if not refusal(task, length)), least)
+
+
 def symbol_counts(task: Task) -> dict[str, int]:
     """How many texts each of the task's lists of symbols must hold where it holds any."""
     inputs, targets = task.inputs, task.targets

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
-from harness.task import Batch, Classes, Task, Vectors
+from harness.finite import FiniteTask, scored_steps
+from harness.task import Batch, Classes, Split, Task, Vectors
+from harness.training.data import rows_of
 from harness.training.seeds import derive_seed
 
 _MOST_KINDS = 64  # of real vectors that are told apart
@@ -41,45 +44,59 @@ def memoryless(
     apart by their rounded values, unless these are many.
     """
     generator = torch.Generator().manual_seed(derive_seed(seed, "memoryless"))
-    batch = task.sample_from("test", generator, 2 * rows, length)
-    if learned and batch.loss_mask is not None:
-        batch = batch._replace(mask=batch.loss_mask)
-    seen = _seen(batch, task, ahead)
-    kinds = int(seen.kind.max()) + 1
-    fit, held = (_Seen(*(part[chosen] for part in seen)) for chosen in (seen.row < rows, seen.row >= rows))
+    draw = partial(_given, task) if isinstance(task, FiniteTask) else partial(_drawn, task)
+    batches = draw(length, rows, generator)
+    one, other = (_all_learned(batch) if learned else batch for batch in batches)
+    fit, held, kinds = _seen(one, other, task, ahead)
     if task.accuracy_over == "sequences":
         right = (_best_for_sequences(fit, kinds)[held.kind] == held.answer).all(dim=1)
-        return _over_rows(_whole_rows(right, held.row - rows), torch.arange(rows))
+        return _over_rows(_whole_rows(right, held.row), torch.arange(len(other.inputs)))
     if isinstance(task.targets, Classes):
         right = (_most_frequent(fit, kinds, task.targets)[held.kind] == held.answer).double().mean(dim=1)
     else:
         right = _within(_best_constants(fit, kinds, task.targets)[held.kind], held.answer, task.targets)
-    return _over_rows(right, held.row - rows)
+    return _over_rows(right, held.row)
 
 
-def _seen(batch: Batch, task: Task, ahead: bool) -> _Seen:
-    row, column = batch.mask.nonzero(as_tuple=True)
-    steps = batch.inputs.shape[1]
-    step = column
-    if task.readout == "last":
-        step = torch.full_like(row, steps - 1) if batch.lengths is None else batch.lengths[row] - 1
-    inputs = batch.inputs.reshape(len(batch.inputs), steps, -1)
-    shown = inputs[row, step].round()
-    if ahead:
-        later = torch.cat([inputs, torch.full_like(inputs[:, :1], -1)], dim=1)  # -1: there is no next input
-        shown = torch.cat([shown, later[row, step + 1].round()], dim=1)
-    kind = torch.unique(shown, dim=0, return_inverse=True)[1]
-    if isinstance(task.inputs, Vectors) and kind.max() >= _MOST_KINDS:
+def _drawn(task: Task, length: int, rows: int, generator: Generator) -> tuple[Batch, Batch]:
+    """Sequences to fit on, and as many others to measure on."""
+    batch = task.sample_from("test", generator, 2 * rows, length)
+    halves = torch.split(torch.arange(2 * rows), rows)
+    return rows_of(batch, halves[0]), rows_of(batch, halves[1])
+
+
+def _given(task: FiniteTask, length: int, rows: int, generator: Generator) -> tuple[Batch, Batch]:
+    """Training data to fit on, and test data to measure on, each sequence once."""
+    return _some_of(task, "train", length, rows, generator), _some_of(task, "test", length, rows, generator)
+
+
+def _some_of(task: FiniteTask, split: Split, length: int, rows: int, generator: Generator) -> Batch:
+    return task.take(split, length, torch.randperm(task.count(split, length), generator=generator)[:rows])
+
+
+def _all_learned(batch: Batch) -> Batch:
+    return batch if batch.loss_mask is None else batch._replace(mask=batch.loss_mask)
+
+
+def _seen(fit: Batch, held: Batch, task: Task, ahead: bool) -> tuple[_Seen, _Seen, int]:
+    """What is seen of both, and how many kinds of input there are."""
+    one, other = scored_steps(fit, task, ahead), scored_steps(held, task, ahead)
+    shown = torch.cat([one.shown, other.shown])
+    exact = isinstance(task, FiniteTask) and isinstance(task.targets, Classes)  # the data have so many kinds of input
+    kind = torch.unique(shown if exact else shown.round(), dim=0, return_inverse=True)[1]
+    if isinstance(task.inputs, Vectors) and kind.max() >= _MOST_KINDS and not exact:
         kind = torch.zeros_like(kind)
-    return _Seen(kind, batch.targets[row, column].reshape(len(row), -1), row)
+    cut, kinds = len(one.shown), int(kind.max()) + 1
+    return _Seen(kind[:cut], one.answer, one.row), _Seen(kind[cut:], other.answer, other.row), kinds
 
 
 def _most_frequent(fit: _Seen, kinds: int, targets: Classes) -> Tensor:
-    """The most frequent class, shape (kinds, entries)."""
+    """The most frequent class, of all for a kind that was not seen: shape (kinds, entries)."""
     shape = (kinds, targets.entries, targets.size)
     question = fit.kind[:, None] * targets.entries + torch.arange(targets.entries)
     counts = torch.bincount((question * targets.size + fit.answer).flatten(), minlength=math.prod(shape))
-    return counts.view(shape).argmax(dim=2)
+    counts = counts.view(shape)
+    return torch.where(counts.sum(dim=2) > 0, counts.argmax(dim=2), counts.sum(dim=0).argmax(dim=1))
 
 
 def _best_for_sequences(fit: _Seen, kinds: int) -> Tensor:

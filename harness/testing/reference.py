@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from harness.architecture import Architecture, CellArchitecture, Wrapper
 from harness.discovery.adapt import PlainModule
-from harness.task import Batch, Classes, Task, Tokens, Vectors
+from harness.finite import FiniteTask
+from harness.task import Batch, Classes, Task, Tokens, Vectors, WritingTask
 from harness.testing.architectures import ArchitectureContract
 from harness.testing.findings import checks, promise_of
 from harness.testing.tasks import TaskContract
@@ -32,7 +33,7 @@ def _part(kind: str, contract: type) -> Iterator[str]:
     """What one contract is: the classes to derive from, and the promises."""
     classes = {
         "architecture": [Architecture, CellArchitecture, Wrapper, PlainModule],
-        "task": [Task, Batch, Tokens, Vectors, Classes],
+        "task": [Task, Batch, Tokens, Vectors, Classes, FiniteTask, WritingTask],
     }[kind]
     yield f"## What {'an' if kind == 'architecture' else 'a'} {kind} is\n"
     for cls in classes:

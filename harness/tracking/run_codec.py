@@ -19,7 +19,7 @@ from harness.tracking import tags as names
 _TEXT_LENGTH = 100_000  # characters of a reason, traceback or output that are kept
 _WHOLE = ("steps", "steps_to_solve", "steps_per_sequence", "state_size", "attempt")
 _NUMBERS = (*_WHOLE, "seconds", "tokens_per_second", "solved_at")
-SCORES = ("accuracy", "loss", "exact_match", "bits")
+SCORES = ("accuracy", "loss", "exact_match", "bits", "forced_error", "free_error")
 LEARNING = ("train_loss", "validation_loss", "validation_accuracy", "lr", "gradient_norm", "train_accuracy")
 _Point = tuple[int, float, float, float, float, float, float | None]  # the fields of a CurvePoint
 _SURROGATE = re.compile(r"(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}")  # in JSON; half of a pair, as in odd file names
@@ -66,6 +66,7 @@ def tags_of(record: Record) -> dict[str, str]:
         names.NOTES: "\n".join(record.notes)[:_TEXT_LENGTH],
         names.TRACEBACK: record.traceback[-_TEXT_LENGTH:],
         names.OUTPUT: record.output[-_TEXT_LENGTH:],
+        names.CHANCE_IS: record.chance_is,
         names.LEARNING_CURVE: json.dumps([_rounded(point) for point in thinned(record.curve)]),
         **{f"{names.ENVIRONMENT}{key}": value for key, value in record.environment.items()},
     }
@@ -99,6 +100,7 @@ def record_of(run: Run, curve: bool = False) -> Record:
         reason=names.read_long_text(tags, names.REASON),
         traceback=names.read_long_text(tags, names.TRACEBACK),
         output=names.read_long_text(tags, names.OUTPUT),
+        chance_is=names.read_long_text(tags, names.CHANCE_IS),
         notes=names.read_long_text(tags, names.NOTES).splitlines(),
         scores=_scores(spec, metrics),
         chances=_chances(spec, metrics),

@@ -25,6 +25,7 @@ TRACEBACK = "harness.traceback"
 NOTES = "harness.notes"  # what a plugin changed of its process
 OUTPUT = "harness.output"  # what a run printed
 LEARNING_CURVE = "harness.learning_curve"
+CHANCE_IS = "harness.chance_is"  # what the predictor behind chance does
 ENVIRONMENT = "harness.environment."  # prefix
 COMMAND = "harness.command"  # of a sweep: the line that was typed
 PLAN = "harness.plan"  # of a sweep: its runs

@@ -56,7 +56,7 @@ def build_model(spec: RunSpec, task: Task) -> Model:
 
 def know_task(record: Record, task: Task) -> None:
     """Notes what the task says of a run, which holds whatever becomes of it."""
-    record.solved_at = task.solved_at
+    record.solved_at, record.chance_is = task.solved_at, task.chance_is
     record.chances = {length: task.chance(length) for length in record.spec.tested}
 
 

@@ -24,7 +24,7 @@ from harness.process.rng import seed_all
 from harness.record import CurvePoint, Progress
 from harness.spec import RunSpec
 from harness.task import Batch, Task
-from harness.training.data import TrainingSet, batches
+from harness.training.data import TrainingSet, batches, training_set
 from harness.training.evaluate import evaluate, score
 from harness.training.model import Model
 from harness.training.seeds import derive_seed
@@ -61,7 +61,7 @@ def train(
     The precision is that of TrainingStep, so that Lightning converts nothing.
     """
     step = TrainingStep(model, spec, device)
-    fixed = TrainingSet(task, spec) if spec.train_sequences else None
+    fixed = training_set(task, spec)
     monitor = _Monitor(step, task, fixed, result, on_progress)
     trainer = pl.Trainer(
         accelerator="gpu" if device.type == "cuda" else device.type,

@@ -27,14 +27,14 @@ def test_the_target_is_the_next_character_and_the_last_one_is_scored(numbered):
     assert torch.equal(batch.inputs[:, 1:], batch.targets[:, :-1])
     assert batch.mask.nonzero()[:, 1].tolist() == [6] * 5
     assert batch.loss_mask.all()
-    assert task.decoded(batch.inputs[0].tolist()) in task.text
+    assert task.text_of(batch.inputs[0].tolist()) in task.text
 
 
 def test_held_out_data_is_of_other_parts_of_the_text(numbered):
     task, places = CharLM(path=numbered), {}
     for split in SPLITS:
         batch = task.sample_from(split, torch.Generator().manual_seed(0), 300, 9)
-        places[split] = [task.text.index(task.decoded(row.tolist())) for row in batch.inputs]
+        places[split] = [task.text.index(task.text_of(row.tolist())) for row in batch.inputs]
     assert max(places["train"]) < min(places["validation"])
     assert max(places["validation"]) < min(places["test"])
 
@@ -45,7 +45,7 @@ def test_characters_beyond_the_most_frequent_are_one_symbol(tmp_path):
     task = CharLM(path=str(path))
     assert task.inputs.size == 256
     assert task.encoded(chr(1399)).tolist() == [0]
-    assert task.decoded(task.encoded(chr(1001)).tolist()) == chr(1001)
+    assert task.text_of(task.encoded(chr(1001)).tolist()) == chr(1001)
 
 
 def test_the_digest_is_of_the_text_and_not_of_its_place(tmp_path):
