@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain, compress
 from typing import NamedTuple
 
 import torch
@@ -12,7 +13,7 @@ from torch import Generator, Tensor
 
 from harness.task import Batch, Classes, Split, Task
 
-_LOOKED_AT = 20_000  # sequences of a split from which chance is computed
+_LOOKED_AT = 10_000  # sequences of a split from which chance is computed
 _AT_ONCE = 1_000
 
 
@@ -126,5 +127,6 @@ def _most_frequent_sequence(fit: list[Batch], held: list[Batch], task: Task) -> 
 
 def _answers(batch: Batch) -> list[tuple[int, ...]]:
     """The scored answers of each row."""
-    pairs = zip(batch.targets, batch.mask, strict=True)
-    return [tuple(targets[mask].flatten().tolist()) for targets, mask in pairs]
+    targets = batch.targets.unsqueeze(2) if batch.targets.dim() == 2 else batch.targets
+    rows = zip(targets.tolist(), batch.mask.tolist(), strict=True)
+    return [tuple(chain.from_iterable(compress(answers, asked))) for answers, asked in rows]

@@ -157,8 +157,8 @@ def exposure(task: TaskSummary) -> Table:
     ]
     columns = ("architecture", "length", "wrong, fed the right answers", "wrong, fed its own", "exposure")
     note = (
-        "Means over seeds. Fed the right answers, as in training (teacher forcing): the share that is wrong. Fed its own "
-        "(free running): the edit distance for each right answer. Exposure: the gap between the two."
+        "Means over seeds. Fed the right answers, as in training (teacher forcing): the share that is wrong. Fed its "
+        "own (free running): the edit distance for each right answer. Exposure: the gap between the two."
     )
     return Table(f"{task.label}: answers that are wrong", columns, rows, 2, note)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sysconfig
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
@@ -14,6 +13,7 @@ from torch import Generator, Tensor
 
 from harness.task import Batch, Classes, Split, Tokens, WritingTask
 
+from ._source_text import modules
 from ._text_features import features_of
 
 _MOST_BYTES = 100_000_000
@@ -143,9 +143,4 @@ def _read(path: str) -> str:
 
 @cache
 def _own_text() -> str:
-    folder, text = Path(sysconfig.get_paths()["stdlib"]), ""
-    for file in sorted(folder.glob("[a-z]*.py")):
-        text += file.read_text(encoding="utf-8", errors="replace")
-        if len(text) >= _OWN_CHARACTERS:
-            return text
-    raise ValueError(f"{folder} holds no source text of Python's: name a text with --set path=FILE")
+    return "".join(modules(_OWN_CHARACTERS))

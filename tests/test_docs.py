@@ -32,6 +32,7 @@ SAVED = {  # the Python blocks of a page, in order
     "recipes.md": ["weights.py"],
     "inspect.md": [],
     "studies.md": [],
+    "real.md": ["examples.py"],
 }
 
 
@@ -64,6 +65,7 @@ def research(folder, empty_store, monkeypatch):
         "recipes.md",
         "inspect.md",
         "studies.md",
+        "real.md",
     ],
 )
 def test_what_a_page_says_works_from_top_to_bottom(page, research, capsys):

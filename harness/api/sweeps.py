@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Literal, Unpack, get_args
 from harness.api._request import Several, TrainingSettings, Value, call_of, names_of, options_of, settings_of
 from harness.api.results import sweep_results
 from harness.errors import UsageError
+from harness.process.cache import kept_beside
 from harness.spec import Match
 from harness.sweeps.asked import Device, EngineName, parameter_count, sweep_name, sweep_of
 from harness.sweeps.given import one_of, range_of, read, several, whole
 from harness.sweeps.place import Place
-from harness.tracking.address import resolve_uri
+from harness.tracking.address import resolve_uri, sqlite_path
 
 if TYPE_CHECKING:
     from harness.analysis.sweep_results import SweepResults
@@ -89,7 +90,7 @@ def run_sweep(
         options=options_of(options, hidden_size),
     )
     request = _Request(read("name", name or None, sweep_name) or "", reuse, retry, max_failures, tuned, quiet, call)
-    with place.connected():
+    with place.connected(), kept_beside(sqlite_path(uri)):
         swept = _executed(sweep, place, uri, request)
     return replace(sweep_results(swept.name, tracking_uri, swept.known), shown_in_cell=swept.cell)
 

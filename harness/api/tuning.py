@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Literal, Unpack, get_args
 
 from harness.api._request import SearchSettings, Several, Value, names_of, options_of, settings_of
 from harness.errors import HarnessError, UsageError
+from harness.process.cache import kept_beside
 from harness.space import Space, range_text
 from harness.sweeps.asked import Device, EngineName, parameter_count, sweep_of
 from harness.sweeps.given import one_of, read, several, whole
 from harness.sweeps.place import Place
-from harness.tracking.address import resolve_uri
+from harness.tracking.address import resolve_uri, sqlite_path
 
 if TYPE_CHECKING:
     from harness.analysis.search_results import SearchResults
@@ -93,7 +94,7 @@ def tune(
         resolve(storage, uri),
         Path(out),
     )
-    with place.connected():
+    with place.connected(), kept_beside(sqlite_path(uri)):
         return _searched(tuning, place, uri, max_failures, quiet)
 
 

@@ -126,7 +126,10 @@ def _task(name: str) -> dict[str, Any]:
     described["reference"] = getattr(plugin, "reference", "")
     described["options"] = {key: _option(option, None) for key, option in options.items()}
     if not any(option.required for option in options.values()):
-        task = _made(name, plugin)
+        try:
+            task = _made(name, plugin)
+        except UsageError as error:  # it needs an option, or a package
+            return {**described, "needs": str(error)}
         try:
             described["example"] = _made(name, lambda: example_of(task))._asdict()
         except PluginError as error:  # what is declared is shown all the same
@@ -165,6 +168,8 @@ def _made(name: str, make: Callable[[], Any]) -> Any:
             return make()
     except HarnessError:
         raise
+    except ValueError as error:
+        raise UsageError(f"{name!r} cannot be made with its defaults: {error}") from error
     except Exception as error:
         raise PluginError(f"{name!r} cannot be made with its defaults: {one_line(error)}") from error
 

@@ -43,6 +43,8 @@ from harness.cli._parse import Parser
 from harness.errors import HarnessError, NoRecordsError, StoreError
 from harness.names import shown
 from harness.process import gc_tuning, interrupt
+from harness.process.cache import kept_beside
+from harness.tracking.address import resolve_uri, sqlite_path
 
 VERBS = (
     run,
@@ -124,7 +126,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help(sys.stderr)
         return 2
     parsed.typed = shlex.join(["harness", *(sys.argv[1:] if arguments is None else arguments)])
-    with interrupt.exit_at_once():
+    store = sqlite_path(resolve_uri(getattr(parsed, "tracking_uri", None)))
+    with interrupt.exit_at_once(), kept_beside(store):
         return _call(parsed)
 
 
