@@ -41,7 +41,8 @@ class Translate(Pairs):
         self.written = writes.names
         self._declare(shown(self.reads.names), shown(writes.names), embed=64 if unit == "word" else None)
         self.default_lengths = (min(_USUAL[unit], self.longest),)
-        self.min_length = int(self.sources.lengths.min())
+        shortest = [self.sources.lengths[numbers].min() for numbers in self.parts if len(numbers)]
+        self.min_length = int(max(shortest))  # from here on each split has a pair
         self.most_answers = int(self.answers.lengths.max()) + 1
 
     def prompt(self, text: str) -> Tensor:

@@ -18,13 +18,14 @@ import pytest
 import torch
 
 from harness.finite import FiniteTask
-from harness.task import Task, Tokens
+from harness.task import Task, Tokens, WritingTask
 from harness.testing._batches import draw, same, score
 from harness.testing._held import refusal, symbol_counts, unfit_feature, unfit_remembered, unlike_after
 from harness.testing._memoryless import memoryless
 from harness.testing._probes import require
 from harness.testing._task_data import DataPromises
 from harness.testing.findings import Finding, findings, require_something_checked
+from harness.training.data import rows_of
 
 
 class TaskContract(DataPromises):
@@ -151,6 +152,36 @@ class TaskContract(DataPromises):
             names = list(getattr(task, name))
             fits = not names or len(set(names)) == len(names) == count
             require(fits, f"{name} must be empty or hold {count} different texts; it holds {len(names)}")
+
+    def test_given_sequences_stay_as_they_are(self, task: Task) -> None:
+        """A `FiniteTask` gives the same sequence for the same number, whichever others are taken with it.
+
+        Way out: draw nothing in `take`, and pad every row to the same number of steps.
+        """
+        if not isinstance(task, FiniteTask):
+            pytest.skip("only a task over given data numbers its sequences")
+        length = self._lengths(task)[1]
+        numbers = torch.arange(min(16, task.count("train", length)))
+        together = task.take("train", length, numbers)
+        for number in (0, len(numbers) - 1):
+            alone = task.take("train", length, numbers[number : number + 1])
+            again = same(alone, rows_of(together, numbers[number : number + 1]))
+            require(again, f"a number must stand for one sequence; sequence {number} differs when it is taken alone")
+
+    def test_answers_fed_back_are_the_next_inputs(self, task: Task) -> None:
+        """What a `WritingTask` feeds back for the right answers is what its inputs hold at the step after them.
+
+        Way out: make the inputs of teacher forcing and `fed_back` by the same code.
+        """
+        if not isinstance(task, WritingTask):
+            pytest.skip("only a task that writes feeds answers back")
+        batch = draw(task, self._lengths(task)[1], 16)
+        asked = batch.mask if batch.loss_mask is None else batch.loss_mask | batch.mask
+        for step in range(asked.shape[1] - 1):
+            rows = asked[:, step] & asked[:, step + 1]
+            fed = task.fed_back(batch.targets[rows, step])
+            alike = torch.equal(fed, batch.inputs[rows, step + 1 : step + 2])
+            require(alike, f"fed_back must give the inputs of the next step; after step {step} they differ")
 
     def test_not_everything_is_skipped(self, task: Task) -> None:
         """At least one promise could be checked.

@@ -5,7 +5,7 @@ import random
 import pytest
 import torch
 
-from harness import Batch, Classes, Task, Tokens, Vectors
+from harness import Batch, Classes, FiniteTask, Task, Tokens, Vectors, WritingTask
 from harness.testing import TaskContract, check_task
 from harness.testing.findings import checks
 
@@ -198,6 +198,54 @@ class SkipsAll(First):
         pytest.skip("needs a file that is not here")
 
 
+class Given(FiniteTask):
+    """The first symbol of one of 300 sequences, after the last of them."""
+
+    readout, inputs, targets = "last", Tokens(8), Classes(8)
+
+    def __init__(self, shift=0):
+        self.shift = shift
+
+    def count(self, split, length):
+        return 300
+
+    def take(self, split, length, numbers):
+        of = {"train": 0, "validation": 1000, "test": 2000}[split]
+        inputs = torch.stack([self._sequence(of + int(n), length) for n in numbers])
+        targets = inputs[:, :1] if not self.shift else inputs[:, :1].add(len(numbers) * self.shift) % 8
+        return Batch(inputs, targets, torch.ones(len(numbers), 1, dtype=torch.bool))
+
+    @staticmethod
+    def _sequence(number, length):
+        return torch.randint(8, (length,), generator=torch.Generator().manual_seed(number))
+
+
+class TestGiven(TaskContract):
+    @pytest.fixture
+    def task(self):
+        return Given()
+
+
+class Writes(First, WritingTask):
+    """The first symbol again and again, each time behind the one that was answered."""
+
+    def __init__(self, shift=0):
+        self.shift = shift
+
+    def sample(self, generator, batch_size, length):
+        batch = super().sample(generator, batch_size, length)
+        return batch._replace(inputs=batch.inputs[:, :1].repeat(1, length))
+
+    def prompt(self, text):
+        return torch.tensor([[int(text)]])
+
+    def fed_back(self, answers):
+        return (answers[:, None] + self.shift) % 8
+
+    def text_of(self, answers):
+        return "".join(map(str, answers))
+
+
 class Altered(First):
     """The sound batch with some parts replaced."""
 
@@ -270,6 +318,8 @@ FAULTS = {
         Features(lambda b: {f"first of {b.targets.shape[1]}": b.targets.float()}),
     ],
     "test_symbols_are_named_all_or_none": [Named("abc"), Named("abcdefgg")],
+    "test_given_sequences_stay_as_they_are": [Given(shift=1)],
+    "test_answers_fed_back_are_the_next_inputs": [Writes(shift=1)],
     "test_not_everything_is_skipped": [SkipsAll()],
 }
 
@@ -281,6 +331,10 @@ FAULTS = {
 def test_a_broken_task_is_caught_by_the_check_for_it(check, task):
     with torch.random.fork_rng(), pytest.raises(AssertionError, match=r"\bmust\b|every check was skipped"):
         getattr(TaskContract(), check)(task)
+
+
+def test_a_sound_task_that_writes_feeds_back_what_it_shows():
+    TaskContract().test_answers_fed_back_are_the_next_inputs(Writes())
 
 
 def test_every_check_catches_some_fault():
