@@ -86,7 +86,8 @@ def test_json_holds_what_a_program_needs(records, here):
         "validation_sequences": 8,
         "test_sequences": 8,
     }
-    assert set(record["scores"]["2"]) == {"accuracy", "loss", "exact_match", "bits"}
+    measured = {"accuracy", "loss", "exact_match", "bits", "forced_error", "free_error"}
+    assert set(record["scores"]["2"]) == measured
     assert record["chances"]["2"] == 0.125
     assert record["accuracy"] == record["scores"]["2"]["accuracy"]
 
