@@ -202,6 +202,7 @@ class Given(FiniteTask):
     """The first symbol of one of 300 sequences, after the last of them."""
 
     readout, inputs, targets = "last", Tokens(8), Classes(8)
+    min_length = 2  # of one symbol, the first is the last
 
     def __init__(self, shift=0):
         self.shift = shift
