@@ -11,6 +11,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from harness.discovery.compose import refuse_other_code
 from harness.discovery.plugin_errors import describe_error
 from harness.errors import DivergedError, HarnessError, RefusedError, StoppedError
+from harness.loops.used import forget
 from harness.process.state import preserve_state
 from harness.record import Record, Status
 from harness.spec import RunSpec
@@ -18,7 +19,7 @@ from harness.task import Batch
 from harness.training.build import build_model, build_task, know_task, refuse_other_data
 from harness.training.device import computing, environment
 from harness.training.evaluate import evaluate
-from harness.training.execution import refuse_execution
+from harness.training.execution import kernel, refuse_execution
 from harness.training.model import Model, count_parameters, state_size
 from harness.training.precision import refuse_precision
 from harness.training.sanity import probe_batch, refuse_unfit
@@ -31,6 +32,7 @@ def run(spec: RunSpec, device: torch.device, on_progress: OnProgress = lambda pr
     record = Record(spec, began=time.time())
     with computing(device), preserve_state() as record.notes:
         record.environment = environment(device)
+        forget()
         try:
             _run(spec, device, on_progress, record)
             record.status = "ok"
@@ -38,6 +40,7 @@ def run(spec: RunSpec, device: torch.device, on_progress: OnProgress = lambda pr
             record.status, record.reason = outcome(error)
             if record.status == "error":
                 record.traceback = traceback.format_exc()
+        record.environment["kernel"] = kernel(spec, device)
     record.ended = time.time()
     return record
 

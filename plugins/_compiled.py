@@ -11,7 +11,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-_VERSION = 3
+from harness.loops.used import note
+
+_VERSION = 4
 """`kernels_version` of `_kernels.c`."""
 SOURCE = "e243bd1f2234697f"
 """The beginning of the SHA-256 of all C files here and of kernels.h: their changes are changes of the plugins' code."""
@@ -51,9 +53,19 @@ def _plain(tensor: Tensor) -> bool:
     return ordinary and tensor.device.type == "cpu" and tensor.dtype in (torch.float32, torch.complex64)
 
 
+@cache
+def _kernel() -> str:
+    """What computes, for the record of a run."""
+    loops = library()
+    assert loops is not None
+    loops.kernels_compiler.restype = loops.kernels_processor.restype = ctypes.c_char_p
+    return f"installed loop (gcc {loops.kernels_compiler().decode()}, {loops.kernels_processor().decode()})"
+
+
 def call(name: str, layout: type[ctypes.Structure], **fields: int | Tensor | None) -> None:
     """Calls a loop with a C structure of sizes and arrays; the arrays are what the loop says, and without gaps."""
     values = {field: part.data_ptr() if isinstance(part, Tensor) else part for field, part in fields.items()}
+    note(_kernel())
     getattr(library(), name)(ctypes.byref(layout(**values)))
 
 

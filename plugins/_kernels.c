@@ -8,7 +8,19 @@
 #include "kernels.h"
 
 /* Raised with every change of what is passed: a library of another version is not called. */
-int kernels_version(void) { return 3; }
+int kernels_version(void) { return 4; }
+
+/* By which compiler, and for which of the processors that EXPORT names the loops run here. */
+const char *kernels_compiler(void) { return __VERSION__; }
+
+const char *kernels_processor(void) {
+#if defined(__x86_64__) && __GNUC__ >= 12
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("x86-64-v4") ? "x86-64-v4" : __builtin_cpu_supports("x86-64-v3") ? "x86-64-v3" : "x86-64";
+#else
+    return "default";
+#endif
+}
 
 /* Arrays lie time first but for those that others see: `out` and `upon`. */
 typedef struct {

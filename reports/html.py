@@ -84,6 +84,7 @@ def page(results: Results) -> str:
         provenance=provenance.line(results.records),
         unfinished=_unfinished(results, summary),
         outdated=verdict.outdated(results),
+        kernels=verdict.kernels(results),
         results=results,
         tasks=[_section(task, index, drawn, learning[task.label]) for index, task in enumerate(summary.tasks)],
         horizon=drawn.get("horizon-0"),

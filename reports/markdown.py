@@ -54,6 +54,8 @@ def _lines(results: Results, summary: Summary) -> Iterator[str]:
         yield from table_lines(_tuning.settings(results.searches))
     elif summary.tasks:
         yield f"\n{_tuning.NOT_TUNED}"
+    if unlike := verdict.kernels(results):
+        yield f"\n{escaped(unlike)}"
     if results.report_command:
         yield f"\nMade by `{code(results.report_command)}`."
     yield ""

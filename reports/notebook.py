@@ -52,6 +52,8 @@ def _runs(results: Results) -> Iterator[str]:
         yield f"<p>{missing:,} runs are missing.</p>"
     if older := verdict.outdated(results):
         yield f"<p>{escape(older)}</p>"
+    if unlike := verdict.kernels(results):
+        yield f"<p>{escape(unlike)}</p>"
 
 
 def _inspections(results: Results) -> Iterator[str]:

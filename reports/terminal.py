@@ -37,6 +37,8 @@ def show(results: Results, folder: Path) -> list[Path]:
         console.print(Text(older, style="yellow"))
     for task in summarise(results).tasks:
         _show_task(console, task, by_task[task.label])
+    if unlike := verdict.kernels(results):
+        console.print(Text(unlike, style="dim"))
     if results.speeds:
         for part in content_table(_speed.table(results.speeds)):
             console.print(part)

@@ -5,7 +5,7 @@ A sentence orders architectures only where a test tells them apart (`TaskSummary
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from harness.analysis import stats
@@ -30,6 +30,28 @@ def outdated(results: Results) -> str:
     count, total = len(results.outdated), len(results.records)
     be = "was" if count == 1 else "were"
     return f"{count:,} of {total:,} runs {be} computed with older code of {listed(names)}."
+
+
+def kernels(results: Results) -> str:
+    """What computed which architecture, where runs differ: 'Times compare kernels: lstm: installed loop; gate: torch.'
+
+    '' where one kernel computed all.
+    """
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for record in results.records:
+        kind, _, _ = record.environment.get("kernel", "").partition(" (")
+        if kind:
+            found[record.spec.label][kind] += 1
+    if len({kind for kinds in found.values() for kind in kinds}) < 2:
+        return ""
+    said = [f"{label}: {_counted(kinds)}" for label, kinds in found.items()]
+    return f"Times compare kernels, which differ here: {'; '.join(said)}."
+
+
+def _counted(kinds: Counter[str]) -> str:
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    return listed([f"{kind} ({count} runs)" if count > 1 else f"{kind} (1 run)" for kind, count in kinds.items()])
 
 
 def headline(task: TaskSummary) -> str:

@@ -13,6 +13,7 @@ from harness.architecture import CellArchitecture, State
 from harness.loops.compiler import find_compiler, version
 from harness.loops.loop import CompiledStep, compile_step, run
 from harness.loops.trace import IN_PLACE, OUTSIDE, CannotCompileError, Wanted, tensors
+from harness.loops.used import STEP_BY_STEP, note
 
 _CHECKED_ROWS, _CHECKED_STEPS = 4, 4
 _TOLERANCE = 1e-4  # of the largest number: between two ways to round, far below what a wrong loop gives
@@ -53,10 +54,11 @@ class CompiledLoop:
     @property
     def kernel(self) -> str:
         """What computed the cell so far."""
-        return f"torch, step by step ({self.why})" if self.why else f"generated ({version(find_compiler())})"
+        return f"{STEP_BY_STEP} ({self.why})" if self.why else f"generated loop ({version(find_compiler())}, native)"
 
     def __call__(self, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
         step = self._step(x, state) if self._fits(x, state) else None
+        note(self.kernel)
         if step is None:
             return self.cell.unroll(x, state, lengths)
         return run(step, self.cell, x, state, lengths)

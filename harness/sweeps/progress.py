@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from rich import progress as bars
 from rich.console import Console
 
+from harness.loops.used import STEP_BY_STEP
 from harness.record import Progress, Record
 from harness.spec import RunSpec
 from harness.sweeps.driver import Display
@@ -204,7 +205,15 @@ def result(record: Record) -> str:
     accuracy = "?" if record.accuracy is None else f"{record.accuracy:.1%}"
     return (
         f"{name(record.spec)}: test accuracy {accuracy} (chance {chance}), {_reached(record)}, {record.seconds:.1f} s"
+        f"{_not_compiled(record)}"
     )
+
+
+def _not_compiled(record: Record) -> str:
+    """Why a loop that was asked for could not be generated; '' elsewhere."""
+    kernels = record.environment.get("kernel", "").split("; ")
+    why = [kernel.removeprefix(f"{STEP_BY_STEP} (")[:-1] for kernel in kernels if kernel.startswith(STEP_BY_STEP)]
+    return f"; not compiled: {why[0]}" if why else ""
 
 
 def _reached(record: Record) -> str:

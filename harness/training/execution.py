@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.errors import RefusedError
+from harness.loops.used import used
 from harness.spec import RunSpec
 from harness.task import Batch
 from harness.training.model import Model
@@ -45,6 +46,14 @@ def loss_function(model: Model, execution: str) -> LossFunction:
         compiled: LossFunction = torch.compile(model.loss)
         return compiled
     return _Graphed(model) if execution == "cuda-graphs" else model.loss
+
+
+def kernel(spec: RunSpec, device: torch.device) -> str:
+    """What has computed the recurrences of this process since its run began, in words for the record."""
+    if device.type == "cuda":
+        how = {"compile": "torch.compile", "cuda-graphs": "torch, CUDA graphs"}.get(spec.execution, "torch")
+        return f"{how} (cuDNN {torch.backends.cudnn.version()})"
+    return "; ".join(used()) or "torch"
 
 
 class _Graphed:

@@ -132,7 +132,7 @@ def test_cells_inside_wrappers_are_compiled():
     loops = compile_cells(model)
     assert_equal([model(x)[0]], [wanted])
     assert len(loops) == 4
-    assert all(loop.kernel.startswith("generated") for loop in loops)
+    assert all(loop.kernel.startswith("generated loop (") for loop in loops)
 
 
 # what cannot be compiled
