@@ -169,8 +169,9 @@ def add_training(group: Any, tested: bool = True) -> None:
     setting(
         "--execution",
         one_of(EXECUTIONS),
-        "how training passes are executed: eager; compile: by torch.compile, meant for elementwise recurrences on a "
-        "GPU; cuda-graphs: recorded, for many small kernels; harness bench --execution tells whether they are faster "
+        "how training passes are executed: eager; compile: on a CPU, by a loop in C that is generated for a cell "
+        "written as one step; on a GPU, by torch.compile; cuda-graphs: recorded, for many small kernels; "
+        "harness bench --execution tells whether they are faster "
         f"(default: {d.execution})",
         "NAME",
     )

@@ -52,7 +52,7 @@ def kernel(spec: RunSpec, device: torch.device) -> str:
     """What has computed the recurrences of this process since its run began, in words for the record."""
     if device.type == "cuda":
         how = {"compile": "torch.compile", "cuda-graphs": "torch, CUDA graphs"}.get(spec.execution, "torch")
-        return f"{how} (cuDNN {torch.backends.cudnn.version()})"
+        return f"{how} (cuDNN {torch.backends.cudnn.version()})"  # type: ignore[no-untyped-call]
     return "; ".join(used()) or "torch"
 
 

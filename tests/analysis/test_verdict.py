@@ -181,3 +181,20 @@ def test_many_architectures_are_counted_and_not_listed(task):
 @pytest.mark.parametrize(("p", "text"), [(0.04, "p = .04"), (0.0004, "p < .001"), (1.0, "p = 1"), (None, "no test")])
 def test_p_values_are_written_as_papers_write_them(p, text):
     assert verdict.format_p(p) == text
+
+
+def test_a_report_says_where_kernels_differ(small):
+    def results(**kernels):
+        records = [
+            Record(small(label=label, seed=seed), "ok", environment={"kernel": kernel} if kernel else {})
+            for label, by_seed in kernels.items()
+            for seed, kernel in enumerate(by_seed)
+        ]
+        return Results(records)
+
+    installed, generated = "installed loop (gcc 12)", "generated loop (gcc 12, native)"
+    assert verdict.kernels(results(lstm=[installed, "installed loop (gcc 13)"], gate=[""])) == ""
+    assert verdict.kernels(results(lstm=[installed], gate=[generated, generated, "torch"])) == (
+        "Times compare kernels, which differ here: lstm: installed loop; "
+        "gate: generated loop (2 runs) and torch (1 run)."
+    )

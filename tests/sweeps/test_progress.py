@@ -56,6 +56,12 @@ def test_solved_is_said_to_be_judged_by_validation(ended):
     )
 
 
+def test_a_run_says_why_its_cell_was_not_compiled(ended):
+    record = ended("0")
+    record.environment["kernel"] = "installed loop (gcc 12); torch, step by step (it draws random numbers (rand))"
+    assert _progress.result(record).endswith(", 2.0 s; not compiled: it draws random numbers (rand)")
+
+
 def test_lines_are_not_many(runs, capsys):
     shown = _progress.Lines()
     shown.planned(runs, {})

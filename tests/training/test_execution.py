@@ -79,15 +79,29 @@ def test_padded_sequences_are_not_recorded(small, recorder):
         loss_function(model, "cuda-graphs")(batch)
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="generated loops need a C compiler")
 @pytest.mark.parametrize("architecture", ["rnn", "mgu"])
-@pytest.mark.filterwarnings("ignore")  # of torch's own compiler
 def test_a_compiled_loss_is_the_eager_one_but_for_rounding(small, architecture):
     spec = small(architecture=architecture, length=4)
     with computing(CPU):
         eager, compiled = (losses_and_gradients(spec, how, CPU) for how in ("eager", "compile"))
     torch.testing.assert_close(compiled, eager)
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="generated loops need a C compiler")
+@pytest.mark.parametrize(
+    ("architecture", "execution", "kernel"),
+    [("mgu", "eager", "torch"), ("mgu", "compile", "generated loop"), ("lstm", "compile", "installed loop")],
+)
+def test_the_record_says_which_kernel_computed_a_run(small, architecture, execution, kernel):
+    record = run(small(architecture=architecture, execution=execution), CPU)
+    assert record.status == "ok", record.reason
+    assert record.environment["kernel"].partition(" (")[0] == kernel
+
+
+@pytest.mark.parametrize("changes", [{"tbptt": 2}, {"length_from": 3}], ids=str)
+def test_generated_loops_take_sequences_of_any_length(small, changes):
+    refuse_execution(small(execution="compile", length=8, **changes), CPU)
 
 
 @on_cuda
