@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
+from harness.architecture import CellArchitecture
+from harness.loops.used import STEP_BY_STEP, forget
 from harness.process.guarded import ending_new_children
 from harness.run import outcome
 from harness.spec import RunSpec
+from harness.task import Task
 from harness.training.build import build_model, build_task, time_steps
 from harness.training.data import batches
 from harness.training.device import computing
-from harness.training.execution import refuse_execution
+from harness.training.execution import kernel, refuse_execution
 from harness.training.model import state_size
 from harness.training.precision import refuse_precision
 from harness.training.sanity import probe_batch, refuse_unfit
 from harness.training.step import TrainingStep
 
 _STEPS = 3  # timed, after one that is not
+_WORTH_IT = 1.3  # times as fast: below, a compiled loop is not worth a word
 _EVALUATION = 1.1  # validation and test cost about a tenth of the training at the default settings
 
 
@@ -36,6 +40,7 @@ class Preview:
     hidden_sizes: tuple[int, ...]  # several where they were solved for each length
     parameters: int | None  # of the model at the shortest length; None: it could not be built
     state_size: int | None = None  # numbers that it carries for one sequence; None: not known
+    compiled: float | None = None  # times as fast with --execution compile; None: not, or it cannot be
 
 
 @ending_new_children()
@@ -55,13 +60,14 @@ def _preview(task: str, label: str, specs: list[RunSpec], done: set[str], device
     try:
         with computing(device):
             pace, parameters, state = _measured(shortest, device)
+            compiled = _gain(shortest, device, pace)
             made = build_task(shortest.task, shortest.task_options)
             fed = {length: time_steps(made, length) for length in set(map(_mean_length, left))}
             fed = {length: min(steps, shortest.tbptt or steps) for length, steps in fed.items()}
     except (Exception, SystemExit) as error:
         return Preview(task, label, len(specs), ended, ": ".join(outcome(error)), 0.0, sizes, None)
     seconds = _EVALUATION * pace * sum(spec.steps * fed[_mean_length(spec)] for spec in left)
-    return Preview(task, label, len(specs), ended, "", seconds, sizes, parameters, state)
+    return Preview(task, label, len(specs), ended, "", seconds, sizes, parameters, state, compiled)
 
 
 def _measured(spec: RunSpec, device: torch.device) -> tuple[float, int, int | None]:
@@ -74,14 +80,32 @@ def _measured(spec: RunSpec, device: torch.device) -> tuple[float, int, int | No
     refuse_unfit(model, task, spec, probe)
     with torch.no_grad():
         state = state_size(model(probe.inputs, probe.lengths)[1])
-    step = TrainingStep(model, spec, device)
-    begun = 0.0
+    pace = _pace(TrainingStep(model, spec, device), task)
+    return pace, sum(parameter.numel() for parameter in model.parameters()), state
+
+
+def _gain(spec: RunSpec, device: torch.device, pace: float) -> float | None:
+    """How many times as fast a generated loop is, for cells on a CPU; None where one is asked for or gains nothing."""
+    if spec.execution != "eager" or device.type != "cpu":
+        return None
+    task = build_task(spec.task, spec.task_options)
+    model = build_model(spec, task)
+    if not any(isinstance(module, CellArchitecture) for module in model.modules()):
+        return None
+    step = TrainingStep(model, replace(spec, execution="compile"), device)
+    gain = pace / _pace(step, task)
+    return gain if gain >= _WORTH_IT and STEP_BY_STEP not in kernel(step.spec, device) else None
+
+
+def _pace(step: TrainingStep, task: Task) -> float:
+    """Seconds that one time step of one training step costs."""
+    spec, device, begun = step.spec, step.device, 0.0
+    forget()
     for number, batch in enumerate(batches(task, spec.seed, "probe", spec.length, [spec.batch_size] * (_STEPS + 1))):
         if number == 1:
             begun = _now(device)
         step(batch)
-    pace = (_now(device) - begun) / _STEPS / time_steps(task, spec.length)
-    return pace, sum(parameter.numel() for parameter in model.parameters()), state
+    return (_now(device) - begun) / _STEPS / time_steps(task, spec.length)
 
 
 def _mean_length(spec: RunSpec) -> int:

@@ -100,3 +100,21 @@ def test_the_clock_waits_for_an_accelerator_and_not_for_the_cpu(monkeypatch):
     assert not waits
     _now(torch.device("cuda"))
     assert waits
+
+
+@pytest.mark.parametrize(
+    ("architecture", "execution", "gain"),
+    [("mgu", "eager", 4.0), ("deep:mgu", "eager", 4.0), ("mgu", "compile", None), ("lstm", "eager", None)],
+)
+def test_a_cell_that_would_be_faster_compiled_is_named(small, monkeypatch, architecture, execution, gain):
+    paces = iter([1.0, 0.25])
+    monkeypatch.setattr("harness.sweeps.preview._pace", lambda step, task: next(paces))
+    (row,) = preview([small(architecture=architecture, execution=execution)], set(), CPU)
+    assert (row.compiled, row.trouble) == (gain, "")
+
+
+def test_a_small_gain_is_not_worth_a_word(small, monkeypatch):
+    paces = iter([1.0, 0.9])
+    monkeypatch.setattr("harness.sweeps.preview._pace", lambda step, task: next(paces))
+    (row,) = preview([small(architecture="mgu")], set(), CPU)
+    assert row.compiled is None
