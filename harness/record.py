@@ -73,6 +73,7 @@ class Record:
     state_size: int | None = None  # numbers carried for one sequence; None: not known, as of a plain module
     solved_at: float = 1.0
     chance_is: str = ""  # what the predictor behind `chances` does, where the task says so
+    gradients: dict[str, float] = field(default_factory=dict)  # of the trained model, where a study asked for them
     environment: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)  # what a plugin changed of its process, and was put back
     began: float = field(default=0.0, compare=False)  # seconds since 1970; 0: not recorded

@@ -164,6 +164,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _executed(planned: PlannedStudy, arguments: argparse.Namespace) -> tuple[StudyRecord, bool]:
     """Runs the sweeps one after another; the verdict on what there is then, and whether it was interrupted."""
+    from harness.studies.gradients import with_gradients
     from harness.studies.history import every_record, study_record
     from harness.studies.putting import finished_results, put, results_of
     from harness.tracking.address import resolve_uri
@@ -182,7 +183,8 @@ def _executed(planned: PlannedStudy, arguments: argparse.Namespace) -> tuple[Stu
             continue
         _, outcome = execute_work(arguments, uri, partial(Work, sweep, arguments.typed, title=title))
         interrupted = outcome.interrupted
-        results[name] = results_of(planned.runs[name], outcome.records)
+        records = with_gradients(store, planned.study, name, outcome.records)
+        results[name] = results_of(planned.runs[name], records)
     record = study_record(planned.study, results)
     write_verdict(store, run_id, record, digest_of_runs(every_record(results)))
     return study_record(planned.study, results, load_questions(store, planned.study.name)), interrupted

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from harness.record import Record
     from harness.spec import RunSpec
 
+GRADIENTS = ("gradient_reach", "gradient_left", "gradient_reach_at_start", "gradient_left_at_start")
+"""Metrics for which trained models are looked into when their runs have ended."""
 AtLength = Callable[["Record", int], "float | None"]
 """A metric of a run at a length tested at; None where the run has none."""
 
@@ -83,6 +85,21 @@ METRICS: Mapping[str, Metric] = {
         "number of time steps per second", "{:,.0f}", of_run=lambda record: _measured(record.tokens_per_second)
     ),
     "horizon": Metric("longest length solved", "{:,.0f}"),
+    "gradient_reach": Metric(
+        "number of steps that the gradient reaches back", "{:,.0f}", of_run=lambda record: record.gradients.get("reach")
+    ),
+    "gradient_left": Metric(
+        "share of the gradient that is left at the longest lag", of_run=lambda record: record.gradients.get("left")
+    ),
+    "gradient_reach_at_start": Metric(
+        "number of steps that the untrained gradient reaches back",
+        "{:,.0f}",
+        of_run=lambda record: record.gradients.get("reach_at_start"),
+    ),
+    "gradient_left_at_start": Metric(
+        "share of the untrained gradient that is left at the longest lag",
+        of_run=lambda record: record.gradients.get("left_at_start"),
+    ),
 }
 """By the word of `in`."""
 

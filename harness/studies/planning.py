@@ -10,7 +10,7 @@ import torch
 from harness.analysis.directed import fewest_seeds
 from harness.errors import UsageError, did_you_mean
 from harness.spec import RunSpec, SweepSpec
-from harness.studies.metrics import lengths_of
+from harness.studies.metrics import GRADIENTS, lengths_of
 from harness.studies.question import Study, Value, Where, sweep_in_words
 from harness.sweeps.plan import plan
 from harness.sweeps.preview import Preview, preview
@@ -91,6 +91,8 @@ def _refuse(label: str, expected: Where, runs: list[RunSpec]) -> None:
     if label not in labels:
         raise UsageError(did_you_mean("architecture in the sweep called", label, labels))
     _refuse_lengths(expected, mine)
+    if expected.metric in GRADIENTS and any(spec.keep_weights == "none" for spec in mine):
+        raise UsageError(f"{expected.metric} is read off trained models: leave out keep_weights = 'none'.")
     task = build_task(mine[0].task, mine[0].task_options)
     if expected.metric == "bits" and isinstance(task.targets, Vectors):
         raise UsageError(f"{mine[0].task_label} has no bits: its answers are vectors, not classes. Take loss.")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+
+from mlflow.entities import Metric
 
 from harness.inspection_record import Inspection
 from harness.tracking import tags as names
 from harness.tracking.derived_runs import DerivedRun, bring_up_to_date
 from harness.tracking.mlflow_runs import experiment_of
+from harness.tracking.run_codec import GRADIENTS
 from harness.tracking.store import Store
 from harness.tracking.tags import Kind, equals
 
@@ -32,6 +36,12 @@ def write_inspections(store: Store, inspections: Sequence[Inspection]) -> None:
         )
         experiment_id = store.task_experiment(one.task_label)
         bring_up_to_date(store, experiment_id, experiment_of(one.task_label), query, [derived])
+
+
+def write_gradients(store: Store, run_id: str, gradients: Mapping[str, float]) -> None:
+    """Adds what was found of a run's gradients to its record."""
+    now = int(time.time() * 1000)
+    store.log(run_id, [Metric(f"{GRADIENTS}{name}", value, now, 0) for name, value in gradients.items()])
 
 
 def _points(one: Inspection) -> dict[str, dict[int, float]]:

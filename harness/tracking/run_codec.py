@@ -20,6 +20,7 @@ _TEXT_LENGTH = 100_000  # characters of a reason, traceback or output that are k
 _WHOLE = ("steps", "steps_to_solve", "steps_per_sequence", "state_size", "attempt")
 _NUMBERS = (*_WHOLE, "seconds", "tokens_per_second", "solved_at")
 SCORES = ("accuracy", "loss", "exact_match", "bits", "forced_error", "free_error")
+GRADIENTS = "gradients."  # prefix of metrics
 LEARNING = ("train_loss", "validation_loss", "validation_accuracy", "lr", "gradient_norm", "train_accuracy")
 _Point = tuple[int, float, float, float, float, float, float | None]  # the fields of a CurvePoint
 _SURROGATE = re.compile(r"(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}")  # in JSON; half of a pair, as in odd file names
@@ -44,6 +45,7 @@ def params_of(spec: RunSpec) -> dict[str, object]:
 def metrics_of(record: Record, now: int) -> list[Metric]:
     values: dict[str, float | None] = {name: getattr(record, name) for name in _NUMBERS}
     values |= {f"parameters.{part}": count for part, count in record.parameters.items()}
+    values |= {f"{GRADIENTS}{name}": value for name, value in record.gradients.items()}
     values["parameters"] = sum(record.parameters.values())
     suffixes = _suffixes(record.spec)
     for length, scores in record.scores.items():
@@ -108,6 +110,7 @@ def record_of(run: Run, curve: bool = False) -> Record:
         tokens_per_second=metrics.get("tokens_per_second", 0.0),
         solved_at=metrics.get("solved_at", 1.0),
         parameters={k.removeprefix("parameters."): int(v) for k, v in metrics.items() if k.startswith("parameters.")},
+        gradients={k.removeprefix(GRADIENTS): v for k, v in metrics.items() if k.startswith(GRADIENTS)},
         environment=_environment(tuple((k, v) for k, v in sorted(tags.items()) if k.startswith(names.ENVIRONMENT))),
         steps=whole.get("steps", 0),
         steps_to_solve=whole.get("steps_to_solve"),
