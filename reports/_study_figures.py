@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from statistics import median
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from harness.analysis.colours import CHANCE
 from harness.study_record import Finding, Side, StudyRecord
@@ -62,3 +63,6 @@ def _scale(axes: Axes, values: list[float]) -> None:
     known = [value for value in values if math.isfinite(value)]
     if known and min(known) > 0 and max(known) > _WIDE * min(known):
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(numticks=6))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())

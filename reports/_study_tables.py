@@ -33,7 +33,7 @@ def verdicts(records: Sequence[StudyRecord]) -> Table:
 def every_expectation(records: Sequence[StudyRecord]) -> Table:
     """A row for each expectation of each study: claimed beside measured."""
     rows = [[TableCell(one.name), *_finding(finding)] for one in records for finding in one.findings]
-    return Table("Claimed beside measured", ("study", *_COLUMNS), rows, 2, _NOTE)
+    return Table("Every expectation", ("study", *_COLUMNS), rows, 2, _NOTE)
 
 
 def expectations(record: StudyRecord) -> Table:

@@ -57,7 +57,7 @@ def _finding(
         reason = f"{missing:,} of {planned:,} runs are missing"
     elif verdict == "undecided":
         needed = made.needed(tests)
-        reason = _why_undecided(made, p, tests, needed)
+        reason = _why_undecided(made, corrected, tests, needed)
     else:
         reason = _evidence(p, made.seeds, tests)
     task = expected.task or next((record.spec.task_label for record in results[expected.sweep].records), "the task")
@@ -80,12 +80,12 @@ def _finding(
     )
 
 
-def _evidence(p: float, seeds: int, tests: int) -> str:
+def _evidence(p: float, seeds: int, tests: int, way: str = "") -> str:
     corrected = f", corrected for {tests} expectations" if tests > 1 else ""
-    return f"{format_p(p)}{corrected}; {_seeds(seeds)}"
+    return f"{format_p(p)}{way}{corrected}; {_seeds(seeds)}"
 
 
-def _why_undecided(made: Evidence, p: float, tests: int, needed: int | None) -> str:
+def _why_undecided(made: Evidence, corrected: tuple[float, float], tests: int, needed: int | None) -> str:
     fewest = made.fewest(tests)
     if not made.seeds:
         return "no seed has a value"
@@ -95,7 +95,9 @@ def _why_undecided(made: Evidence, p: float, tests: int, needed: int | None) -> 
         many = f" over {tests} expectations" if tests > 1 else ""
         few = f"{_seeds(made.seeds)} cannot confirm anything{many}; {fewest} can"
         return few if needed is None or needed <= fewest else f"{few}, and about {needed} would decide"
-    evidence = _evidence(p, made.seeds, tests)
+    for_it, against = corrected
+    way = " against it" if against < for_it else ""
+    evidence = _evidence(min(corrected), made.seeds, tests, way)
     return f"{evidence}; {f'about {needed} seeds would decide' if needed else NO_NUMBER}"
 
 

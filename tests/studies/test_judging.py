@@ -153,3 +153,9 @@ def test_a_failed_run_counts_as_chance(study):
 def test_the_verdict_of_a_study_follows_from_its_expectations(study, found, verdict):
     (one,) = judge(study(MORE), results(lstm=HIGH, rnn=LOW))
     assert verdict_of([type(one)(**{**vars(one), "verdict": name}) for name in found]) == verdict
+
+
+def test_the_reason_of_an_undecided_one_says_which_way_the_data_lean(study):
+    (finding,) = judge(study(MORE), results(lstm=[0.5, 0.6, 0.4, 0.5, 0.6, 0.2], rnn=[0.6, 0.7, 0.5, 0.5, 0.7, 0.1]))
+    assert finding.verdict == "undecided"
+    assert " against it; 6 seeds; about " in finding.reason
