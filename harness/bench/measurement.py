@@ -95,8 +95,9 @@ class Measurement:
         """What it was measured on, and what a time is there."""
         there = self.environment
         name = there["cpu"] if there["device"] == "cpu" else there["device.name"]
-        one = self.request.specs[0]
-        return f"{name}, {_counted(there['threads'], 'thread')}, {one.precision} bit, {one.execution}, {there['timer']}"
+        bits = self.request.specs[0].precision
+        how = " and ".join(dict.fromkeys(spec.execution for spec in self.request.specs))
+        return f"{name}, {_counted(there['threads'], 'thread')}, {bits} bit, {how}, {there['timer']}"
 
     def _row(self, look: Preflight, kind: str, spec: RunSpec) -> Row:
         key = f"{look.label}|{look.length}|{kind}"

@@ -32,6 +32,7 @@ _KERNELS = {
     "_cudnn_rnn": "cuDNN, fused",
     "_flash_attention": "flash attention",
     "_Compiled": "compiled loop",  # of our own plugins: what autograd calls them begins so
+    "GeneratedLoop": "generated loop",  # of a cell, with --execution compile
 }
 _COUNTED_ROWS = 2  # of a batch: products grow with the batch in proportion
 
@@ -125,7 +126,7 @@ def _kernel(work: Work, steps: int) -> str:
     fused = [told for part, told in _KERNELS.items() if any(part in name for name in counts)]
     operations = sum(count for name, count in counts.items() if name.startswith("aten::"))
     told = " and ".join(fused) or f"eager, {operations / steps:.3g} operations a step"
-    if work.spec.execution == "compile":
+    if work.spec.execution == "compile" and work.device.type != "cpu":
         told = f"compiled: {told.removeprefix('eager, ')}"
     return f"{told}, in a CUDA graph" if graph else told
 

@@ -6,14 +6,14 @@ import argparse
 import contextlib
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli import _flags
 from harness.cli._exit_codes import INTERRUPTED, REGRESSION
-from harness.cli._parse import completes, many, positive, whole
+from harness.cli._parse import completes, many, one_of, positive, whole
 from harness.cli._request import refuse_unknown_names
 from harness.cli._say import say, silent
 from harness.errors import UsageError
@@ -33,7 +33,7 @@ _DEFAULTS: dict[str, Any] = {
     "hidden": 128,
     "device": "cpu",
     "precision": "32",
-    "execution": "eager",
+    "execution": ["eager"],
     "threads": 1,
     "processes": 3,
     "rounds": 5,
@@ -85,7 +85,13 @@ def add(verbs: Any) -> None:
 def _add_how(group: Any) -> None:
     group.add_argument("--device", choices=["cpu", "cuda", "mps", "auto"], help="device (default: cpu)")
     group.add_argument("--precision", choices=PRECISIONS, help="floating-point precision (default: 32)")
-    group.add_argument("--execution", choices=EXECUTIONS, help="how the passes are executed (default: eager)")
+    many(
+        group,
+        "--execution",
+        kind=one_of(EXECUTIONS),
+        metavar="NAME",
+        help=f"how the passes are executed: {', '.join(EXECUTIONS)}; several are compared (default: eager)",
+    )
     group.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads (default: 1, as harness run)")
     group.add_argument(
         "--processes", type=whole(1), metavar="N", help="fresh processes, each of which times everything (default: 3)"
@@ -172,7 +178,11 @@ def _request(arguments: argparse.Namespace, before: Measurement | None) -> Reque
         architectures=tuple(dict.fromkeys(typed["arch"])),
         tasks=(typed["task"],),
         lengths=tuple(sorted(set(typed["length"]))),
-        settings={"batch_size": typed["batch"], "precision": typed["precision"], "execution": typed["execution"]},
+        settings={
+            "batch_size": typed["batch"],
+            "precision": typed["precision"],
+            "execution": _several(typed["execution"]),
+        },
         options={"hidden_size": (str(typed["hidden"]),), **options},
     )
     return Request(
@@ -185,6 +195,12 @@ def _request(arguments: argparse.Namespace, before: Measurement | None) -> Reque
         before.request.seconds if before else {},
         typed,
     )
+
+
+def _several(values: str | Sequence[str]) -> str | tuple[str, ...]:
+    """One value, or a tuple of several, which make variants; older measurements have a name alone."""
+    values = (values,) if isinstance(values, str) else tuple(dict.fromkeys(values))
+    return values[0] if len(values) == 1 else values
 
 
 def _tell(arguments: argparse.Namespace, before: Measurement | None, measured: Measurement) -> int:

@@ -46,11 +46,11 @@ def run(
 ) -> tuple[Tensor, State]:
     """What `CellArchitecture.forward` gives. Gradients upon outputs after a row's last valid step count as zero."""
     parts = pytree.tree_flatten(state)[0]
-    out, *after = _Loop.apply(step, x, lengths, len(parts), *parts, *tensors(cell).values())  # type: ignore[no-untyped-call]
+    out, *after = GeneratedLoop.apply(step, x, lengths, len(parts), *parts, *tensors(cell).values())  # type: ignore[no-untyped-call]
     return out, pytree.tree_unflatten(after, step.traced.layout)
 
 
-class _Loop(torch.autograd.Function):
+class GeneratedLoop(torch.autograd.Function):
     """From inputs, the parts of the state, and parameters to outputs and the parts of the state at the end."""
 
     @staticmethod

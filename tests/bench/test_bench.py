@@ -13,6 +13,7 @@ from harness.bench.preflight import Preflight
 from harness.bench.request import PASSES, Request
 from harness.bench.session import _environment_of, measure
 from harness.cli.main import main
+from harness.errors import UsageError
 from harness.spec import RunSpec
 from harness.tracking.measurements import load_measurements
 from harness.tracking.store import Store
@@ -27,6 +28,21 @@ def said(*arguments):
     return code, out.getvalue(), err.getvalue()
 
 
+def test_several_executions_are_rows_of_their_own(folder, monkeypatch):
+    asked = []
+
+    def measure(request, *_, **__):
+        asked.append(request)
+        raise UsageError("enough")
+
+    monkeypatch.setattr("harness.bench.session.measure", measure)
+    said("--arch", "mgu", "--execution", "eager,compile", *SMALL)
+    said("--arch", "mgu", "--execution", "compile", *SMALL)
+    several, one = ([(spec.label, spec.execution) for spec in request.specs] for request in asked)
+    assert several == [("mgu execution=eager", "eager"), ("mgu execution=compile", "compile")]
+    assert one == [("mgu", "compile")]
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -39,6 +55,7 @@ def said(*arguments):
         (["--fail-on", "slower:10", "--compare", "x"], "slower:10%"),
         (["--device", "cuda"], "there is no such device here"),
         (["--length", "0"], "at least 1"),
+        (["--execution", "eager,fast"], "compile"),
     ],
 )
 def test_what_is_wrong_is_refused_before_anything_is_measured(folder, monkeypatch, arguments, complaint):
