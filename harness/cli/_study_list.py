@@ -25,7 +25,8 @@ def show_list(as_json: bool) -> None:
         return
     width = shutil.get_terminal_size((10_000, 0)).columns
     for row in rows:
-        cost = "" if row["cpu_minutes"] is None else f", {row['cpu_minutes']:.0f} CPU minutes"
+        minutes = row["cpu_minutes"]
+        cost = "" if minutes is None else f", {max(1, round(minutes))} CPU min"
         seeds = f", {row['seeds']} seeds" if row["seeds"] else ""
         print(f"{row['name']}: {row['verdict'] or _NO_VERDICT}{seeds}{cost}{row['note']}")
         for text in (row["question"], f"{row['kind']}: {row['source']}"):

@@ -34,7 +34,9 @@ def show_verdict(record: StudyRecord, arguments: argparse.Namespace) -> None:
     if arguments.quiet:
         return
     cost = f"{record.runs} runs, {duration(record.cpu_seconds)} of training"
-    for line in [cost, *record.history, f"next: harness study report {record.command.split()[-1]}"]:
+    report = f"next: {record.command.replace('study run', 'study report')}"
+    rest = f"{record.missing} runs are missing: the same command runs the rest."
+    for line in [cost, *record.history, rest if record.missing else report]:
         print(line, file=sys.stderr)
 
 

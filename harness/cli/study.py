@@ -186,5 +186,6 @@ def _executed(planned: PlannedStudy, arguments: argparse.Namespace) -> tuple[Stu
         records = with_gradients(store, planned.study, name, outcome.records)
         results[name] = results_of(planned.runs[name], records)
     record = study_record(planned.study, results)
-    write_verdict(store, run_id, record, digest_of_runs(every_record(results)))
+    judged = "" if record.missing else digest_of_runs(every_record(results))  # what is not decided is no look
+    write_verdict(store, run_id, record, judged)
     return study_record(planned.study, results, load_questions(store, planned.study.name)), interrupted

@@ -7,6 +7,8 @@ import shutil
 
 import pytest
 
+from harness.cli import study as cli_study
+
 STUDY = """
 question = "Does an LSTM learn the first token in a few steps?"
 kind = "published"
@@ -103,6 +105,29 @@ def test_what_was_changed_and_how_often_it_was_looked_at_is_told(tiny, harness):
     said = harness(RUN.removesuffix(" --quiet"))
     assert "when 14 of its runs were finished" in said.err
     assert "It was changed after data were there: 1 other wording judged before" in said.err
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_sweep_that_was_stopped_decides_nothing_and_is_no_look(tiny, harness, monkeypatch):
+    folder = tiny()
+    whole = cli_study.execute_work
+
+    def stopped(arguments, uri, asked):
+        planned, outcome = whole(arguments, uri, asked)
+        outcome.records, outcome.interrupted = outcome.records[:-1], True
+        return planned, outcome
+
+    monkeypatch.setattr(cli_study, "execute_work", stopped)
+    said = harness(RUN.removesuffix(" --quiet"))
+    assert said.code == 130
+    assert "tiny: undecided" in said.out
+    assert "1 of 14 runs are missing" in said.out
+    assert "1 runs are missing: the same command runs the rest." in said.err
+    monkeypatch.undo()
+    monkeypatch.chdir(folder)
+    again = harness(RUN.removesuffix(" --quiet"))
+    assert "tiny: not reproduced" in again.out
+    assert "looked at" not in again.err
 
 
 def test_a_study_that_was_not_run_as_it_is_written_has_no_report(tiny, refused):
