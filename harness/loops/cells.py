@@ -28,6 +28,12 @@ def compile_cells(model: nn.Module) -> list[CompiledLoop]:
     return loops
 
 
+def _attributes(cell: nn.Module) -> tuple[Any, ...]:
+    """The numbers and words that a cell and its parts hold, which become part of a loop; `training` among them."""
+    held = (value for module in cell.modules() for value in vars(module).values())
+    return tuple(value for value in held if isinstance(value, (bool, int, float, str)))
+
+
 def _reason(error: Exception) -> str:
     """Why a step cannot be traced, from what torch says."""
     told = str(error).strip()
@@ -74,8 +80,10 @@ class CompiledLoop:
 
     def _step(self, x: Tensor, state: State) -> CompiledStep | None:
         parts = pytree.tree_flatten(state)[0]
-        wants = tuple(tensor.requires_grad for tensor in tensors(self.cell).values())
-        key: Any = x.shape[2:], tuple(part.shape[1:] for part in parts), wants, self.cell.training
+        given = list(tensors(self.cell).values())
+        wants = tuple(tensor.requires_grad for tensor in given)
+        types = tuple(tensor.dtype for tensor in (x, *parts, *given))
+        key: Any = x.shape[2:], tuple(part.shape[1:] for part in parts), types, wants, _attributes(self.cell)
         ways = (True, False) if not torch.is_grad_enabled() else (x.requires_grad,)
         for upon_x in ways:  # without gradients either will do
             if (key, upon_x) in self.made:

@@ -110,6 +110,20 @@ def test_changed_parameters_and_buffers_are_seen_at_the_next_call():
     assert_equal([loop(x, cell.initial_state(x), None)[0]], [cell.unroll(x, cell.initial_state(x), None)[0]])
 
 
+def test_a_changed_attribute_is_seen_at_the_next_call():
+    class Scaled(Leaky):
+        scale = 1.0
+
+        def step(self, x, state):
+            return super().step(self.scale * x, state)
+
+    cell = Scaled(INPUTS, UNITS)
+    loop, x = compiled(cell), torch.randn(ROWS, STEPS, INPUTS)
+    cell.scale = 2.0
+    assert_equal([loop(x, cell.initial_state(x), None)[0]], [cell.unroll(x, cell.initial_state(x), None)[0]])
+    assert loop.why == ""
+
+
 def test_parameters_that_are_not_trained_get_no_gradient():
     cell = HandLSTM(INPUTS, UNITS)
     cell.enter.requires_grad_(False)
@@ -233,6 +247,14 @@ def test_double_precision_is_unrolled():
     loop = CompiledLoop(cell)
     assert torch.equal(loop(x, cell.initial_state(x), None)[0], cell.unroll(x, cell.initial_state(x), None)[0])
     assert loop.why == "its state holds float64, and only float32 tensors can be carried"
+
+
+def test_a_loop_made_for_single_precision_is_not_given_double():
+    cell = Leaky(INPUTS, UNITS)
+    loop = compiled(cell)
+    cell.double()
+    x = torch.randn(ROWS, STEPS, INPUTS, dtype=torch.float64)
+    assert torch.equal(loop(x, cell.initial_state(x), None)[0], cell.unroll(x, cell.initial_state(x), None)[0])
 
 
 def test_a_loop_that_gives_other_numbers_is_not_used(monkeypatch):
