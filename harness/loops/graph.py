@@ -11,12 +11,10 @@ from torch import Tensor, fx
 
 from harness.loops.operations import SAME, VIEWS, expression
 from harness.loops.structure import SPECIAL
-from harness.loops.trace import IN_PLACE, OUTSIDE, ROWS, CannotCompileError, Traced, changes_in_place
+from harness.loops.trace import IN_PLACE, MIXES, OUTSIDE, ROWS, CannotCompileError, Traced, changes_in_place
 from harness.loops.values import Operand, Value, is_late
 
 aten = torch.ops.aten
-
-MIXES = "it mixes the sequences of a batch"
 
 
 @dataclass

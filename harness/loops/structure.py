@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, fx
 
-from harness.loops.trace import ROWS, CannotCompileError
+from harness.loops.trace import MIXES, ROWS, CannotCompileError
 from harness.loops.values import Operand, Value, dense, is_late
 
 if TYPE_CHECKING:
     from harness.loops.graph import Builder
 
 aten = torch.ops.aten
-
-_MIXES = "it mixes the sequences of a batch"
 
 
 def _sum(builder: Builder, node: fx.Node, x: fx.Node, dims: Any = None, keepdim: bool = False, **_: Any) -> Operand:
@@ -47,7 +45,7 @@ def _axes(builder: Builder, x: fx.Node, dims: Any) -> tuple[Operand, tuple[int, 
     count = operand.layout.dim()
     axes = tuple(sorted(d % count - 1 for d in (dims or range(count))))
     if -1 in axes:
-        raise CannotCompileError(_MIXES)
+        raise CannotCompileError(MIXES)
     return operand, axes
 
 
@@ -58,7 +56,7 @@ def _mm(builder: Builder, node: fx.Node, a: fx.Node, b: fx.Node) -> Operand:
         return _product(left, right)
     if left.row is None and right.row == 1:
         return _product(right.turned(), left.turned()).turned()
-    raise CannotCompileError(f"{_MIXES} by a product")
+    raise CannotCompileError(f"{MIXES} by a product")
 
 
 def _product(left: Operand, right: Operand) -> Operand:
@@ -77,7 +75,7 @@ def _bmm(builder: Builder, node: fx.Node, a: fx.Node, b: fx.Node) -> Operand:
     """A product of two matrices for every row."""
     left, right = builder.operand(a), builder.operand(b)
     if left.row != 0 or right.row != 0:
-        raise CannotCompileError(f"{_MIXES} by a product")
+        raise CannotCompileError(f"{MIXES} by a product")
     shape = (int(left.layout.shape[1]), int(right.layout.shape[2]))
     return Value("batched", shape, (left, right), late=is_late([left, right])).whole()
 
@@ -87,7 +85,7 @@ def _cat(builder: Builder, node: fx.Node, parts: list[fx.Node], dim: int = 0) ->
     result = tuple(node.meta["val"].shape)
     axis = dim % len(result) - 1
     if axis < 0 or any(operand.row != 0 for operand in operands):
-        raise CannotCompileError(_MIXES)
+        raise CannotCompileError(MIXES)
     shape = result[1:]
     starts = [sum(operand.shape[axis] for operand in operands[:k]) for k in range(len(operands))]
     offsets = tuple(start * dense(shape)[axis] for start in starts)
@@ -114,11 +112,11 @@ def _select_scatter(builder: Builder, node: fx.Node, base: fx.Node, part: fx.Nod
 def _placed(builder: Builder, base: fx.Node, part: fx.Node, region: Callable[[Tensor], Tensor]) -> Operand:
     below, above = builder.operand(base), builder.operand(part)
     if below.row != 0 or above.row != 0:
-        raise CannotCompileError(_MIXES)
+        raise CannotCompileError(MIXES)
     value = Value("place", below.shape, (below, above), late=is_late([below, above]))
     value.region = region(value.whole().layout)
     if ROWS not in value.region.shape:
-        raise CannotCompileError(_MIXES)
+        raise CannotCompileError(MIXES)
     return value.whole()
 
 

@@ -24,6 +24,7 @@ ROWS: Final = 10007
 """Rows of the traced batch: a prime that no size of a cell is likely to be, so that the dimension of rows is known."""
 
 IN_PLACE: Final = "it changes what it is given in place"
+MIXES: Final = "it mixes the sequences of a batch"
 OUTSIDE: Final = "it reads a tensor that is neither an argument, a parameter nor a buffer"
 
 
