@@ -1,4 +1,4 @@
-"""Every command of the README is run; training with a few steps and sequences, the main job in full if asked."""
+"""Every command of the README and of the pages that go on from it is run, made short; the main job in full if asked."""
 
 import re
 import shlex
@@ -11,7 +11,8 @@ import pytest
 from .short_commands import shortened
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
+README = "README.md"
+PAGES = [README, *(f"docs/{name}.md" for name in ("start", "sweeps", "tuning", "reports", "speed"))]
 DASHBOARD = "harness dashboard"
 ELSEWHERE = (  # what needs more than a folder: these run in tests of their own
     DASHBOARD,  # test_dashboard.py
@@ -31,29 +32,30 @@ ELSEWHERE = (  # what needs more than a folder: these run in tests of their own
 )
 
 
-def blocks(language):
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+def blocks(page, language):
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", (ROOT / page).read_text(), flags=re.DOTALL | re.MULTILINE)
     return [body for name, body in found if name == language]
 
 
-def commands():
-    lines = "".join(blocks("sh")).splitlines()
-    return [line.partition(" #")[0] for line in lines if line.startswith("harness ")]
+def commands(*pages):
+    """The lines that begin with harness, each once."""
+    lines = "".join(block for page in pages for block in blocks(page, "sh")).splitlines()
+    return list(dict.fromkeys(line.partition(" #")[0].strip() for line in lines if line.startswith("harness ")))
 
 
 @pytest.fixture
 def research_folder(folder, empty_store):
-    """What a reader has after saving the README's files."""
+    """What a reader has after saving the files of the pages."""
     import shutil
 
     shutil.copy(empty_store, folder / "mlflow.db")
-    (folder / "my_cell.py").write_text(blocks("python")[0])
-    (folder / "sweep.toml").write_text(blocks("toml")[0])
+    (folder / "my_cell.py").write_text(blocks("docs/start.md", "python")[0])
+    (folder / "sweep.toml").write_text(blocks("docs/sweeps.md", "toml")[0])
     return folder
 
 
-@pytest.mark.parametrize("command", [command for command in commands() if command not in ELSEWHERE])
-def test_commands_of_the_readme_work(command, research_folder, capsys):
+@pytest.mark.parametrize("command", [command for command in commands(*PAGES) if command not in ELSEWHERE])
+def test_commands_of_the_pages_work(command, research_folder, capsys):
     from harness.cli.main import main
 
     assert main(shortened(shlex.split(command)[1:])) == 0
@@ -61,20 +63,25 @@ def test_commands_of_the_readme_work(command, research_folder, capsys):
 
 
 def test_the_readme_has_the_commands_that_a_reader_needs():
-    text = " ".join(commands())
-    assert DASHBOARD in commands()
+    text = " ".join(commands(README))
+    assert DASHBOARD in commands(README)
     for verb in ("run --arch lstm --task copy", "list", "describe", "./my_cell.py"):
         assert verb in text
 
 
-def test_the_tree_of_the_readme_names_every_room():
-    (tree,) = [block for block in blocks("") if "READ THIS FIRST" in block]
-    named = set(re.findall(r"^(?:  )?(\w+)/ ", tree, flags=re.MULTILINE))
-    folders = {p.name for p in (ROOT / "harness").iterdir() if p.is_dir() and not p.name.startswith("__")}
-    assert folders <= named, "rooms that the tree leaves out"
-    assert all((ROOT / "harness" / name).is_dir() or (ROOT / name).is_dir() for name in named), "folders that are gone"
-    files = set(re.findall(r"(\w+\.py)", tree))
-    assert [file for file in files if not (ROOT / "harness" / file).exists()] == []
+def test_the_python_of_the_readme_works(research_folder, python):
+    (text,) = blocks(README, "python")
+    (research_folder / "mine.py").write_text(text.replace("steps=500", "steps=3, jobs=1"))
+    python("mine.py", cwd=research_folder)
+    assert (research_folder / "accuracy.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_the_readme_is_short_and_its_picture_is_there():
+    text = (ROOT / README).read_text()
+    assert len(text.splitlines()) < 100
+    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", text)
+    assert pictures
+    assert [picture for picture in pictures if not (ROOT / picture).is_file()] == []
 
 
 @pytest.mark.slow

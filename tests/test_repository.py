@@ -84,7 +84,8 @@ def test_licence_version_and_name_are_the_same_everywhere():
 
 def test_every_page_is_in_the_sites_navigation_and_on_its_first_page():
     site = tomllib.loads((ROOT / "zensical.toml").read_text())["project"]
-    pages = {page.name for page in (ROOT / "docs").glob("*.md")}
+    docs = ROOT / "docs"
+    pages = {page.relative_to(docs).as_posix() for page in docs.rglob("*.md")}
     assert pages == set(_leaves(site["nav"])), "zensical.toml's nav and docs/ differ"
     index = (ROOT / "docs" / "index.md").read_text()
     assert [page for page in pages - {"index.md"} if f"]({page})" not in index] == [], "not linked in docs/index.md"

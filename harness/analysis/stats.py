@@ -12,12 +12,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from statistics import fmean, median, stdev
+from statistics import NormalDist, fmean, median, stdev
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats as scipy_stats
+from scipy.special import stdtrit  # scipy.stats takes as long to import as all of MLflow
 
 Array = NDArray[Any]
 CONFIDENCE = 0.95
@@ -37,7 +37,8 @@ class Interval(NamedTuple):
 
 def interquartile_mean(values: Sequence[float]) -> float:
     """Mean of the middle half: the lowest and the highest quarter are left out, rounded down to whole seeds."""
-    return float(scipy_stats.trim_mean(np.asarray(values, float), 0.25))
+    cut = len(values) // 4
+    return fmean(sorted(values)[cut : len(values) - cut])
 
 
 def student_t(values: Sequence[float], low: float = -math.inf, high: float = math.inf) -> Interval | None:
@@ -55,7 +56,7 @@ def student_t(values: Sequence[float], low: float = -math.inf, high: float = mat
 
 @cache
 def _t_quantile(degrees: int) -> float:
-    return float(scipy_stats.t.ppf((1 + CONFIDENCE) / 2, degrees))
+    return float(stdtrit(degrees, (1 + CONFIDENCE) / 2))
 
 
 def median_interval(values: Sequence[float]) -> Interval | None:
@@ -63,11 +64,18 @@ def median_interval(values: Sequence[float]) -> Interval | None:
 
     None below six seeds: even from the lowest to the highest of five it would hold the median in 93.75% only.
     """
-    tail = int(scipy_stats.binom.ppf((1 - CONFIDENCE) / 2, len(values), 0.5)) if values else 0
+    tail = _sign_quantile(len(values))
     if tail < 1:
         return None
     ordered = sorted(values)
     return Interval(float(ordered[tail - 1]), float(ordered[-tail]))
+
+
+@cache
+def _sign_quantile(of: int) -> int:
+    """The lower 2.5 % quantile of how many of `of` fair coins show heads."""
+    ways = itertools.accumulate(math.comb(of, heads) for heads in range(of + 1))
+    return next(heads for heads, found in enumerate(ways) if found / 2**of >= (1 - CONFIDENCE) / 2)
 
 
 def value_range(values: Iterable[float]) -> Interval | None:
@@ -79,8 +87,10 @@ def value_range(values: Iterable[float]) -> Interval | None:
 @cache
 def wilson(solved: int, of: int) -> Interval:
     """Wilson's score interval of a share, `solved` of `of`; it has a width at 0 of n and at n of n too."""
-    found = scipy_stats.binomtest(solved, of).proportion_ci(CONFIDENCE, method="wilson")
-    return Interval(float(found.low), float(found.high))
+    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+    middle = (solved + z * z / 2) / (of + z * z)
+    half = z / (of + z * z) * math.sqrt(solved * (of - solved) / of + z * z / 4)
+    return Interval(0.0 if solved == 0 else middle - half, 1.0 if solved == of else middle + half)
 
 
 def normalised(score: float, chance: float) -> float:
@@ -220,5 +230,11 @@ def tiers(names: Sequence[str], ahead: Iterable[tuple[str, str]]) -> list[tuple[
 def mean_ranks(scores: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     """Mean rank over tasks, 1 the best, ties shared: scores by task and name; over the names that every task has."""
     shared = sorted(set.intersection(*(set(by_name) for by_name in scores.values()))) if scores else []
-    ranks = [scipy_stats.rankdata([-by_name[name] for name in shared]) for by_name in scores.values()]
-    return {name: float(np.mean([rank[index] for rank in ranks])) for index, name in enumerate(shared)}
+    return {name: fmean(_rank(by_name, name, shared) for by_name in scores.values()) for name in shared}
+
+
+def _rank(scores: Mapping[str, float], name: str, among: Sequence[str]) -> float:
+    """1 for the highest score; those with the same one share the mean of their ranks."""
+    higher = sum(scores[other] > scores[name] for other in among)
+    same = sum(scores[other] == scores[name] for other in among)
+    return higher + (same + 1) / 2
