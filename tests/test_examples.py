@@ -26,6 +26,7 @@ def test_a_notebook_runs_from_start_to_end(path, folder, empty_store):
     assert "image/png" in shown
     assert "<table>" in shown
     assert "Traceback" not in shown
+    assert "Warning" not in shown
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

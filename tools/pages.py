@@ -182,7 +182,7 @@ def _shown(output: dict[str, Any]) -> str:
     """An output that is no picture: HTML as it is, text as text; what goes to standard error is progress."""
     data = output.get("data", {})
     if "text/html" in data:
-        html = "".join(data["text/html"])
+        html = "".join(data["text/html"]).replace('border="1" class="dataframe"', "")
         lines = [line.strip() for line in re.sub(r"<style.*?</style>", "", html, flags=re.DOTALL).splitlines()]
         return '<div class="output" markdown="0">\n' + "\n".join(filter(None, lines)) + "\n</div>"
     text = "".join(output.get("text", "")) if output["output_type"] == "stream" else _plain(data)

@@ -4,3 +4,8 @@
 
 A sweep that is asked for here and the same sweep typed as a command are the same records: nothing is run twice.
 """
+
+import warnings
+
+# Libraries import tqdm, which asks notebooks for widgets that nothing here uses.
+warnings.filterwarnings("ignore", message="IProgress not found")
