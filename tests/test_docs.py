@@ -94,7 +94,10 @@ def work(line, research):
 
 
 def test_what_the_page_on_python_shows_runs_from_top_to_bottom(research, python):
-    (research / "page.py").write_text("\n".join(blocks("python.md", "python")))
+    inline = "import functools, harness\n" + "".join(  # workers take seconds to start, five times
+        f'harness.{name} = functools.partial(harness.{name}, engine="inline")\n' for name in ("run_sweep", "tune")
+    )
+    (research / "page.py").write_text(inline + "\n".join(blocks("python.md", "python")))
     assert "steps back the gradient reaches" in python("page.py", cwd=research).stdout
     assert {"results.html", "results.csv", "tables.tex"} <= {file.name for file in research.iterdir()}
 
@@ -150,8 +153,11 @@ def test_ci_of_a_package_is_a_workflow(folder):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_line_of_a_page_is_one_that_the_command_line_takes(page, monkeypatch):
+def test_every_line_of_a_page_is_one_that_the_command_line_takes(page, folder, monkeypatch):
     from harness.cli import main as command
+
+    for text in blocks(page, "toml"):
+        (folder / "sweep.toml").write_text(text)
 
     monkeypatch.setattr(command, "_call", lambda parsed: 0)
     for line in typed(page):

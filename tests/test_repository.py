@@ -93,7 +93,7 @@ def test_every_page_is_in_the_sites_navigation_and_on_its_first_page():
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "tests/README.md", "docs/*.md"])
 def test_every_file_that_a_page_names_is_there(page):
-    for file in ROOT.glob(page):
+    for file in set(ROOT.glob(page)) - {ROOT / "docs" / "changelog.md"}:  # which names what was
         paths = re.findall(r"`((?:\w[\w.]*/)+(?:\w+\.(?:py|c|md|toml))?)`", file.read_text())
         gone = [p for p in paths if not ((ROOT / p).exists() or (ROOT / "harness" / p).exists()) and p not in WRITTEN]
         assert gone == [], f"{file.name} names files that are not there"
