@@ -1,4 +1,4 @@
-"""Writes the pages that are made from the program: commands, Python, data formats, tutorials, the changelog.
+"""Writes the pages that are made from the program: commands, Python, data formats, tutorials.
 
     python tools/pages.py
 
@@ -30,7 +30,6 @@ def pages() -> dict[str, bytes]:
         "commands.md": _commands().encode(),
         "python-reference.md": _python().encode(),
         "data-formats.md": _formats().encode(),
-        "changelog.md": (ROOT / "CHANGELOG.md").read_bytes(),
     }
     for notebook in sorted((ROOT / "examples").glob("*.ipynb")):
         made |= _tutorial(notebook)
