@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from harness.analysis.verdict import listed
-from harness.cli.report import written
+from harness.cli._written import written
 from harness.discovery import registry
 from harness.errors import NoRecordsError, UsageError, did_you_mean
 from harness.report import Results, StudyResults

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import webbrowser
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from harness.cli._flags import add_store, add_sweep
 from harness.cli._parse import completes, many
 from harness.cli._recorded import recorded
+from harness.cli._written import written
 from harness.discovery import registry
-from harness.errors import HarnessError, UsageError, did_you_mean
+from harness.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from harness.discovery.registry import Plugin
@@ -91,15 +91,6 @@ def _with_task_texts(results: Results) -> Results:
     from harness.training.task_text import task_texts
 
     return replace(results, tasks=task_texts(results.records))
-
-
-def written(plugin: Plugin, results: Results, folder: Path) -> Sequence[Path]:
-    """Runs one report; a folder that cannot be written to is a HarnessError."""
-    try:
-        return list(plugin.load()(results, folder))
-    except OSError as error:
-        where = f"{error.filename or folder} cannot be written ({error.strerror})"
-        raise HarnessError(f"{plugin.name}: {where}: --out and --figures take another folder.") from None
 
 
 def _plugin(name: str) -> Plugin:

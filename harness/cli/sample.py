@@ -26,7 +26,7 @@ def add(verbs: Any) -> None:
         "  harness sample               # the runs that can be sampled\n"
         '  harness sample 1f3a5c7e --prompt "def "\n'
         '  harness sample 1f3a5c7e --prompt "import " --temperature 0.7 --seed 3\n'
-        "  harness sample 9b2d4f60 --prompt é            # a run of glyph_names: the name of what is drawn",
+        "  harness sample 9b2d4f60 --prompt é    # a run of glyph_names: what is drawn",
     )
     parser.add_argument(
         "run", nargs="?", help="identity of the run, or its first digits; or its MLflow id (default: list the runs)"

@@ -92,7 +92,8 @@ def test_a_store_that_could_not_be_made_whole_is_not_there(harness, refused, roo
     assert {path.name for path in folder.glob("mlflow.db*")} == {"mlflow.db", "mlflow.db.lock"}
 
 
-def test_a_full_disk_keeps_what_is_finished_and_the_same_command_does_the_rest(harness, room, here):
+def test_a_full_disk_keeps_what_is_finished_and_the_same_command_does_the_rest(harness, room, here, monkeypatch):
+    monkeypatch.setattr("harness.sweeps.driver._SECONDS_FOR_A_FILE", 1)
     line = f"run --arch rnn --task copy --length 2 --seeds 20 {TINY} --json"
     with room((here / "mlflow.db").stat().st_size + 40_000):
         complaint = harness(line)
