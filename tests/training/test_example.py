@@ -7,6 +7,7 @@ import torch
 
 from harness import Batch, Classes, Task, Tokens, Vectors
 from harness.discovery import registry
+from harness.errors import UsageError
 from harness.training.build import build_task
 from harness.training.example import Example, example_of, example_text
 
@@ -91,8 +92,12 @@ def test_long_sequences_are_wrapped_step_by_step(width):
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_every_task_has_a_short_example(name):
-    example = example_of(build_task(name, {}))
-    assert len(example.inputs) <= 40
+    try:
+        task = build_task(name, {})
+    except (ValueError, UsageError) as error:  # it needs a file, or a package that is not here
+        pytest.skip(str(error))
+    example = example_of(task)
+    assert len(example.inputs) <= 64  # an image of 8 x 8 is the longest
     assert any(example.scored)
     assert all(answer != "." for answer, scored in zip(example.answers, example.scored, strict=True) if scored)
     assert max(map(len, example_text(example).splitlines())) <= 80
