@@ -24,11 +24,12 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from tests.loops.cells import THIRD_PARTY
+
 from harness.architecture import Architecture, CellArchitecture
 from harness.discovery.compose import build_architecture
-from harness.loops.cells import CompiledLoop
 from harness.training.device import computing
-from tests.loops.cells import THIRD_PARTY
+from harness.training.loops.cells import CompiledLoop
 
 OWN = {"HandLSTM": "lstm", "HandGRU": "gru", "Leaky": "rnn", "ExponentialGates": "slstm"}
 BUILT_IN = ["peephole", "mgu"]

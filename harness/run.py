@@ -11,7 +11,6 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from harness.discovery.compose import refuse_other_code
 from harness.discovery.plugin_errors import describe_error
 from harness.errors import DivergedError, HarnessError, RefusedError, StoppedError
-from harness.loops.used import forget
 from harness.process.state import preserve_state
 from harness.record import Record, Status
 from harness.spec import RunSpec
@@ -20,6 +19,7 @@ from harness.training.build import build_model, build_task, know_task, refuse_ot
 from harness.training.device import computing, environment
 from harness.training.evaluate import evaluate
 from harness.training.execution import kernel, refuse_execution
+from harness.training.loops.used import forget
 from harness.training.model import Model, count_parameters, state_size
 from harness.training.precision import refuse_precision
 from harness.training.sanity import probe_batch, refuse_unfit

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from harness.loops.used import note
+from harness.training.loops.used import note
 
 _VERSION = 4
 """`kernels_version` of `_kernels.c`."""

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli import _flags
 from harness.cli._exit_codes import INTERRUPTED, REGRESSION
-from harness.cli._parse import completes, many, one_of, positive, whole
-from harness.cli._request import refuse_unknown_names
 from harness.cli._say import say, silent
 from harness.errors import UsageError
 from harness.process import interrupt
 from harness.spec import EXECUTIONS, PRECISIONS
+from harness.sweeps.arguments import completes, many, one_of, positive, whole
+from harness.sweeps.asked import refuse_unknown_names
+from harness.sweeps.flags import add_set
 
 if TYPE_CHECKING:
     from harness.bench.comparison import TimingChange
@@ -69,7 +70,7 @@ def add(verbs: Any) -> None:
     many(parser, "--length", kind=whole(1), metavar="T", help="lengths (default: 50,200,800)")
     parser.add_argument("--batch", type=whole(1), metavar="N", help="sequences per batch (default: 32)")
     parser.add_argument("--hidden", type=whole(1), metavar="N", help="hidden_size (default: 128)")
-    _flags.add_set(parser, default=None)
+    add_set(parser, default=None)
     parser.add_argument("--memory", action="store_true", default=None, help="measure peak memory as well")
     parser.add_argument(
         "--details", action="store_true", help="all columns: quartiles, FLOP, share of the machine's rate, sizes too"

@@ -12,10 +12,11 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from harness.cli._flags import add_json, add_kind, add_set
-from harness.cli._parse import completes, positive, whole
+from harness.cli._flags import add_json, add_kind
 from harness.cli._say import say, silent
 from harness.errors import UsageError
+from harness.sweeps.arguments import completes, positive, whole
+from harness.sweeps.flags import add_set
 from harness.testing.findings import Finding, Promise
 from harness.testing.isolated import NOT_CHECKED, Examination
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli._exit_codes import REGRESSION
 from harness.cli._flags import add_store, add_sweep
-from harness.cli._parse import many
 from harness.cli._recorded import recorded
 from harness.errors import HarnessError, UsageError, did_you_mean
+from harness.sweeps.arguments import many
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -8,9 +8,9 @@ import webbrowser
 from typing import Any
 
 from harness.cli._flags import add_store
-from harness.cli._parse import completes, whole
 from harness.errors import HarnessError
 from harness.process import interrupt
+from harness.sweeps.arguments import completes, whole
 
 
 def add(verbs: Any) -> None:

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.cli._flags import add_json, add_kind
-from harness.cli._parse import completes
 from harness.discovery import registry, time_limit
 from harness.discovery.kinds import kind_of
 from harness.discovery.options import Option
 from harness.errors import HarnessError, PluginError, UsageError, one_line
 from harness.names import short_name
+from harness.sweeps.arguments import completes
 
 
 def add(verbs: Any) -> None:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli import _flags
 from harness.cli._launch import Work, begin, cluster, execute_work
-from harness.cli._parse import many
-from harness.cli._request import refuse_unknown_names, sweep_of
 from harness.discovery import registry
 from harness.errors import HarnessError, UsageError
+from harness.sweeps.arguments import many
+from harness.sweeps.asked import refuse_unknown_names
+from harness.sweeps.flags import add_grid, add_training, sweep_of
 
 if TYPE_CHECKING:
     from harness.inspection_record import Inspection
@@ -49,8 +50,8 @@ def add(verbs: Any) -> None:
     many(parser, "--format", metavar="NAME", help="files: html (default), csv, json; term: none")
     parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="folder for the files (default: here)")
     parser.add_argument("--figures", type=Path, metavar="DIR", help="folder for every figure as SVG and PDF")
-    _flags.add_grid(parser, required=False)
-    _flags.add_training(parser.add_argument_group("training, where a run is missing"))
+    add_grid(parser, required=False)
+    add_training(parser.add_argument_group("training, where a run is missing"))
     _flags.add_where(parser.add_argument_group("where and how"))
     parser.set_defaults(call=call)
 

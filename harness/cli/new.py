@@ -104,7 +104,7 @@ def _class_name(name: str) -> str:
 
 
 def _template(file: str) -> str:
-    return resources.files("harness").joinpath("templates", file).read_text()
+    return resources.files("harness.cli").joinpath("templates", file).read_text()
 
 
 def _filled(file: str, kind: str, name: str) -> str:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli._flags import add_store, add_sweep
-from harness.cli._parse import completes, many
 from harness.cli._recorded import recorded
 from harness.cli._written import written
 from harness.discovery import registry
 from harness.errors import UsageError, did_you_mean
+from harness.sweeps.arguments import completes, many
 
 if TYPE_CHECKING:
     from harness.discovery.registry import Plugin

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from harness.cli import _flags
 from harness.cli._launch import Work, begin, carry_out
-from harness.cli._parse import Parser, many
+from harness.cli._parse import Parser
 from harness.errors import HarnessError, UsageError, did_you_mean
 from harness.record import WORTH_A_RETRY, Status
+from harness.sweeps.arguments import many
 
 if TYPE_CHECKING:
     from harness.tracking.sweep_status import SweepStatus

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli import _flags
 from harness.cli._launch import Work, begin, carry_out, cluster, engine_of, loadable
-from harness.cli._parse import Parser, sweep_name
-from harness.cli._request import refuse_unknown_names, sweep_of
+from harness.cli._parse import Parser
+from harness.sweeps.arguments import sweep_name
+from harness.sweeps.asked import refuse_unknown_names
+from harness.sweeps.flags import add_grid, add_training, sweep_of
 
 if TYPE_CHECKING:
     from harness.spec import SweepSpec
@@ -41,7 +43,7 @@ def add(verbs: Any) -> None:
         "accuracy against length.",
         epilog=_EPILOG,
     )
-    _flags.add_grid(parser)
+    add_grid(parser)
     parser.add_argument(
         "--tuned",
         nargs="?",
@@ -51,7 +53,7 @@ def add(verbs: Any) -> None:
         help="use the best settings that harness tune found, on new seeds; any: allow different budgets",
     )
     parser.add_argument("--name", type=sweep_name, metavar="NAME", help="name of the sweep, for --sweep and reports")
-    _flags.add_training(parser.add_argument_group("training"))
+    add_training(parser.add_argument_group("training"))
     _flags.add_where(parser.add_argument_group("where and how"))
     parser.set_defaults(call=call)
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from harness.cli._flags import add_json, add_store, add_sweep
-from harness.cli._parse import whole
 from harness.cli._runs import OUTDATED, print_runs, unreadable_message
+from harness.sweeps.arguments import whole
 
 if TYPE_CHECKING:
     from harness.record import Record

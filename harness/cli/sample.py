@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from harness.cli._flags import add_store
-from harness.cli._parse import positive, whole
+from harness.sweeps.arguments import positive, whole
 
 if TYPE_CHECKING:
     from harness.spec import RunSpec

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.cli._flags import add_json, add_store
-from harness.cli._parse import completes_from_store
 from harness.cli._runs import print_runs
 from harness.errors import NoRecordsError
 from harness.spec import RunSpec
+from harness.sweeps.arguments import completes_from_store
 from harness.tracking.completion import run_names
 
 if TYPE_CHECKING:
@@ -83,8 +83,8 @@ def _list_newest(store: Store) -> int:
 
 def command_of(spec: RunSpec) -> str:
     """The command that repeats a run, given the same plugin code."""
-    from harness.cli._flags import add_training
     from harness.cli._parse import Parser
+    from harness.sweeps.flags import add_training
 
     words = ["harness", "run", "--arch", spec.architecture, "--task", spec.task, "--length", spec.length_text]
     words += ["--seeds", "1", "--first-seed", str(spec.seed)]

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 from harness.cli import _flags
 from harness.cli._exit_codes import INTERRUPTED
 from harness.cli._launch import begin, cluster, engine_of
-from harness.cli._parse import Parser, completes, count, many, whole
-from harness.cli._request import refuse_unknown_names, sweep_of
+from harness.cli._parse import Parser
 from harness.errors import UsageError
 from harness.process import interrupt
+from harness.sweeps.arguments import completes, count, many, whole
+from harness.sweeps.asked import refuse_unknown_names
+from harness.sweeps.flags import add_set, add_training, sweep_of
 
 if TYPE_CHECKING:
     from harness.tuning.tune import Tuned, Tuning
@@ -47,7 +49,7 @@ def add(verbs: Any) -> None:
     )
     _add_what(parser)
     _add_search(parser.add_argument_group("search"))
-    _flags.add_training(parser.add_argument_group("training (settings given here are not searched)"), tested=False)
+    add_training(parser.add_argument_group("training (settings given here are not searched)"), tested=False)
     _flags.add_where(parser.add_argument_group("where and how"), reuse=False, retry=1)
     parser.set_defaults(call=call, seeds=1, match="params", test_length=None)
 
@@ -71,7 +73,7 @@ def _add_what(parser: Any) -> None:
     parser.add_argument(
         "--params", type=count, metavar="N", help="parameters of every model: hidden_size is solved for each"
     )
-    _flags.add_set(parser, "; fixed in all trials")
+    add_set(parser, "; fixed in all trials")
 
 
 def _add_search(group: Any) -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import torch
 
 from harness.architecture import CellArchitecture
-from harness.loops.used import STEP_BY_STEP, forget
 from harness.process.guarded import ending_new_children
 from harness.run import outcome
 from harness.spec import RunSpec
@@ -17,6 +16,7 @@ from harness.training.build import build_model, build_task, time_steps
 from harness.training.data import batches
 from harness.training.device import computing
 from harness.training.execution import kernel, refuse_execution
+from harness.training.loops.used import STEP_BY_STEP, forget
 from harness.training.model import state_size
 from harness.training.precision import refuse_precision
 from harness.training.sanity import probe_batch, refuse_unfit

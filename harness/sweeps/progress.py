@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from rich import progress as bars
 from rich.console import Console
 
-from harness.loops.used import STEP_BY_STEP
 from harness.record import Progress, Record
 from harness.spec import RunSpec
 from harness.sweeps.driver import Display
+from harness.training.loops.used import STEP_BY_STEP
 
 _SECONDS_BETWEEN_LINES = 10
 _MANY = 500  # runs from which the search for finished ones takes more than a second

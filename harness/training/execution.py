@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from harness.errors import RefusedError
-from harness.loops.used import used
 from harness.spec import RunSpec
 from harness.task import Batch
+from harness.training.loops.used import used
 from harness.training.model import Model
 
 LossFunction = Callable[[Batch], Tensor]
@@ -38,7 +38,7 @@ def loss_function(model: Model, execution: str) -> LossFunction:
     the model has is computed as in "eager". On other devices torch.compile makes the loss, and evaluations are eager.
     """
     if execution == "compile" and next(model.parameters()).device.type == "cpu":
-        from harness.loops.cells import compile_cells  # what torch needs to trace is imported where it is used
+        from harness.training.loops.cells import compile_cells  # what torch needs to trace is imported where it is used
 
         compile_cells(model)
         return model.loss

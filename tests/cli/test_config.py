@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.cli._values import quote_value, split_values
 from harness.cli.main import _parser
+from harness.sweeps.texts import quote_value, split_values
 
 FILE = """
 arch = ["lstm", "gru"]

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli._study_sweeps import sweeps_of
 from harness.cli.main import main
 from harness.errors import HarnessError
 from harness.record import CurvePoint
@@ -16,6 +15,7 @@ from harness.report import Results
 from harness.studies.catalogue import all_studies
 from harness.studies.history import judged_again, study_record
 from harness.studies.kept import keep, kept_path, kept_record, kept_results
+from harness.studies.sweep_tables import sweeps_of
 
 from .conftest import results
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from harness.cli._study_sweeps import sweeps_of
 from harness.studies.catalogue import all_studies
 from harness.studies.kept import kept_path, kept_record
 from harness.studies.planning import plan_study
+from harness.studies.sweep_tables import sweeps_of
 
 OURS = [study for study in all_studies() if study.origin.startswith("rnn-harness")]
 KEPT = [study for study in OURS if kept_path(study).is_file()]

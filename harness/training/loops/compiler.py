@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from harness.loops.trace import CannotCompileError
+from harness.training.loops.trace import CannotCompileError
 
 FLAGS: Final = (
     *("-O3", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd", "-fPIC", "-shared"),

@@ -12,12 +12,12 @@ from torch.autograd.function import once_differentiable
 from torch.utils import _pytree as pytree
 
 from harness.architecture import CellArchitecture, State
-from harness.loops.arrays import Arrays, carried, inputs, part_of
-from harness.loops.c_code import Array, write
-from harness.loops.compiler import library
-from harness.loops.graph import StepGraph, build
-from harness.loops.program import split
-from harness.loops.trace import Traced, Wanted, tensors, trace
+from harness.training.loops.arrays import Arrays, carried, inputs, part_of
+from harness.training.loops.c_code import Array, write
+from harness.training.loops.compiler import library
+from harness.training.loops.graph import StepGraph, build
+from harness.training.loops.program import split
+from harness.training.loops.trace import Traced, Wanted, tensors, trace
 
 _TOGETHER: Final = 64  # rows, of one step or of several, whose gradients upon the parameters are added up together
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.loops.operations import literal
-from harness.loops.program import ROWS_FIRST, Buffer, Program, Programs, padded
-from harness.loops.schedule import Item, Loop, Schedule, Scheduler, Stage
-from harness.loops.values import Operand, Value
+from harness.training.loops.operations import literal
+from harness.training.loops.program import ROWS_FIRST, Buffer, Program, Programs, padded
+from harness.training.loops.schedule import Item, Loop, Schedule, Scheduler, Stage
+from harness.training.loops.values import Operand, Value
 
 
 @dataclass(frozen=True)

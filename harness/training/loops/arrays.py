@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx
 
-from harness.loops.c_code import Array
-from harness.loops.program import padded
+from harness.training.loops.c_code import Array
+from harness.training.loops.program import padded
 
 _PANEL: Final = 16  # columns that products take together
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, fx
 
-from harness.loops.trace import MIXES, ROWS, CannotCompileError
-from harness.loops.values import Operand, Value, dense, is_late
+from harness.training.loops.trace import MIXES, ROWS, CannotCompileError
+from harness.training.loops.values import Operand, Value, dense, is_late
 
 if TYPE_CHECKING:
-    from harness.loops.graph import Builder
+    from harness.training.loops.graph import Builder
 
 aten = torch.ops.aten
 

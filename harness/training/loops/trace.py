@@ -18,7 +18,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 
 from harness.architecture import CellArchitecture, State
-from harness.loops.decompositions import OWN, WHOLE
+from harness.training.loops.decompositions import OWN, WHOLE
 
 ROWS: Final = 10007
 """Rows of the traced batch: a prime that no size of a cell is likely to be, so that the dimension of rows is known."""

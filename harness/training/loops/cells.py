@@ -10,10 +10,10 @@ from torch._subclasses.fake_tensor import DataDependentOutputException
 from torch.utils import _pytree as pytree
 
 from harness.architecture import CellArchitecture, State
-from harness.loops.compiler import find_compiler, version
-from harness.loops.loop import CompiledStep, compile_step, run
-from harness.loops.trace import IN_PLACE, OUTSIDE, CannotCompileError, Wanted, tensors
-from harness.loops.used import STEP_BY_STEP, note
+from harness.training.loops.compiler import find_compiler, version
+from harness.training.loops.loop import CompiledStep, compile_step, run
+from harness.training.loops.trace import IN_PLACE, OUTSIDE, CannotCompileError, Wanted, tensors
+from harness.training.loops.used import STEP_BY_STEP, note
 
 _CHECKED_ROWS, _CHECKED_STEPS = 4, 4
 _TOLERANCE = 1e-4  # of the largest number: between two ways to round, far below what a wrong loop gives

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from harness.loops.graph import StepGraph
-from harness.loops.operations import COSTLY, aten
-from harness.loops.values import Operand, Value, costly
+from harness.training.loops.graph import StepGraph
+from harness.training.loops.operations import COSTLY, aten
+from harness.training.loops.values import Operand, Value, costly
 
 ROWS_FIRST = "rows first"
 

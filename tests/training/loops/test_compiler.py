@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-
-from harness.loops import compiler
-from harness.loops.cells import CompiledLoop
-from harness.loops.compiler import cache_folder, find_compiler, library
-from harness.loops.trace import CannotCompileError
 from tests.loops.cells import Leaky
+
+from harness.training.loops import compiler
+from harness.training.loops.cells import CompiledLoop
+from harness.training.loops.compiler import cache_folder, find_compiler, library
+from harness.training.loops.trace import CannotCompileError
 
 TEXT = '#include "kernels.h"\nint answer(void) { return %d; }\n'
 
@@ -67,7 +67,7 @@ def test_a_cache_folder_that_cannot_be_written_to_is_named(tmp_path, monkeypatch
     blocked = tmp_path / "file"
     blocked.write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
-    assert why() == f"{blocked}/rnn-harness/loops cannot be used: Not a directory"
+    assert why() == f"{blocked}/rnn-harness/training/loops cannot be used: Not a directory"
 
 
 def test_an_error_of_c_is_reported(empty_cache):

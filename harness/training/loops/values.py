@@ -10,8 +10,8 @@ from typing import Any, Final, Literal
 import torch
 from torch import Tensor, fx
 
-from harness.loops.operations import is_costly
-from harness.loops.trace import ROWS
+from harness.training.loops.operations import is_costly
+from harness.training.loops.trace import ROWS
 
 _ROW: Final = 2**40
 """The distance of two rows in the layouts below; it tells the dimension of rows from the others."""

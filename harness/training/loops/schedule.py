@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from harness.loops.program import ROWS_FIRST, Buffer, Program, padded
-from harness.loops.trace import CannotCompileError
-from harness.loops.values import Operand, Value
+from harness.training.loops.program import ROWS_FIRST, Buffer, Program, padded
+from harness.training.loops.trace import CannotCompileError
+from harness.training.loops.values import Operand, Value
 
 
 @dataclass(eq=False)

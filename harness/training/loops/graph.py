@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from harness.loops.operations import SAME, VIEWS, expression
-from harness.loops.structure import SPECIAL
-from harness.loops.trace import IN_PLACE, MIXES, OUTSIDE, ROWS, CannotCompileError, Traced, changes_in_place
-from harness.loops.values import Operand, Value, is_late
+from harness.training.loops.operations import SAME, VIEWS, expression
+from harness.training.loops.structure import SPECIAL
+from harness.training.loops.trace import IN_PLACE, MIXES, OUTSIDE, ROWS, CannotCompileError, Traced, changes_in_place
+from harness.training.loops.values import Operand, Value, is_late
 
 aten = torch.ops.aten
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from harness.cli import _flags
-from harness.cli._config import tokens_of
-from harness.cli._parse import Parser
-from harness.cli._request import refuse_unknown_names, sweep_of
 from harness.errors import UsageError
 from harness.studies.question import sweep_in_words
+from harness.sweeps.asked import refuse_unknown_names
+from harness.sweeps.flags import add_grid, add_training, sweep_of
+from harness.sweeps.table import tokens_of
 
 if TYPE_CHECKING:
     from harness.spec import SweepSpec
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _NOT_OF_A_SWEEP = ("dry-run", "dry_run", "config", "help")
 
 
-class _TableParser(Parser):
+class _TableParser(argparse.ArgumentParser):
     """Raises UsageError where a parser of the command line ends the program."""
 
     def error(self, message: str) -> NoReturn:
@@ -32,9 +32,9 @@ def sweeps_of(study: Study, seeds: int | None = None) -> dict[str, SweepSpec]:
 
 
 def _sweep(study: Study, name: str, table: Mapping[str, Any], seeds: int | None) -> SweepSpec:
-    parser = _TableParser()
-    _flags.add_grid(parser)
-    _flags.add_training(parser)
+    parser = _TableParser(allow_abbrev=False)
+    add_grid(parser)
+    add_training(parser)
     where = f"{study.path}, {sweep_in_words(name)}: "
     try:
         for key in table:
