@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the names of _PUBLIC for editors and type checkers; a test compares the two
     from harness.analysis.inspection_results import InspectionResults as InspectionResults
+    from harness.analysis.judged_study import JudgedStudy as JudgedStudy
     from harness.analysis.search_results import SearchResults as SearchResults
     from harness.analysis.sweep_results import SweepResults as SweepResults
     from harness.api.results import inspect_run as inspect_run
@@ -15,6 +16,7 @@ if TYPE_CHECKING:  # the names of _PUBLIC for editors and type checkers; a test 
     from harness.api.results import list_tasks as list_tasks
     from harness.api.results import load_model as load_model
     from harness.api.results import load_results as load_results
+    from harness.api.studies import run_study as run_study
     from harness.api.sweeps import run_sweep as run_sweep
     from harness.api.tuning import tune as tune
     from harness.architecture import Architecture as Architecture
@@ -64,7 +66,9 @@ _PUBLIC = {
     "SweepResults": "analysis.sweep_results",
     "InspectionResults": "analysis.inspection_results",
     "SearchResults": "analysis.search_results",
+    "JudgedStudy": "analysis.judged_study",
     "run_sweep": "api.sweeps",
+    "run_study": "api.studies",
     "tune": "api.tuning",
     "load_results": "api.results",
     "load_model": "api.results",

@@ -11,7 +11,7 @@ from harness.analysis.inspections import summarise_inspections
 from harness.errors import UsageError, did_you_mean
 from harness.report import Results
 
-from . import _figures, _inspection_figures, _relation_figures, _speed_figures, _svg, _tuning
+from . import _figures, _inspection_figures, _relation_figures, _speed_figures, _study_figures, _svg, _tuning
 from ._drawing import Drawn, Figure
 from ._learning import learning_curves
 
@@ -58,7 +58,8 @@ def _drawn(results: Results) -> Iterator[Drawn]:
         _tuning.figures(results.searches),
         _inspections(results),
     )
-    return chain(drawn, beside)
+    studies = chain.from_iterable(_study_figures.figures(one.record) for one in results.studies)
+    return chain(drawn, beside, studies)
 
 
 def _inspections(results: Results) -> Iterator[Drawn]:

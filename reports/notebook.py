@@ -10,13 +10,14 @@ from harness.analysis import verdict
 from harness.analysis.aggregation import summarise
 from harness.analysis.inspections import summarise_inspections
 from harness.report import Results
+from harness.study_record import StudyRecord
 
-from . import _figures, _inspection_figures, _svg, _tables, _tuning
+from . import _figures, _inspection_figures, _study_figures, _study_tables, _svg, _tables, _tuning
 from ._drawing import Drawn
 from ._files import write as write_file
 from ._tables import Table, TableCell
 
-_WIDTH = {"accuracy": 620, "gradient-by-lag": 760, "decoded": 760, "tuning-expected": 620}
+_WIDTH = {"accuracy": 620, "gradient-by-lag": 760, "decoded": 760, "tuning-expected": 620, "finding": 620}
 """Figures that are shown, and how wide, in pixels; `results.figure` draws the others."""
 
 
@@ -30,6 +31,9 @@ def write(results: Results, folder: Path) -> list[Path]:
 def _lines(results: Results) -> Iterator[str]:
     if results.inspections:
         yield from _inspections(results)
+    elif results.studies:
+        for one in results.studies:
+            yield from _study(one.record)
     elif results.searches and not results.records:
         yield from _searches(results)
     else:
@@ -66,6 +70,16 @@ def _inspections(results: Results) -> Iterator[str]:
     for drawn in _inspection_figures.figures(summary, results.inspections):
         if drawn.kind in _WIDTH:
             yield _figure(drawn)
+
+
+def _study(record: StudyRecord) -> Iterator[str]:
+    yield f"<p><b>{escape(record.question)} {escape(record.verdict.capitalize())}.</b></p>"
+    if record.missing:
+        yield f"<p>{record.missing:,} runs are missing, and until they are there nothing is decided.</p>"
+    yield from _table(_study_tables.expectations(record))
+    for drawn in _study_figures.figures(record):
+        yield _figure(drawn)
+    yield f"<p>{escape(' '.join(record.history))}</p>"
 
 
 def _searches(results: Results) -> Iterator[str]:

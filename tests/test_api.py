@@ -131,6 +131,82 @@ def test_a_wrong_search_is_refused_before_anything_is_trained(here, monkeypatch,
     assert said in str(refused.value)
 
 
+STUDY = """
+question = "Does an LSTM learn the first token in fewer steps?"
+kind = "hypothesis"
+source = "a test"
+
+[sweep]
+arch = ["rnn", "lstm"]
+task = "first_token"
+length = [3, 4]
+seeds = 2
+steps = 3
+batch = 4
+validation_sequences = 8
+test_sequences = 8
+
+[[expect]]
+less = "lstm"
+than = "rnn"
+in = "steps_to_solve"
+"""
+
+
+def test_a_study_called_and_the_same_study_typed_are_the_same_runs(here, capsys):
+    (here / "mine.toml").write_text(STUDY)
+    judged = harness.run_study(Path("mine.toml"), engine="inline", quiet=True)
+    assert isinstance(judged, harness.JudgedStudy)
+    assert (judged.record.runs, judged.record.missing, judged.record.runs_before) == (8, 0, 0)
+    assert judged.to_frame()["verdict"].tolist() == ["undecided"]
+    assert judged.verdict()[0] == "Does an LSTM learn the first token in fewer steps? Undecided."
+    assert judged.sweeps[""].to_frame()["architecture"].nunique() == 2
+    assert "undecided" in judged._repr_html_()
+    assert [path.name for path in judged.save("page.html")] == ["page.html"]
+    assert main(shlex.split("study run mine.toml --json --quiet --engine inline")) == 0
+    typed = json.loads(capsys.readouterr().out)
+    assert (typed["digest"], typed["cpu_seconds"]) == (judged.record.digest, judged.record.cpu_seconds), "run twice"
+    assert len(typed["looks"]) == 1
+    more = harness.run_study("mine.toml", seeds=3, engine="inline", quiet=True)
+    assert (more.record.seeds, len(more.record.looks)) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("study", "asked", "said"),
+    [
+        ("lstm-bridges-longer-lag", {}, "Did you mean"),
+        ("./none.toml", {}, "cannot be read"),
+        ("mine.toml", {"seeds": 0}, "seeds: takes whole numbers of at least 1"),
+        ("mine.toml", {"device": "gpu"}, "device: takes"),
+    ],
+)
+def test_a_wrong_study_is_refused_before_anything_is_trained(here, study, asked, said):
+    (here / "mine.toml").write_text(STUDY)
+    with pytest.raises(UsageError, match=said):
+        harness.run_study(study, engine="inline", quiet=True, **asked)
+    assert Path("mlflow.db").exists()
+
+
+def test_a_stopped_study_keeps_what_is_finished_and_the_same_call_runs_the_rest(here, monkeypatch):
+    from harness.engines import inline
+
+    (here / "mine.toml").write_text(STUDY)
+    real, ended = inline.run, []
+
+    def stopped(spec, *rest):
+        if len(ended) == 3:
+            raise KeyboardInterrupt
+        ended.append(spec)
+        return real(spec, *rest)
+
+    monkeypatch.setattr(inline, "run", stopped)
+    with pytest.raises(KeyboardInterrupt, match="3 runs are kept, 5 are missing"):
+        harness.run_study("mine.toml", engine="inline", quiet=True)
+    monkeypatch.setattr(inline, "run", lambda spec, *rest: ended.append(spec) or real(spec, *rest))
+    judged = harness.run_study("mine.toml", engine="inline", quiet=True)
+    assert (judged.record.runs, len(ended)) == (8, 8)
+
+
 def test_runs_are_looked_into_together(here):
     records = sweep(architectures=["rnn", "gru"], tasks=["copy"], lengths=[3], hidden_size=4).records
     found = harness.inspect_run(*(record.identity for record in records))

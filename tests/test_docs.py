@@ -95,7 +95,8 @@ def work(line, research):
 
 def test_what_the_page_on_python_shows_runs_from_top_to_bottom(research, python):
     inline = "import functools, harness\n" + "".join(  # workers take seconds to start, five times
-        f'harness.{name} = functools.partial(harness.{name}, engine="inline")\n' for name in ("run_sweep", "tune")
+        f'harness.{name} = functools.partial(harness.{name}, engine="inline")\n'
+        for name in ("run_sweep", "tune", "run_study")
     )
     (research / "page.py").write_text(inline + "\n".join(blocks("python.md", "python")))
     assert "steps back the gradient reaches" in python("page.py", cwd=research).stdout

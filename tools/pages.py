@@ -20,7 +20,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
-_RESULTS = ("SweepResults", "InspectionResults", "SearchResults", "Results", "Record", "RunSpec")
+_RESULTS = ("SweepResults", "InspectionResults", "SearchResults", "JudgedStudy", "Results", "Record", "RunSpec")
 _WIDTH = "100"  # columns of help texts: they do not depend on the terminal
 
 

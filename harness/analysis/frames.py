@@ -11,6 +11,7 @@ from harness.analysis.aggregation import summarise
 from harness.analysis.rows import COLUMNS, run_rows
 from harness.analysis.stats import Interval
 from harness.report import Results
+from harness.study_record import StudyRecord
 
 
 def run_frame(results: Results) -> pd.DataFrame:
@@ -48,6 +49,14 @@ def learning_frame(results: Results) -> pd.DataFrame:
         for point in record.curve
     ]
     return pd.DataFrame(rows, columns=_LEARNING)
+
+
+def finding_frame(record: StudyRecord) -> pd.DataFrame:
+    """The expectations of a study, one row each; `p` is after Holm, NaN where no test was made."""
+    names = ("says", "claimed", "measured", "verdict", "reason", "seeds", "p", "needed")
+    rows = [{name: getattr(one, name) for name in names} for one in record.findings]
+    frame = pd.DataFrame(rows, columns=list(names))
+    return frame.assign(p=frame["p"].astype(float), needed=frame["needed"].astype("Int64"))
 
 
 def trial_frame(results: Results) -> pd.DataFrame:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, Unpack, get_args
 
+from harness.api._execution import Executed, Request, Reuse, executed
 from harness.api._request import Several, TrainingSettings, Value, call_of, names_of, options_of, settings_of
 from harness.api.results import sweep_results
 from harness.errors import UsageError
@@ -19,9 +20,6 @@ from harness.tracking.address import resolve_uri, sqlite_path
 if TYPE_CHECKING:
     from harness.analysis.sweep_results import SweepResults
     from harness.spec import SweepSpec
-    from harness.tracking.store import StoredRecord
-
-_Reuse = Literal["fresh", "any", "none"]
 
 
 def run_sweep(
@@ -40,7 +38,7 @@ def run_sweep(
     tuned: bool | Literal["any"] = False,
     keep_weights: str = "auto",
     name: str = "",
-    reuse: _Reuse = "fresh",
+    reuse: Reuse = "fresh",
     retry: int = 0,
     max_failures: int | None = None,
     engine: EngineName = "local",
@@ -68,7 +66,7 @@ def run_sweep(
     place = Place(engine, device, jobs, slots_per_gpu, timeout, ray_address, gpus_per_run)
     place.refuse()
     one_of("device", device, get_args(Device))
-    one_of("reuse", reuse, get_args(_Reuse))
+    one_of("reuse", reuse, get_args(Reuse))
     uri = resolve_uri(tracking_uri)
     if params is not None and hidden_size is not None:
         raise UsageError("params solves hidden_size: leave out one of params and hidden_size.")
@@ -89,62 +87,33 @@ def run_sweep(
         settings={**settings, "keep_weights": _keep(keep_weights)},
         options=options_of(options, hidden_size),
     )
-    request = _Request(read("name", name or None, sweep_name) or "", reuse, retry, max_failures, tuned, quiet, call)
+    request = Request(read("name", name or None, sweep_name) or "", reuse, retry, max_failures, quiet, call)
     with place.connected(), kept_beside(sqlite_path(uri)):
-        swept = _executed(sweep, place, uri, request)
-    return replace(sweep_results(swept.name, tracking_uri, swept.known), shown_in_cell=swept.cell)
+        from harness.tracking.store import Store
+
+        sweep = _tuned(sweep, uri, tuned == "any") if tuned else sweep
+        swept = executed(sweep, place, Store(uri), request)
+    outcome = swept.outcome
+    if outcome.interrupted:
+        raise _stopped(swept)
+    known = outcome.stored if outcome.reused == len(swept.runs) else []
+    return replace(sweep_results(outcome.name, tracking_uri, known), shown_in_cell=swept.cell)
 
 
-@dataclass(frozen=True)
-class _Request:
-    """How a sweep is carried out, as far as no result depends on it."""
-
-    title: str
-    reuse: _Reuse
-    retry: int
-    max_failures: int | None
-    tuned: bool | Literal["any"]
-    quiet: bool
-    call: str  # for the log of sweeps, where the command line has the line that was typed
-
-
-@dataclass(frozen=True)
-class _Swept:
-    """What became of a sweep."""
-
-    name: str  # under which the store has it
-    known: Sequence[StoredRecord]  # its records, where all were there before
-    cell: int | None  # of the notebook that shows it
-
-
-def _executed(sweep: SweepSpec, place: Place, uri: str, request: _Request) -> _Swept:
-    """Executes a sweep; KeyboardInterrupt where it was stopped."""
-    from harness.sweeps.driver import Rules
-    from harness.sweeps.execute import SweepRequest, execute
-    from harness.sweeps.live import live_display
-    from harness.sweeps.plan import plan
-    from harness.sweeps.progress import Quiet, display
-    from harness.tracking.store import Store, existing
+def _tuned(sweep: SweepSpec, uri: str, outdated_too: bool) -> SweepSpec:
+    """The sweep with the settings that `harness tune` found."""
+    from harness.tracking.store import existing
     from harness.tuning.apply import apply_tuned
 
-    if request.tuned:
-        sweep, _ = apply_tuned(sweep, existing(uri), request.tuned == "any")
-    runs = plan(sweep)
-    rules = Rules(request.retry, request.max_failures, shared=request.reuse != "none")
-    asked = SweepRequest(
-        sweep, runs, request.call, request.title, reuse=request.reuse, rules=rules, learning_curves="thinned"
+    return apply_tuned(sweep, existing(uri), outdated_too)[0]
+
+
+def _stopped(swept: Executed) -> KeyboardInterrupt:
+    kept = sum(record.status != "interrupted" for record in swept.outcome.records)
+    return KeyboardInterrupt(
+        f"{kept} of {len(swept.runs)} runs are kept: harness.load_results(sweep={swept.outcome.name!r}) has "
+        "those that are finished, and the same call runs the rest."
     )
-    live = None if request.quiet else live_display()
-    with Quiet() if request.quiet else live or display() as shown:
-        outcome = execute(asked, place.make_engine(), Store(uri), shown)
-    if outcome.interrupted:
-        kept = sum(record.status != "interrupted" for record in outcome.records)
-        raise KeyboardInterrupt(
-            f"{kept} of {len(runs)} runs are kept: harness.load_results(sweep={outcome.name!r}) has "
-            "those that are finished, and the same call runs the rest."
-        )
-    known = outcome.stored if outcome.reused == len(runs) else []
-    return _Swept(outcome.name, known, live.cell if live else None)
 
 
 def _keep(value: str) -> str | None:

@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 from harness.cli import _flags
 from harness.cli._exit_codes import INTERRUPTED
 from harness.cli._launch import Work, begin, cluster, execute_work
-from harness.cli._parse import Parser, many, whole
+from harness.cli._parse import Parser
 from harness.studies.catalogue import find_study, names
+from harness.studies.sweep_tables import sweeps_of
+from harness.sweeps.arguments import many, whole
 
 if TYPE_CHECKING:
-    from harness.report import Results
+    from harness.spec import SweepSpec
     from harness.studies.planning import PlannedStudy
     from harness.study_record import StudyRecord
+    from harness.sweeps.execute import Outcome
 
 _EPILOG = """examples:
   harness study list
@@ -123,13 +126,11 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from harness.cli._study_sweeps import sweeps_of
-
     study = find_study(arguments.study)
     sweeps = sweeps_of(study, arguments.seeds)
     with contextlib.redirect_stdout(sys.stderr):
+        from harness.studies.execution import finished
         from harness.studies.planning import plan_study, previews_of
-        from harness.studies.putting import finished
         from harness.training import device as devices
 
         planned = plan_study(study, sweeps)
@@ -141,14 +142,12 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from harness.cli._study_sweeps import sweeps_of
-
     study = find_study(arguments.study)
     sweeps = sweeps_of(study, arguments.seeds)
     begin(arguments)
     from harness.cli._study_output import show_verdict
+    from harness.studies.execution import finished
     from harness.studies.planning import plan_study, previews_of
-    from harness.studies.putting import finished
     from harness.training import device as devices
 
     with contextlib.redirect_stdout(sys.stderr), cluster(arguments):  # whatever a plugin prints is not the result
@@ -164,28 +163,14 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _executed(planned: PlannedStudy, arguments: argparse.Namespace) -> tuple[StudyRecord, bool]:
     """Runs the sweeps one after another; the verdict on what there is then, and whether it was interrupted."""
-    from harness.studies.gradients import with_gradients
-    from harness.studies.history import every_record, study_record
-    from harness.studies.putting import finished_results, put, results_of
+    from harness.studies.execution import run_study
     from harness.tracking.address import resolve_uri
-    from harness.tracking.questions import digest_of_runs, load_questions, write_verdict
     from harness.tracking.store import Store
 
     uri = resolve_uri(arguments.tracking_uri)
-    store = Store(uri)
-    run_id = put(store, planned, arguments.typed)
-    interrupted = False
-    results: dict[str, Results] = {}
-    for name, sweep in planned.sweeps.items():
-        title = f"{planned.study.name} {name}".strip()
-        if interrupted:
-            results[name] = finished_results(store, planned.runs[name], arguments.reuse)
-            continue
-        _, outcome = execute_work(arguments, uri, partial(Work, sweep, arguments.typed, title=title))
-        interrupted = outcome.interrupted
-        records = with_gradients(store, planned.study, name, outcome.records)
-        results[name] = results_of(planned.runs[name], records)
-    record = study_record(planned.study, results)
-    judged = "" if record.missing else digest_of_runs(every_record(results))  # what is not decided is no look
-    write_verdict(store, run_id, record, judged)
-    return study_record(planned.study, results, load_questions(store, planned.study.name)), interrupted
+
+    def run_sweep(sweep: SweepSpec, title: str) -> Outcome:
+        return execute_work(arguments, uri, partial(Work, sweep, arguments.typed, title=title))[1]
+
+    outcome = run_study(planned, Store(uri), arguments.typed, arguments.reuse, run_sweep)
+    return outcome.results.record, outcome.interrupted
