@@ -24,12 +24,11 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.loops.cells import THIRD_PARTY
-
 from harness.architecture import Architecture, CellArchitecture
 from harness.discovery.compose import build_architecture
 from harness.training.device import computing
 from harness.training.loops.cells import CompiledLoop
+from tests.training.loops.cells import THIRD_PARTY
 
 OWN = {"HandLSTM": "lstm", "HandGRU": "gru", "Leaky": "rnn", "ExponentialGates": "slstm"}
 BUILT_IN = ["peephole", "mgu"]

@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from tests.loops.cells import THIRD_PARTY, HandLSTM, Leaky, Nested
 from torch import nn
 from torch.utils import _pytree as pytree
 
 from harness import CellArchitecture
 from harness.discovery.compose import build_architecture
 from harness.training.loops.cells import CompiledLoop, compile_cells
+from tests.training.loops.cells import THIRD_PARTY, HandLSTM, Leaky, Nested
 
 STEPS, ROWS, INPUTS, UNITS = 9, 5, 3, 20
 BUILT_IN = [("peephole", {}), ("peephole", {"peephole.coupled": True}), ("mgu", {})]

@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from tests.loops.cells import Leaky
 
 from harness.training.loops import compiler
 from harness.training.loops.cells import CompiledLoop
 from harness.training.loops.compiler import cache_folder, find_compiler, library
 from harness.training.loops.trace import CannotCompileError
+from tests.training.loops.cells import Leaky
 
 TEXT = '#include "kernels.h"\nint answer(void) { return %d; }\n'
 
