@@ -67,7 +67,7 @@ def test_a_cache_folder_that_cannot_be_written_to_is_named(tmp_path, monkeypatch
     blocked = tmp_path / "file"
     blocked.write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
-    assert why() == f"{blocked}/rnn-harness/training/loops cannot be used: Not a directory"
+    assert why() == f"{blocked}/rnn-harness/loops cannot be used: Not a directory"
 
 
 def test_an_error_of_c_is_reported(empty_cache):
