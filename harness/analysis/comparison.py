@@ -60,7 +60,8 @@ class ScoreChange:
         seeds = f"{self.paired.seeds} seed{'s' * (self.paired.seeds > 1)}"
         said = f"{difference} of the score, {seeds}"
         if not self.tested:
-            needed = f"{said}; a test needs {stats.seeds_needed(self.tests)}"
+            tests = f"{self.tests} tests need" if self.tests > 1 else "a test needs"
+            needed = f"{said}; {tests} {stats.seeds_needed(self.tests)}"
             if not self.guard or not self.paired.difference:
                 return needed
             found = "every seed goes that way" if self.verdict != "same" else f"no change over {MARGIN} in every seed"

@@ -44,7 +44,7 @@ def test_few_seeds_raise_an_alarm_only_where_all_go_down_by_more_than_the_margin
     new = sweep(a=[0.8, 0.7], b=[0.89, 0.79], c=[0.5, 0.81], d=[0.95, 0.95])
     assert verdicts(old, new) == {"a": "worse", "b": "same", "c": "same", "d": "better"}
     change = next(change for change in since(old, new)[0] if change.new.label == "a")
-    assert change.reason == "-0.100 of the score, 2 seeds; a test needs 8; every seed goes that way"
+    assert change.reason == "-0.100 of the score, 2 seeds; 4 tests need 8; every seed goes that way"
 
 
 def test_many_seeds_are_tested(sweep):
