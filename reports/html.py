@@ -1,19 +1,17 @@
 """HTML: one file that opens offline, with the verdict first and every number behind its figure.
 
 Figures are matplotlib's, as inline SVG: 20 to 130 kB each where an interactive library takes megabytes, and the same
-figure goes into a paper. Names come from plugins and are escaped wherever they appear.
+figure goes into a paper.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from harness.analysis import provenance, verdict
 from harness.analysis.aggregation import summarise
@@ -34,10 +32,8 @@ from . import (
 from ._drawing import Drawn
 from ._files import write as write_file
 from ._learning import Learning, learning_curves
+from ._page import render
 from ._tables import Table
-
-_TEMPLATES = Path(__file__).with_name("templates")
-_FLAG = re.compile(r"--[a-z-]+(?: [\w.,:]+)?")
 
 
 class _Figure(NamedTuple):
@@ -78,7 +74,8 @@ def page(results: Results) -> str:
         speed = [_inline(one) for one in _speed_figures.figures(results.speeds)]
         relations = [_inline(one) for one in _relation_figures.figures(results)]
         tuning = [_inline(one) for one in _tuning.figures(results.searches)]
-    return _template().render(
+    return render(
+        "report.html",
         title=provenance.title(summary),
         counted=_counted(results, summary),
         provenance=provenance.line(results.records),
@@ -107,26 +104,7 @@ def page(results: Results) -> str:
         environment=_settings.environment(results.records),
         commands=_commands(results),
         references=sorted(results.references.items()),
-        style=Markup((_TEMPLATES / "style.css").read_text()),
-        script=Markup((_TEMPLATES / "sort.js").read_text()),
     )
-
-
-def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["unbroken_flags"] = _unbroken_flags
-    return environment.get_template("report.html")
-
-
-def _unbroken_flags(text: str) -> Markup:
-    """The text, escaped, with its flags ('--seeds 7') kept on one line."""
-    return Markup(_FLAG.sub(lambda found: f'<span class="flag">{found[0]}</span>', str(escape(text))))
 
 
 def _inline(drawn: Drawn) -> _Figure:

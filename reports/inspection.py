@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from harness.analysis import verdict
@@ -16,9 +15,9 @@ from harness.report import Results
 
 from . import _inspection_figures, _svg
 from ._files import write as write_file
+from ._page import render
 from ._tables import Table, TableCell
 
-_TEMPLATES = Path(__file__).with_name("templates")
 _EXPLAINED = {
     "gradient-by-lag": "How much the loss at the last answer would change with each earlier input. A line that falls "
     "steeply is a vanishing gradient: training cannot hear about inputs that far back.",
@@ -64,7 +63,8 @@ def page(results: Results) -> str:
         ]
     labels = [one.label for one in summary.architectures]
     seeds = max(one.seeds for one in summary.architectures)
-    return _template().render(
+    return render(
+        "inspection.html",
         title=f"Inside {verdict.listed(labels)} on {summary.task_label}, T={summary.length}",
         question=results.tasks.get(summary.task_label),
         counted=f"{_number_of(len(inspections), 'run')}, {_number_of(seeds, 'seed')}; measured on sequences that were "
@@ -77,24 +77,11 @@ def page(results: Results) -> str:
         texts=_texts(inspections),
         left_out=[(one.label, what, why) for one in summary.architectures for what, why in one.left_out.items()],
         commands=[("This page again", results.command), ("Records", results.store)],
-        style=Markup((_TEMPLATES / "style.css").read_text()),
-        script=Markup((_TEMPLATES / "sort.js").read_text()),
     )
 
 
 def _number_of(count: int, word: str) -> str:
     return f"{count} {word}{'s' * (count != 1)}"
-
-
-def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("inspection.html")
 
 
 def _explained(kind: str) -> str:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from markupsafe import Markup
-
 from harness.report import Results
 from harness.study_record import StudyRecord
 
 from . import _study_tables
-from .study import counted, template
+from ._page import render
+from .study import counted
 
-_TEMPLATES = Path(__file__).with_name("templates")
 STEM = "study-results"
 
 
@@ -28,14 +26,13 @@ def write(results: Results, folder: Path) -> list[Path]:
 def page(results: Results) -> str:
     """The page as text."""
     records = [one.record for one in results.studies]
-    return template("studies.html").render(
+    return render(
+        "studies.html",
         said=said(records),
         verdicts=_study_tables.verdicts(records),
         expectations=_study_tables.every_expectation(records),
         studies=[(record, counted(record)) for record in records],
         command=results.report_command,
-        style=Markup((_TEMPLATES / "style.css").read_text()),
-        script=Markup((_TEMPLATES / "sort.js").read_text()),
     )
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from harness.analysis.aggregation import summarise
@@ -16,9 +15,8 @@ from harness.study_record import StudyRecord
 
 from . import _figures, _relation_figures, _study_figures, _study_tables, _svg, _tables
 from ._learning import learning_curves
+from ._page import render
 from ._tables import Table
-
-_TEMPLATES = Path(__file__).with_name("templates")
 
 
 @dataclass(frozen=True)
@@ -56,28 +54,15 @@ def page(study: StudyResults) -> str:
     with _svg.page_style():
         drawn = [Figure(one.title, Markup(_svg.inline(one))) for one in _study_figures.figures(record)]
         sweeps = [_sweep(name, number, results) for number, (name, results) in enumerate(study.sweeps.items())]
-    return template("study.html").render(
+    return render(
+        "study.html",
         record=record,
         counted=counted(record),
         expectations=_study_tables.expectations(record),
         figures=drawn,
         sweeps=sweeps,
         commands=commands(study),
-        style=Markup((_TEMPLATES / "style.css").read_text()),
-        script=Markup((_TEMPLATES / "sort.js").read_text()),
     )
-
-
-def template(name: str) -> Template:
-    """A page of studies."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(name)
 
 
 def counted(record: StudyRecord) -> str:
