@@ -4,7 +4,7 @@ PYTHON ?= .venv/bin/python
 .PHONY: test check docs
 
 test:
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n 2
 
 check:
 	$(PYTHON) -m ruff check .

@@ -6,7 +6,7 @@ _TRAINING = ["--seeds", "1", "--steps", "3", "--validation-sequences", "8", "--t
 _SHORT = {
     "run": _TRAINING,
     "inspect": _TRAINING,
-    "tune": ["--trials", "2", "--steps", "3", "--validation-sequences", "8", "--top", "1"],
+    "tune": ["--trials", "2", "--steps", "3", "--validation-sequences", "8", "--top", "1", "--confirm-seeds", "1"],
 }
 
 

@@ -15,7 +15,13 @@ SMALL = {
 }
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.stem != "long-term-dependencies"))
+        for path in NOTEBOOKS
+    ],
+)
 def test_a_notebook_runs_from_start_to_end(path, folder, empty_store):
     (folder / "mlflow.db").write_bytes(empty_store.read_bytes())
     notebook = nbformat.read(path, as_version=4)

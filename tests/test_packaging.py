@@ -142,6 +142,7 @@ def test_an_installed_wheel_used_in_the_repository_finds_the_studies_of_the_repo
     assert done.stdout.split() == [str(REPOSITORY / "studies")]
 
 
+@pytest.mark.slow
 def test_an_editable_install_finds_all_five_packages_in_the_repository(editable, python, tmp_path):
     assert _where(python, editable, tmp_path) == {
         package: str(editable / "copy" / room / "__init__.py") for room, package in PACKAGES.items()

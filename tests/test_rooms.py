@@ -25,6 +25,7 @@ WALLS = {
     "numpy": {"analysis", "bench", "inspection", "testing"},
     "pandas": {"analysis"},
     "sklearn": {"inspection"},
+    "threadpoolctl": {"inspection"},
     "scipy": {"analysis", "bench", "inspection"},
 }
 

@@ -47,6 +47,7 @@ def _probe(states: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[int,
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
 
     asked = labels >= 0
     states, labels = states[asked], labels[asked]
@@ -54,9 +55,9 @@ def _probe(states: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[int,
     if half < _LEAST // 2 or len(set(labels[:half].tolist())) < 2 or not np.isfinite(states).all():
         return None
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=200))
-    with warnings.catch_warnings():
+    wanted = labels[half:]
+    with warnings.catch_warnings(), threadpool_limits(1):  # products this small are slower on threads that share a core
         warnings.simplefilter("ignore", ConvergenceWarning)
         probe.fit(states[:half], labels[:half])
-    wanted = labels[half:]
-    right = int((probe.predict(states[half:]) == wanted).sum())
+        right = int((probe.predict(states[half:]) == wanted).sum())
     return right, len(wanted), float(np.unique(wanted, return_counts=True)[1].max() / len(wanted))

@@ -16,6 +16,8 @@ from harness.process.interrupt import defer_interrupts
 
 TINY = "--steps 3 --batch 4 --validation-sequences 8 --test-sequences 8"
 
+SLOW = pytest.mark.slow  # the same promise under another signal
+
 WAITS = """
 import os, signal, time
 from pathlib import Path
@@ -74,7 +76,7 @@ def test_ctrl_c_is_heard_in_imports_that_swallow_it_as_numpys_does(start, here):
     assert start(f"run --arch ./swallows.py --task copy {TINY}").end() == INTERRUPTED
 
 
-@pytest.mark.parametrize("how", ["ctrl-c", "SIGTERM", "SIGKILL"])
+@pytest.mark.parametrize("how", ["ctrl-c", pytest.param("SIGTERM", marks=SLOW), pytest.param("SIGKILL", marks=SLOW)])
 def test_ending_a_training_in_worker_processes_keeps_what_is_finished(how, start, waits, here, harness):
     line = f"run --arch {waits} --task copy --length 2,3 {TINY} --json"
     running = start(f"{line} --jobs 1")

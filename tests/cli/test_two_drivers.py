@@ -17,10 +17,10 @@ import pytest
 from harness.tracking.store import Store
 
 _LINE = (
-    "run --arch rnn lstm --task copy --length 2,3,4 --seeds 4 --steps 100 --set hidden_size=4 --jobs 1"
+    "run --arch rnn lstm --task copy --length 2,3,4 --seeds 2 --steps 100 --set hidden_size=4 --jobs 1"
     " --validation-sequences 8 --test-sequences 8"
 )
-_RUNS = 24
+_RUNS = 12
 
 
 def share(start, uri):

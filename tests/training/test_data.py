@@ -1,6 +1,7 @@
 """The stream of batches: which lengths it has, and that it depends on the seed alone."""
 
 from collections import Counter
+from dataclasses import replace
 
 import torch
 
@@ -87,7 +88,8 @@ def test_a_fixed_set_of_a_range_has_batches_of_its_lengths(small):
 def test_a_few_sequences_are_learned_by_heart_and_the_curve_says_so(small):
     from harness.run import run
 
-    spec = small(length=12, train_sequences=8, batch_size=8, steps=400, hidden_size=32, lr=0.01, validate_every=100)
-    last = run(spec, torch.device("cpu")).curve[-1]
+    spec = small(architecture="gru", length=2, train_sequences=8, batch_size=8, task_options={"symbols": 4})
+    spec = replace(spec, steps=300, hidden_size=64, lr=0.01, validate_every=100)
+    last = run(spec, torch.device("cpu")).curve[-1]  # of five seeds: 100 % in training, 9 to 34 % in validation
     assert last.train_accuracy > last.validation_accuracy + 0.4
     assert run(small(), torch.device("cpu")).curve[-1].train_accuracy is None
