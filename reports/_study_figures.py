@@ -29,7 +29,7 @@ def figures(record: StudyRecord) -> Iterator[Drawn]:
 
 def _of_finding(number: int, finding: Finding, styles: dict[str, LineStyle]) -> Drawn:
     alt = f"{finding.says} {finding.measured or 'No data'}: {finding.verdict}."
-    drawn = Drawn("finding", "", f"{number}. {finding.verdict}: {finding.says}", alt, number)
+    drawn = Drawn(f"finding-{number}", "", f"{number}. {finding.verdict}: {finding.says}", alt)
     drawn.figure.set_size_inches(WIDTH, 0.6 + 1.8 * ROW * len(finding.sides))
     axes = drawn.figure.add_subplot()
     for y, side in enumerate(finding.sides):

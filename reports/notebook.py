@@ -17,7 +17,7 @@ from ._drawing import Drawn
 from ._files import write as write_file
 from ._tables import Table, TableCell
 
-_WIDTH = {"accuracy": 620, "gradient-by-lag": 760, "decoded": 760, "tuning-expected": 620, "finding": 620}
+_WIDTH = {"accuracy": 620, "gradient-by-lag": 760, "decoded": 760, "tuning-expected": 620}
 """Figures that are shown, and how wide, in pixels; `results.figure` draws the others."""
 
 
@@ -91,7 +91,7 @@ def _searches(results: Results) -> Iterator[str]:
 
 
 def _figure(drawn: Drawn) -> str:
-    return f'<div style="max-width: {_WIDTH[drawn.kind]}px">{_svg.inline(drawn)}</div>'
+    return f'<div style="max-width: {_WIDTH.get(drawn.kind, 620)}px">{_svg.inline(drawn)}</div>'
 
 
 def _table(table: Table) -> Iterator[str]:

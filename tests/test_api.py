@@ -162,6 +162,7 @@ def test_a_study_called_and_the_same_study_typed_are_the_same_runs(here, capsys)
     assert judged.verdict()[0] == "Does an LSTM learn the first token in fewer steps? Undecided."
     assert judged.sweeps[""].to_frame()["architecture"].nunique() == 2
     assert "undecided" in judged._repr_html_()
+    assert judged.figure().axes
     assert [path.name for path in judged.save("page.html")] == ["page.html"]
     assert main(shlex.split("study run mine.toml --json --quiet --engine inline")) == 0
     typed = json.loads(capsys.readouterr().out)

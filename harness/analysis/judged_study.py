@@ -39,8 +39,9 @@ class JudgedStudy(ReportedResults):
         return frames.finding_frame(self.record)
 
     def figure(self, kind: str = "finding-1", *, task: str | None = None) -> Figure:
-        """The figure of an expectation by its number: 'finding-2'; matplotlib's, to change. Those of its sweeps:
-        `study.sweeps[name].figure("accuracy")`.
+        """The figure of an expectation by its number, such as 'finding-2'; matplotlib's, to change.
+
+        Those of a sweep: `study.sweeps[name].figure("accuracy")`.
         """
         return super().figure(kind, task=task)
 
