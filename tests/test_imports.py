@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.spec import Planned, SweepSpec
+from harness.tracking.sweep_log import recording
+
 HEAVY = ("torch", "pytorch_lightning", "mlflow", "optuna", "numpy", "pandas", "rich", "plotext", "sqlalchemy")
 COMMAND = """
 import sys
@@ -84,3 +87,32 @@ def test_type_checkers_see_every_public_name(package):
         for alias in statement.names
     }
     assert seen == {name: (f"{package}.{where}", name) for name, where in module._PUBLIC.items()}
+
+
+READING = """
+import sys
+from harness.cli.main import command
+
+sys.argv = ["harness", *sys.argv[1:]]
+code = command()
+print("imported:", *sys.modules, file=sys.stderr)
+import pandas, mlflow
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize("arguments", [["report", "--format", "term"], ["status"], ["runs"], ["sweeps"]], ids=" ".join)
+def test_a_command_that_reads_records_imports_neither_torch_nor_pandas(python, tmp_path, arguments, sweep_of_one):
+    done = python("-c", READING, *arguments, "--tracking-uri", sweep_of_one, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert set(heavy(done.stderr.rpartition("imported: ")[2])) <= {"mlflow", "sqlalchemy", "numpy", "rich", "plotext"}
+
+
+@pytest.fixture
+def sweep_of_one(store, finished):
+    """The address of a store with one finished sweep of one run."""
+    record = finished()
+    planned = [Planned.of(record.spec)]
+    with recording(store, "abcd1234", SweepSpec((record.spec.architecture,), (record.spec.task,)), "", planned):
+        store.finish(store.start(record.spec, "abcd1234"), record)
+    return store.uri

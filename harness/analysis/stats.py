@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit  # scipy.stats takes as long to import as all of MLflow
 
 Array = NDArray[Any]
 CONFIDENCE = 0.95
@@ -56,6 +55,8 @@ def student_t(values: Sequence[float], low: float = -math.inf, high: float = mat
 
 @cache
 def _t_quantile(degrees: int) -> float:
+    from scipy.special import stdtrit  # a tenth of a second; scipy.stats takes as long to import as all of MLflow
+
     return float(stdtrit(degrees, (1 + CONFIDENCE) / 2))
 
 

@@ -44,6 +44,7 @@ from harness.errors import HarnessError, NoRecordsError, StoreError
 from harness.names import shown
 from harness.process import gc_tuning, interrupt
 from harness.process.cache import kept_beside
+from harness.tracking import light
 from harness.tracking.address import resolve_uri, sqlite_path
 
 VERBS = (
@@ -67,6 +68,7 @@ VERBS = (
     dashboard,
     completion,
 )  # as the help lists them
+_READING = ("report", "runs", "show", "status", "sweeps")  # verbs that import no plugin of a run, and need no pandas
 _SECONDS_FOR_THREADS = 1.0  # that a thread may take to end when the command has ended
 _EPILOG = """examples:
   harness run --arch lstm --task copy
@@ -87,7 +89,7 @@ def command() -> int:
     # Python processes started from here, a plugin's own too, do not take a file of the working folder for a module.
     os.environ.setdefault("PYTHONSAFEPATH", "1")
     try:
-        code = main()
+        code = main(own_process=True)
     finally:
         gc.freeze()  # saves the collection of all objects when Python exits
     _leave_threads(code)
@@ -115,7 +117,8 @@ def _leave_threads(code: int) -> None:
                 os._exit(code)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, own_process: bool = False) -> int:
+    """Calls the verb; its exit code. `own_process`: nothing but this command runs in this process."""
     parser = _parser()
     argcomplete.autocomplete(parser)
     try:
@@ -128,6 +131,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed.typed = shlex.join(["harness", *(sys.argv[1:] if arguments is None else arguments)])
     store = sqlite_path(resolve_uri(getattr(parsed, "tracking_uri", None)))
     with interrupt.exit_at_once(), kept_beside(store):
+        if own_process and parsed.verb in _READING:
+            light.import_mlflow()
         return _call(parsed)
 
 

@@ -7,9 +7,9 @@ import hashlib
 import importlib.machinery
 import sys
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 _DEFINITIONS = (ast.ClassDef, ast.FunctionDef)
 _Locate = Callable[[str], Path | None]
@@ -48,12 +48,35 @@ def fingerprint(module: str, path: Path, loose: bool = False) -> str:
 
 def code_of(file: Path) -> str:
     """The code of a file in one layout, without comments and docstrings; a SyntaxError if it is not Python."""
+    return _read(file).code
+
+
+class _Source(NamedTuple):
+    """What a fingerprint needs of a file."""
+
+    code: str  # in one layout, without comments and docstrings
+    imports: tuple[tuple[int, str, tuple[str, ...]], ...]  # dots, module, names; no names for a plain `import`
+
+
+def _read(file: Path) -> _Source:
+    known = file.stat()
+    return _parsed(file, known.st_mtime_ns, known.st_size)
+
+
+@lru_cache(maxsize=1024)
+def _parsed(file: Path, changed: int, size: int) -> _Source:
+    """Cached as long as the file is the same: plugins share what they import, and parsing it takes most of the time."""
     tree = ast.parse(file.read_bytes())
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    for node in (node for node in ast.walk(tree) if isinstance(node, documented)):
-        if ast.get_docstring(node, clean=False) is not None:
+    imports: list[tuple[int, str, tuple[str, ...]]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imports += [(0, alias.name, ()) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            imports.append((node.level, node.module or "", tuple(alias.name for alias in node.names)))
+        elif isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+    return _Source(ast.unparse(tree), tuple(imports))
 
 
 def own_modules(module: str, path: Path, loose: bool = False) -> dict[str, Path]:
@@ -119,21 +142,18 @@ def _beside(folder: Path) -> _Locate:
 def _collect(module: str, path: Path, own: _Locate, found: dict[str, Path]) -> None:
     found[module] = path
     is_package = path.name == "__init__.py"
-    for name in _imported(path.read_bytes(), module if is_package else module.rpartition(".")[0]):
+    for name in _imported(_read(path), module if is_package else module.rpartition(".")[0]):
         if name not in found and (file := own(name)):
             _collect(name, file, own, found)
 
 
-def _imported(source: bytes, package: str) -> Iterator[str]:
+def _imported(source: _Source, package: str) -> Iterator[str]:
     """Every module name that may be imported: `from a import b` names both a and a.b."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                kept = package.split(".")[: len(package.split(".")) - node.level + 1]
-                base = ".".join([*kept, *([node.module] if node.module else [])])
-            if base:
-                yield base
-            yield from (f"{base}.{alias.name}".lstrip(".") for alias in node.names)
+    for level, module, names in source.imports:
+        base = module
+        if level:
+            kept = package.split(".")[: len(package.split(".")) - level + 1]
+            base = ".".join([*kept, *([module] if module else [])])
+        if base:
+            yield base
+        yield from (f"{base}.{name}".lstrip(".") for name in names)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from harness.engines import Engine
+from harness.process.gc_tuning import no_collection
 from harness.process.interrupt import defer_interrupts
 from harness.record import FINAL, Record
 from harness.spec import Planned, RunSpec, SweepSpec
@@ -99,6 +100,7 @@ def execute(request: SweepRequest, engine: Engine, store: Store, display: Displa
     )
 
 
+@no_collection()
 def load_finished_runs(
     store: Store, planned: dict[str, RunSpec], reuse: Reuse, learning_curves: bool = False
 ) -> StoredRuns:

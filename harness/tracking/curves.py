@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from harness.analysis.aggregation import summarise
 from harness.analysis.summary import ArchitectureSummary
+from harness.process.gc_tuning import no_collection
 from harness.record import Record
 from harness.report import Results
 from harness.spec import RunSpec
@@ -27,6 +28,7 @@ _Points = dict[str, dict[int, float]]
 """Values by metric and step."""
 
 
+@no_collection()
 def write_curves(store: Store, records: Iterable[Record], sweep: str) -> None:
     """Makes the curves and summaries of a sweep, or brings them up to date."""
     by_task: dict[str, list[Record]] = defaultdict(list)

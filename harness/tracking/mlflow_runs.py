@@ -6,12 +6,10 @@ texts, metrics in one call), and restores what somebody deleted in MLflow's page
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -22,6 +20,7 @@ from mlflow.entities import Experiment, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.utils.file_utils import local_file_uri_to_path
 
+from harness.process import gc_tuning
 from harness.process.temp_files import temp_prefix
 from harness.tracking import tags as names
 from harness.tracking.connect import artifact_location, ask, open_client, say
@@ -83,7 +82,7 @@ class MlflowRuns:
         size = min(newest or _PAGE, _PAGE)
         while experiment_id:
             read = partial(self._client.search_runs, [experiment_id], query, max_results=size, page_token=token)
-            with _collecting_later():
+            with gc_tuning.no_collection():
                 page = self._ask(read)
             yield from page
             token = page.token
@@ -230,18 +229,6 @@ class MlflowRuns:
     def _task_experiments(self) -> list[Experiment]:
         found = self._ask(self._client.search_experiments)
         return [experiment for experiment in found if experiment.name.startswith(_TASKS)]
-
-
-@contextmanager
-def _collecting_later() -> Iterator[None]:
-    """Keeps the garbage collector from scanning the many objects of a page: a third of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _batches(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:

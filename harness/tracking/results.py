@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from harness.discovery.bibliography import bibliography
 from harness.discovery.references import references
+from harness.process.gc_tuning import no_collection
 from harness.report import Results
 from harness.tracking.measurements import load_measurements
 from harness.tracking.outdated import outdated_runs
@@ -15,6 +16,7 @@ from harness.tracking.store import StoredRecord, existing
 from harness.tracking.sweep_status import load_status
 
 
+@no_collection()
 def load_results(
     sweep: str | None = None,
     tracking_uri: str | None = None,
