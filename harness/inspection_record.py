@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field
-from statistics import linear_regression
+from statistics import fmean, linear_regression
 from typing import Any
 
 REACH_AT = 0.01
 """A gradient reaches as far back as its norm is anywhere at least this share of its norm at lag 0."""
+
+STRAIGHT_FROM = 0.95
+"""A factor per step describes a gradient where a straight line explains this share of the variance of logarithms."""
+
+_FLAT = 0.1  # or where no logarithm is farther from the line: a gradient that is kept varies too little to explain
 
 
 @dataclass(frozen=True)
@@ -21,11 +26,24 @@ class GradientByLag:
     @property
     def gain(self) -> float | None:
         """The factor per step, from a straight line through the logarithms; None for fewer than 2 positive norms."""
-        points = [(lag, math.log(norm)) for lag, norm in zip(self.lags, self.norms, strict=True) if norm > 0 <= lag]
-        if len(points) < 2:
-            return None
-        lags, logarithms = zip(*points, strict=True)
-        return math.exp(linear_regression(lags, logarithms).slope)
+        points = self._logarithms()
+        return math.exp(linear_regression(*zip(*points, strict=True)).slope) if len(points) > 1 else None
+
+    @property
+    def straight(self) -> bool:
+        """Whether the gain describes the curve: at least 3 positive norms, near the line through their logarithms."""
+        points = self._logarithms()
+        if len(points) < 3:
+            return False
+        slope, intercept = linear_regression(*zip(*points, strict=True))
+        middle = fmean(logarithm for _, logarithm in points)
+        residuals = [logarithm - intercept - slope * lag for lag, logarithm in points]
+        total = sum((logarithm - middle) ** 2 for _, logarithm in points)
+        unexplained = sum(residual**2 for residual in residuals)
+        return unexplained <= (1 - STRAIGHT_FROM) * total or max(map(abs, residuals)) <= _FLAT
+
+    def _logarithms(self) -> list[tuple[int, float]]:
+        return [(lag, math.log(norm)) for lag, norm in zip(self.lags, self.norms, strict=True) if norm > 0 <= lag]
 
     @property
     def reach(self) -> int:
@@ -41,7 +59,7 @@ class GradientByLag:
 
 
 EDGE = 0.01
-"""Exponents nearer to 0 than this are called the edge between vanishing and chaotic."""
+"""Exponents nearer to 0 than this are called the edge between vanishing and growing."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +73,11 @@ class StateByLag:
 
     @property
     def regime(self) -> str:
-        """'vanishing', 'chaotic' or 'at the edge', by the largest exponent."""
+        """What a small change of the state does: 'vanishing', 'growing' or 'at the edge', by the largest exponent."""
         largest = self.exponents[0]
         if abs(largest) < EDGE:
             return "at the edge"
-        return "vanishing" if largest < 0 else "chaotic"
+        return "vanishing" if largest < 0 else "growing"
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from harness.study_record import StudyRecord
 class TaskText(NamedTuple):
     """What a task asks, for people."""
 
-    about: str  # the first sentence of its docstring
+    about: str  # the first sentence of its docstring; names stand between backticks
     example: str  # a short sequence above its answer, in lines; '' where none could be drawn
 
 

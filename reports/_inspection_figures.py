@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter, StrMethodFormatter
 
 from harness.analysis.colours import CHANCE
+from harness.analysis.inspection_words import FLOOR
 from harness.analysis.inspections import InspectionSummary, Line
 from harness.inspection_record import Follower, Inspection
 from harness.names import file_name
@@ -18,7 +19,6 @@ from ._axes import DOTTED, legend
 from ._drawing import Drawn, LineStyle, line_styles
 
 _WIDE = (7.4, 3.0)  # inches
-_FLOOR = 1e-12  # of a share that is drawn
 FOLLOWS_FROM = 0.3  # of a correlation: below it no unit is said to follow a feature
 _MOST_TICKS = 60  # symbols under a heat map
 _ORDER = ("forget gate", "update gate", "input gate", "output gate", "reset gate", "cell", "hidden", "state")
@@ -38,7 +38,7 @@ def figures(summary: InspectionSummary, inspections: Sequence[Inspection]) -> It
     if any(one.time_scales for one in inspections):
         yield _time_scales(inspections, styles)
     for one in _first_seeds(inspections):
-        if followed(one):
+        if _traced(one):
             yield _followers(one, styles[one.label])
     if any(len(one.gradient_norms) > 1 for one in inspections):
         yield _over_training(inspections, styles)
@@ -61,23 +61,26 @@ def _gradients(summary: InspectionSummary, styles: dict[str, LineStyle]) -> Draw
         _logarithmic(axes)
         for one in summary.architectures:
             line = one.gradient_at_start if title == titles[0] else one.gradient
-            _line(axes, drawn, one.label, line, styles[one.label], f"{title}, {{x}} steps back: {{y:.2g}}")
+            _line(axes, drawn, one.label, line, styles[one.label], f"{title}, {{x}} steps back: ")
         axes.set_title(title, fontsize=9)
         axes.set_xlabel("steps back")
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    _label_two(panels[0])
     panels[0].set_ylabel("gradient, as a share of\nthat of the last input")
     legend(drawn.figure, panels[0])
     return drawn
 
 
 def _line(axes: Axes, drawn: Drawn, label: str, line: Line, style: LineStyle, hover: str) -> None:
-    floor = _FLOOR if axes.get_yscale() == "log" else 0.0
-    low, middle, high = ([max(value, floor) for value in values] for values in (line.low, line.middle, line.high))
+    """`line`, its band, and marks whose tooltips begin with `hover`."""
+    logarithmic = axes.get_yscale() == "log"
+    low, middle, high = line.low, line.middle, line.high
     axes.plot(line.x, middle, color=style.color, linestyle=style.dash, label=label)
     axes.fill_between(line.x, low, high, color=style.color, alpha=0.15, linewidth=0)
     every = max(1, len(line.x) // 12)
     for x, y in list(zip(line.x, middle, strict=True))[::every]:
-        mark = drawn.mark(f"{label}, {hover.format(x=x, y=y)}")
+        value = _amount(y) if logarithmic else f"{y:.0%} decoded"
+        mark = drawn.mark(f"{label}, {hover.format(x=x)}{value}")
         axes.plot([x], [y], marker=style.marker, markersize=3.5, color=style.color, gid=mark)
 
 
@@ -90,16 +93,17 @@ def _states(summary: InspectionSummary, inspections: Sequence[Inspection], style
             continue
         style = styles[one.label]
         for axes, values in ((norms, one.state.norms), (singular, [found[0] for found in one.state.singular])):
-            shown = [max(value, _FLOOR) for value in values]
+            shown = [max(value, FLOOR) for value in values]
             axes.plot(one.state.lags, shown, color=style.color, linestyle=style.dash, label=one.label)
-            for lag, value in zip(one.state.lags, shown, strict=True):
-                mark = drawn.mark(f"{one.label}, {lag} steps back: {value:.2g}")
-                axes.plot([lag], [value], marker=style.marker, markersize=3, color=style.color, gid=mark)
+            for lag, value in zip(one.state.lags, values, strict=True):
+                mark = drawn.mark(f"{one.label}, {lag} steps back: {_amount(value)}")
+                axes.plot([lag], [max(value, FLOOR)], marker=style.marker, markersize=3, color=style.color, gid=mark)
     for axes, title in ((norms, "norm (1: kept as it is)"), (singular, "largest singular value")):
         _logarithmic(axes)
         axes.set_title(title, fontsize=9)
         axes.set_xlabel("steps back")
         axes.axhline(1.0, color=CHANCE, linewidth=0.8, linestyle=DOTTED)
+    _label_two(norms)
     norms.set_ylabel("d state(T) / d state(T-k)")
     legend(drawn.figure, norms)
     return drawn
@@ -111,7 +115,7 @@ def _decoded(summary: InspectionSummary, styles: dict[str, LineStyle]) -> Drawn:
     axes = drawn.figure.add_subplot()
     for one in summary.architectures:
         if one.decoded:
-            _line(axes, drawn, one.label, one.decoded, styles[one.label], "step {x}: {y:.0%} decoded")
+            _line(axes, drawn, one.label, one.decoded, styles[one.label], "step {x}: ")
     chance = next((one.decoding_chance for one in summary.architectures if one.decoding_chance), None)
     if chance:
         axes.plot(chance.x, chance.middle, color=CHANCE, linestyle=DOTTED, linewidth=1, label="chance")
@@ -186,8 +190,8 @@ def _time_scales(inspections: Sequence[Inspection], styles: dict[str, LineStyle]
 
 
 def _followers(one: Inspection, style: LineStyle) -> Drawn:
-    """A panel for each feature: the feature (grey) and the unit that follows it best."""
-    found = followed(one)
+    """A panel for each feature: the feature (grey) and the unit that follows it best, scaled to the same height."""
+    found = _traced(one)
     alt = f"Units of {one.label} that follow a feature of the task best: "
     alt += ", ".join(f"{f.feature} by unit {f.unit}, r = {f.correlation:.2f}" for f in found)
     title = f"Units of {one.label} that follow something, seed {one.seed}"
@@ -199,6 +203,10 @@ def _followers(one: Inspection, style: LineStyle) -> Drawn:
         other = axes.twinx()
         other.plot(follower.trace, color=style.color)
         other.set_yticks([])
+        if follower.correlation < 0:
+            other.invert_yaxis()
+        axes.set_yticks([min(follower.wanted), max(follower.wanted)])
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.tick_params(labelsize=6)
         axes.set_title(f"{follower.feature} (grey), unit {follower.unit}: r = {follower.correlation:.2f}", fontsize=8)
     _symbols(panels[-1], one.shown.inputs)
@@ -209,6 +217,11 @@ def followed(one: Inspection) -> list[Follower]:
     """The features that some unit really follows, the best first."""
     found = [follower for follower in one.followers if abs(follower.correlation) >= FOLLOWS_FROM]
     return sorted(found, key=lambda follower: -abs(follower.correlation))[:4]
+
+
+def _traced(one: Inspection) -> list[Follower]:
+    """Those whose feature changes within the shown sequence: there is nothing to follow in the others."""
+    return [follower for follower in followed(one) if len(set(follower.wanted)) > 1]
 
 
 def _over_training(inspections: Sequence[Inspection], styles: dict[str, LineStyle]) -> Drawn:
@@ -222,6 +235,7 @@ def _over_training(inspections: Sequence[Inspection], styles: dict[str, LineStyl
         named.add(one.label)
         axes.plot(steps, norms, color=styles[one.label].color, linestyle=styles[one.label].dash, label=label)
     _logarithmic(axes)
+    _label_two(axes)
     axes.set_xlabel("training steps")
     axes.set_ylabel("before clipping")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
@@ -235,6 +249,18 @@ def _logarithmic(axes: Axes) -> None:
     axes.yaxis.set_major_locator(LogLocator(numticks=8))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _label_two(axes: Axes) -> None:
+    """Widens a logarithmic axis until at least two powers of ten are on it; only those are labelled."""
+    bounds = axes.get_ylim()
+    low, high = (math.log10(bound) for bound in bounds)
+    if math.floor(high) - math.ceil(low) < 1:
+        axes.set_ylim(10.0 ** math.floor(low), 10.0 ** math.ceil(high))
+
+
+def _amount(share: float) -> str:
+    return f"under {FLOOR:.0e}" if share <= FLOOR * 1.001 else f"{share:.2g}"
 
 
 def _first_seeds(inspections: Sequence[Inspection]) -> list[Inspection]:

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 _TEMPLATES = Path(__file__).with_name("templates")
+_CODE = re.compile(r"`([^`]+)`")
 _FLAG = re.compile(r"--[a-z-]+(?: [\w.,:]+)?")
 
 
@@ -23,6 +24,7 @@ def render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters["unbroken_flags"] = _unbroken_flags
+    environment.filters["code"] = _code
     style = Markup((_TEMPLATES / "style.css").read_text())
     script = Markup((_TEMPLATES / "sort.js").read_text())
     return environment.get_template(template).render(style=style, script=script, **values)
@@ -31,3 +33,8 @@ def render(template: str, **values: Any) -> str:
 def _unbroken_flags(text: str) -> Markup:
     """The text, escaped, with its flags ('--seeds 7') kept on one line."""
     return Markup(_FLAG.sub(lambda found: f'<span class="flag">{found[0]}</span>', str(escape(text))))
+
+
+def _code(text: str) -> Markup:
+    """The text, escaped, with what stands between backticks set as code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))

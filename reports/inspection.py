@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from markupsafe import Markup
 
 from harness.analysis import verdict
-from harness.analysis.inspections import ArchitectureInspection, summarise_inspections
-from harness.inspection_record import Follower, Inspection
+from harness.analysis.inspections import ArchitectureInspection, InspectionSummary, Line, summarise_inspections
+from harness.inspection_record import STRAIGHT_FROM, Follower, Inspection
 from harness.report import Results
 
 from . import _inspection_figures, _svg
+from ._drawing import Drawn
 from ._files import write as write_file
 from ._page import render
 from ._tables import Table, TableCell
 
 _EXPLAINED = {
     "gradient-by-lag": "How much the loss at the last answer would change with each earlier input. A line that falls "
-    "steeply is a vanishing gradient: training cannot hear about inputs that far back.",
+    "steeply is a vanishing gradient: training learns nothing from inputs that far back. The line is the median over "
+    "seeds, the band is from the lowest to the highest. The axis ends at 1e-12; what is below is drawn there.",
     "state-by-lag": "What is left of a small change of the state after that many steps. Below 1 it fades, above 1 it "
-    "grows, on the dotted line it is kept.",
+    "grows, on the dotted line it is kept. The first seed of each architecture. The axis ends at 1e-12; "
+    "what is below is drawn there.",
     "decoded": "A linear probe is fitted to read what is to be remembered from the state at each step, and tested on "
     "other sequences. Where it falls to chance, the model forgot. Where it stays high and the answers are wrong, the "
-    "model knows and cannot say it.",
+    "model knows and cannot say it. Chance is that of always naming the most frequent.",
     "time-scales": "A unit whose forget gate is f keeps what it holds for about -1 / ln f steps.",
-    "over-training": "Peaks are exploding gradients; training clips them.",
+    "over-training": "Peaks are exploding gradients; training clips them. A line for each seed.",
+    "inside": "Units down, the slowest first; time along.",
+    "units": "Grey: the feature. In colour: the unit that follows it best, scaled to the height of the feature; a unit "
+    "whose correlation is negative is drawn upside down. Features that do not change in this sequence are left out.",
 }
+_MOST_SYMBOLS = 60  # of the shown sequence, in words
 
 
 @dataclass(frozen=True)
@@ -58,17 +65,16 @@ def page(results: Results) -> str:
     summary = summarise_inspections(inspections)
     with _svg.page_style():
         drawn = [
-            _Figure(one.title, Markup(_svg.inline(one)), _explained(one.kind))
+            _Figure(one.title, Markup(_svg.inline(one)), _explained(one))
             for one in _inspection_figures.figures(summary, inspections)
         ]
     labels = [one.label for one in summary.architectures]
-    seeds = max(one.seeds for one in summary.architectures)
     return render(
         "inspection.html",
         title=f"Inside {verdict.listed(labels)} on {summary.task_label}, T={summary.length}",
         question=results.tasks.get(summary.task_label),
-        counted=f"{_number_of(len(inspections), 'run')}, {_number_of(seeds, 'seed')}; measured on sequences that were "
-        "neither trained nor tested on.",
+        counted=_counted(summary, inspections),
+        shown_sequence=_shown(inspections[0]),
         comparisons=summary.comparisons,
         architectures=summary.architectures,
         figures=drawn,
@@ -84,43 +90,69 @@ def _number_of(count: int, word: str) -> str:
     return f"{count} {word}{'s' * (count != 1)}"
 
 
-def _explained(kind: str) -> str:
-    return _EXPLAINED.get(kind, "")
+def _explained(one: Drawn) -> str:
+    """By the kind of a figure, which ends with the architecture's name where each has its own."""
+    words = (one.kind, one.kind.partition("-")[0])
+    return next((_EXPLAINED[word] for word in words if word in _EXPLAINED), "")
+
+
+def _counted(summary: InspectionSummary, inspections: Sequence[Inspection]) -> str:
+    """How much was looked at; and where the first input is, if that is not the length."""
+    seeds = max(one.seeds for one in summary.architectures)
+    counted = f"{_number_of(len(inspections), 'run')}, {_number_of(seeds, 'seed')}; measured on sequences that were "
+    counted += "neither trained nor tested on."
+    farthest = max(one.farthest for one in summary.architectures)
+    if farthest != summary.length:
+        counted += f" T={summary.length} is the length as the task counts it; of the inputs seen, the earliest is "
+        counted += f"{farthest} steps before the last answer."
+    return counted
+
+
+def _shown(one: Inspection) -> str:
+    """The sequence of the heat maps, in words: whose it is and how long."""
+    inputs = one.shown.inputs
+    text = " ".join(inputs[:_MOST_SYMBOLS]) + " ..." * (len(inputs) > _MOST_SYMBOLS)
+    if one.shown.wanted:
+        return f"The sequence that is shown, one of the task with {_number_of(len(inputs), 'step')}: {text}"
+    return (
+        f"The sequence that is shown is yours, in the task's symbols: {text} ({_number_of(len(inputs), 'step')}; it is "
+        f"not padded to T={one.length}, at which all else is measured)"
+    )
 
 
 def _numbers(architectures: list[ArchitectureInspection]) -> Table:
-    columns = [
-        "architecture",
-        "seeds",
-        "gain per step at the start",
-        "after training",
-        "reach at the start",
-        "reach",
-        "Lyapunov exponent at the start",
-        "exponent",
-        "decoded at the end",
-        "chance",
-        "test accuracy",
-    ]
     rows = [
-        [
-            TableCell(one.label),
-            TableCell(str(one.seeds), one.seeds),
-            _number(one.gain_at_start, "{:.3f}"),
-            _number(one.gain, "{:.3f}"),
-            _number(one.reach_at_start, "{:.0f}"),
-            _number(one.reach, "{:.0f}"),
-            _number(one.exponent_at_start, "{:+.3f}"),
-            _number(one.exponent, "{:+.3f}"),
-            _number(one.decoded.middle[-1] if one.decoded else None, "{:.1%}"),
-            _number(one.decoding_chance.middle[-1] if one.decoding_chance else None, "{:.1%}"),
-            _number(one.accuracy, "{:.1%}"),
-        ]
-        for one in architectures
+        _row("seeds", architectures, "{:.0f}", lambda one: one.seeds),
+        _row("gradient: factor per step, at the start", architectures, "{:.3f}", lambda one: one.gain_at_start),
+        _row("gradient: factor per step, after training", architectures, "{:.3f}", lambda one: one.gain),
+        _row("gradient: reach in steps, at the start", architectures, "{:.0f}", lambda one: one.reach_at_start),
+        _row("gradient: reach in steps, after training", architectures, "{:.0f}", lambda one: one.reach),
+        _row("state: Lyapunov exponent, at the start", architectures, "{:+.3f}", lambda one: one.exponent_at_start),
+        _row("state: Lyapunov exponent, after training", architectures, "{:+.3f}", lambda one: one.exponent),
+        _row("probe: decoded at the last step", architectures, "{:.1%}", lambda one: _last(one.decoded)),
+        _row("probe: chance", architectures, "{:.1%}", lambda one: _last(one.decoding_chance)),
+        _row("answers: test accuracy", architectures, "{:.1%}", lambda one: one.accuracy),
+        _row("answers: chance", architectures, "{:.1%}", lambda one: one.chance),
     ]
-    note = "Gain: the factor per step of a straight line through the logarithms of the gradient. Reach: the most steps "
-    note += "back with at least 1% of the gradient of the last input."
+    note = "Factor per step: of a straight line through the logarithms of the gradient; - where a straight line does "
+    note += f"not explain {STRAIGHT_FROM:.0%} of their variance. Reach: the most steps back with at least 1% of the "
+    note += "gradient of the last input. Chance of the probe: naming the most frequent of what is to be remembered in "
+    note += "the sequences probed. Chance of the answers: the best predictor without memory."
+    columns = ["measured", *(one.label for one in architectures)]
     return Table("Gradients, states and what is known", columns, rows, note=note)
+
+
+def _row(
+    name: str,
+    architectures: list[ArchitectureInspection],
+    form: str,
+    value: Callable[[ArchitectureInspection], float | None],
+) -> list[TableCell]:
+    return [TableCell(name), *(_number(value(one), form) for one in architectures)]
+
+
+def _last(line: Line | None) -> float | None:
+    return line.middle[-1] if line else None
 
 
 def _number(value: float | None, form: str) -> TableCell:

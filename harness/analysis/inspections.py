@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from statistics import fmean, median
 
-from harness.analysis.stats import ALPHA, Interval, holm, paired, seeds_needed, student_t, value_range
-from harness.analysis.verdict import listed
+from harness.analysis.inspection_words import FLOOR, compare, describe
+from harness.analysis.stats import Interval, normalised, student_t, value_range
 from harness.inspection_record import GradientByLag, Inspection
 
-_SMALLEST = 1e-45  # of a norm: below it there is no single-precision number
+_AT_CHANCE = 0.05  # of the way from chance to perfection: an accuracy below it is called chance
 
 
 @dataclass(frozen=True)
@@ -31,9 +30,12 @@ class ArchitectureInspection:
 
     label: str
     seeds: int
-    gradient_at_start: Line  # norms, as a share of that at lag 0; geometric mean
+    gradient_at_start: Line  # norms, as a share of that at lag 0, from FLOOR on; median, lowest and highest seed
     gradient: Line  # after training
-    gain_at_start: float | None  # factor per step, geometric mean over seeds
+    farthest: int  # steps back, of the earliest input
+    left_at_start: list[float]  # share of the gradient at the earliest input, of each seed
+    left: list[float]
+    gain_at_start: float | None  # factor per step, median; None where one of the curves is no straight line
     gain: float | None
     reach_at_start: float  # steps, median
     reach: float
@@ -48,7 +50,13 @@ class ArchitectureInspection:
     @property
     def sentences(self) -> list[str]:
         """What was found inside it."""
-        return _describe(self)
+        return describe(self)
+
+    @property
+    def at_chance(self) -> bool:
+        """Whether its answers after training are no better than chance; False where that is not known."""
+        known = self.accuracy is not None and self.chance is not None
+        return known and normalised(self.accuracy or 0.0, self.chance or 0.0) < _AT_CHANCE
 
 
 @dataclass(frozen=True)
@@ -66,20 +74,27 @@ def summarise_inspections(inspections: Sequence[Inspection]) -> InspectionSummar
     labels = list(dict.fromkeys(one.label for one in inspections))
     by_label = {label: [one for one in inspections if one.label == label] for label in labels}
     architectures = [_architecture(label, members) for label, members in by_label.items()]
-    first = inspections[0]
-    return InspectionSummary(first.task_label, first.length, architectures, _compare(by_label))
+    start = {label: {one.seed: one.start.reach for one in members} for label, members in by_label.items()}
+    trained = {label: {one.seed: one.trained.reach for one in members} for label, members in by_label.items()}
+    comparisons = compare(start, trained, [one.label for one in architectures if one.at_chance])
+    return InspectionSummary(inspections[0].task_label, inspections[0].length, architectures, comparisons)
 
 
 def _architecture(label: str, members: Sequence[Inspection]) -> ArchitectureInspection:
     decoded = [one.decoded for one in members if one.decoded and one.decoded.steps]
     accuracies = [one.accuracy for one in members if one.accuracy is not None]
+    at_start, trained = [one.start for one in members], [one.trained for one in members]
+    line_at_start, line = _gradient_line(at_start), _gradient_line(trained)
     return ArchitectureInspection(
         label=label,
         seeds=len(members),
-        gradient_at_start=_gradient_line([one.start for one in members]),
-        gradient=_gradient_line([one.trained for one in members]),
-        gain_at_start=_geometric([one.start.gain for one in members]),
-        gain=_geometric([one.trained.gain for one in members]),
+        gradient_at_start=line_at_start,
+        gradient=line,
+        farthest=max(line.x),
+        left_at_start=[one.left(max(line.x)) or 0.0 for one in at_start],
+        left=[one.left(max(line.x)) or 0.0 for one in trained],
+        gain_at_start=_factor([one.gain for one in at_start if one.straight], len(members)),
+        gain=_factor([one.gain for one in trained if one.straight], len(members)),
         reach_at_start=float(median(one.start.reach for one in members)),
         reach=float(median(one.trained.reach for one in members)),
         exponent_at_start=_mean([one.state_at_start.exponents[0] for one in members if one.state_at_start]),
@@ -93,11 +108,11 @@ def _architecture(label: str, members: Sequence[Inspection]) -> ArchitectureInsp
 
 
 def _gradient_line(found: Sequence[GradientByLag]) -> Line:
-    """Shares of the norm at lag 0 on a logarithmic scale: geometric mean and interval."""
+    """Shares of the norm at lag 0 on a logarithmic scale: the median over seeds, from the lowest to the highest."""
     lags = [lag for lag in found[0].lags if all(lag in one.lags for one in found)]
-    shares = [[math.log(max(one.left(lag) or 0.0, _SMALLEST)) for lag in lags] for one in found]
-    line = _line(lags, shares)
-    return Line(lags, *([math.exp(value) for value in values] for values in (line.middle, line.low, line.high)))
+    columns = [[math.log(max(one.left(lag) or 0.0, FLOOR)) for one in found] for lag in lags]
+    bounds = [[math.exp(of(column)) for column in columns] for of in (median, min, max)]
+    return Line(lags, *bounds)
 
 
 def _line(x: Sequence[int], rows: Sequence[Sequence[float]]) -> Line:
@@ -110,76 +125,7 @@ def _mean(values: Sequence[float]) -> float | None:
     return fmean(values) if values else None
 
 
-def _geometric(gains: Sequence[float | None]) -> float | None:
+def _factor(gains: Sequence[float | None], seeds: int) -> float | None:
+    """The median, as of what is left; None unless every seed has one."""
     known = [math.log(gain) for gain in gains if gain]
-    return math.exp(fmean(known)) if known else None
-
-
-def _describe(one: ArchitectureInspection) -> list[str]:
-    """What one architecture does, in sentences."""
-    sentences = [_gradient_sentence(one, one.gain_at_start, one.gradient_at_start, "At the start")]
-    sentences.append(_gradient_sentence(one, one.gain, one.gradient, "After training"))
-    if one.exponent is not None and one.exponent_at_start is not None:
-        sentences.append(
-            f"The largest Lyapunov exponent of the state of {one.label} is {one.exponent_at_start:+.3f} at the start "
-            f"and {one.exponent:+.3f} after training (below 0: what is held vanishes; above 0: chaotic)."
-        )
-    if one.decoded and one.decoding_chance:
-        known, chance = one.decoded.middle[-1], one.decoding_chance.middle[-1]
-        answered = "" if one.accuracy is None else f"; its own answers are right in {one.accuracy:.0%}"
-        sentences.append(
-            f"At step {one.decoded.x[-1]} what is to be remembered can be decoded from {one.label} in {known:.0%} of "
-            f"sequences (chance {chance:.0%}){answered}."
-        )
-    return sentences
-
-
-def _gradient_sentence(one: ArchitectureInspection, gain: float | None, line: Line, when: str) -> str:
-    farthest = max(line.x)
-    left = line.middle[line.x.index(farthest)]
-    if gain is None:
-        return f"{when} no gradient of {one.label} reaches earlier inputs."
-    verb = "shrinks" if gain < 1 else "grows"
-    change = f"{when} a signal of {one.label} {verb} by a factor of {gain:.3g} per step"
-    return f"{change}; {farthest} steps back {_share(left)} is left."
-
-
-def _share(share: float) -> str:
-    if share >= 0.001:
-        return f"{share:.1%}"
-    return f"{share:.0e} of it" if share > 2 * _SMALLEST else "nothing"
-
-
-def _compare(by_label: dict[str, list[Inspection]]) -> list[str]:
-    """How far gradients reach, pair by pair, with Holm's correction over the pairs."""
-    measures: dict[str, Callable[[Inspection], float]] = {
-        "At the start": lambda one: math.log(1 + one.start.reach),
-        "After training": lambda one: math.log(1 + one.trained.reach),
-    }
-    pairs = list(combinations(by_label, 2))
-    sentences = []
-    for when, measure in measures.items():
-        reaches = {label: {one.seed: measure(one) for one in members} for label, members in by_label.items()}
-        found = {pair: paired(reaches[pair[0]], reaches[pair[1]]) for pair in pairs}
-        tested = {pair: one for pair, one in found.items() if one is not None and one.p is not None}
-        corrected = dict(zip(tested, holm([one.p or 1.0 for one in tested.values()]), strict=True))
-        for (first, second), one in tested.items():
-            ahead, behind = (first, second) if one.difference > 0 else (second, first)
-            ratio, p = math.exp(abs(one.difference)), corrected[first, second]
-            if p < ALPHA:
-                sentences.append(
-                    f"{when} the gradient of {ahead} reaches {ratio:.1f} times as far as that of {behind} "
-                    f"(p = {p:.2g}, {one.seeds} seeds)."
-                )
-        apart = [pair for pair in tested if corrected[pair] >= ALPHA]
-        if apart:
-            seeds = min(one.seeds for one in tested.values())
-            needed = seeds_needed(len(pairs))
-            more = f"; a test can show a difference from {needed} seeds on" if seeds < needed else ""
-            named = ", ".join(f"{first} and {second}" for first, second in apart)
-            if len(apart) == len(pairs) > 1:
-                named = listed(list(by_label))
-            sentences.append(
-                f"{when} it is not told apart how far the gradients of {named} reach ({seeds} seeds{more})."
-            )
-    return sentences
+    return math.exp(median(known)) if len(known) == seeds else None

@@ -85,13 +85,15 @@ def _refuse_flags(arguments: argparse.Namespace) -> None:
 
 
 def _recorded(arguments: argparse.Namespace) -> tuple[Results, Store]:
-    """Runs by their names; UsageError where they are of several tasks or lengths."""
+    """Runs by their names, with a digest of them as the title, that the files of other runs are not overwritten."""
     from harness.report import Results
+    from harness.sweeps.execute import name_of_sweep
     from harness.tracking.store import existing
     from harness.tracking.sweep_status import find_runs
 
     store = existing(arguments.tracking_uri)
-    return Results([record for _, record in find_runs(store, arguments.runs)]), store
+    records = [record for _, record in find_runs(store, arguments.runs)]
+    return Results(records, title=name_of_sweep(record.spec for record in records)), store
 
 
 def _trained(arguments: argparse.Namespace) -> tuple[Results, Store]:

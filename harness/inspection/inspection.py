@@ -120,10 +120,11 @@ def _internals(model: Model, batch: Batch, shown: Batch) -> dict[str, list[list[
     with torch.no_grad():
         many = model.architecture.observe(model.embed(some))
         one = model.architecture.observe(model.embed(shown.inputs))
+    steps = shown.inputs.shape[1] if shown.lengths is None else int(shown.lengths[0])  # what follows is padding
     found = {}
     for name, values in one.items():
         order = slowest_first(many[name].float())[:_SHOWN_UNITS]
-        found[name] = values[0, :, order].T.float().tolist()
+        found[name] = values[0, :steps, order].T.float().tolist()
     return found
 
 

@@ -14,12 +14,14 @@ from harness.training.model import Model
 _POINTS = 24  # lags at which singular values are computed
 _WARM_UP = 20  # steps, at most, that the exponents leave out
 _LEADING = 4  # singular values and exponents that are kept
+_MOST_NUMBERS = 512  # of a state: the time of singular values grows with their cube, to minutes at 2,000 numbers
 
 
 def state_by_lag(model: Model, inputs: Tensor, sequences: int = 2) -> StateByLag:
     """Walks back from the last state; each step's derivative comes from one batched backward pass.
 
-    inputs: (batch, time[, size]); the first `sequences` rows are used. Raises ValueError for a model without a state.
+    inputs: (batch, time[, size]); the first `sequences` rows are used. Raises ValueError for a model without a state,
+    or with one of more numbers than can be looked at within seconds.
     The products are kept in double precision, n x n for n numbers of state; nothing of size time x n x n is stored.
     Lyapunov exponents by QR: Engelken, Wolf & Abbott 2023; Vogt et al. 2022.
     """
@@ -50,6 +52,8 @@ def _walk_back(model: Model, inputs: Tensor) -> StateByLag:
     x = model.embed(inputs)
     states = _states(model, x)
     size = sum(part.numel() for part in state_parts(states[-1]))
+    if size > _MOST_NUMBERS:
+        raise ValueError(f"its state has {size:,} numbers; up to {_MOST_NUMBERS} are looked at")
     product = torch.eye(size, dtype=torch.float64)
     start = torch.randn(size, min(_LEADING, size), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     basis = torch.linalg.qr(start)[0]

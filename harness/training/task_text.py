@@ -24,7 +24,7 @@ def task_texts(records: Iterable[Record]) -> dict[str, TaskText]:
             continue
         task = build_task(spec.task, spec.task_options)
         about = (inspect.getdoc(type(task)) or "").split("\n\n")[0]
-        found[label] = TaskText(" ".join(about.replace("`", "").split()), example_text(example_of(task)))
+        found[label] = TaskText(" ".join(about.replace("``", "`").split()), example_text(example_of(task)))
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.analysis.inspections import summarise_inspections
@@ -36,22 +38,64 @@ def test_each_architecture_is_described_in_words():
     (one,) = summarise_inspections([made(seed=seed) for seed in range(3)]).architectures
     assert one.seeds == 3
     assert one.gain == pytest.approx(0.9)
-    assert "At the start a signal of lstm shrinks by a factor of 0.5 per step; 20 steps back 1e-06 of it is left." in (
-        one.sentences
-    )
-    assert "After training a signal of lstm shrinks by a factor of 0.9 per step; 20 steps back 12.2% is left." in (
-        one.sentences
-    )
+    assert one.sentences[:2] == [
+        "At the start 1e-06 of the gradient of lstm is left 20 steps back in all 3 seeds; it shrinks by a factor of "
+        "0.5 per step in the median.",
+        "After training 12.2% of the gradient of lstm is left 20 steps back in all 3 seeds; it shrinks by a factor of "
+        "0.9 per step in the median.",
+    ]
     assert any(
-        "decoded from lstm in 100% of sequences (chance 50%); its own answers are right in 75%" in s
+        "decoded from lstm in 100% of sequences (50% by always naming the most frequent); its own answers are right in "
+        "75% (chance 50%)." in s
         for s in one.sentences
     )
 
 
-def test_the_mean_of_shares_is_geometric_with_the_range_of_few_seeds():
+def with_norms(norms, seed=0, **settings):
+    """An inspection whose gradient after training is of these norms."""
+    return replace(made(seed=seed, **settings), trained=GradientByLag(list(range(len(norms))), norms))
+
+
+def test_what_is_left_is_that_of_the_median_seed_with_the_lowest_and_the_highest():
+    kept = [1.0, *[0.1] * 20]
+    dead = [1.0, 0.5, *[0.0] * 19]
+    found = [with_norms(dead), with_norms(kept, 1), with_norms(dead, 2)]
+    (one,) = summarise_inspections(found).architectures
+    assert one.sentences[1] == (
+        "After training less than 1e-12 of the gradient of lstm is left 20 steps back "
+        "(less than 1e-12 to 10.0% in 3 seeds)."
+    )
+    assert one.gradient.middle[20] == one.gradient.low[20] == pytest.approx(1e-12)
+    assert one.gradient.high[20] == pytest.approx(0.1)
+    (two,) = summarise_inspections(found[:2]).architectures
+    assert "less than 1e-12 to 10.0% of the gradient of lstm is left 20 steps back in 2 seeds" in two.sentences[1]
+
+
+def test_a_factor_per_step_is_named_only_where_a_straight_line_describes_the_gradient_of_every_seed():
+    steps = range(21)
+    straight = [with_norms([0.8**lag for lag in steps])]
+    bent = [with_norms([0.3**lag + 0.002 for lag in steps], 1)]
+    kept = [with_norms([1 + 0.05 * (-1) ** lag for lag in steps])]
+    (one,), (two,), (three,) = (summarise_inspections(f).architectures for f in (straight, straight + bent, kept))
+    assert "shrinks by a factor of 0.8 per step" in one.sentences[1]
+    assert two.gain is None
+    assert "factor" not in two.sentences[1]
+    assert three.gain == pytest.approx(1.0, abs=0.01)
+
+
+def test_the_middle_of_shares_is_the_median_on_a_logarithmic_scale_with_the_range_of_seeds():
     (one,) = summarise_inspections([made(gain=0.9), made(seed=1, gain=0.4)]).architectures
     assert one.gradient.middle[1] == pytest.approx(0.6)
     assert (one.gradient.low[1], one.gradient.high[1]) == pytest.approx((0.4, 0.9))
+
+
+@pytest.mark.parametrize("gains", [(0.95, 0.3), (0.95, 0.95)])
+def test_a_comparison_after_training_says_which_architecture_is_at_chance(gains):
+    found = [made(label, seed, gain) for label, gain in zip(("lstm", "gru"), gains, strict=True) for seed in range(6)]
+    found = [replace(one, accuracy=0.51) if one.label == "gru" else one for one in found]
+    start, trained = summarise_inspections(found).comparisons
+    assert trained.endswith("; gru is at chance.")
+    assert "at chance" not in start
 
 
 def test_architectures_that_differ_in_every_one_of_six_seeds_are_told_apart():
@@ -67,7 +111,10 @@ def test_architectures_that_differ_in_every_one_of_six_seeds_are_told_apart():
 def test_few_seeds_tell_nothing_apart_and_say_how_many_it_takes():
     inspections = [made("lstm", 0, gain=0.95), made("rnn", 0, gain=0.3), made("lstm", 1), made("rnn", 1)]
     summary = summarise_inspections(inspections)
-    assert all("not told apart" in sentence and "from 6 seeds on" in sentence for sentence in summary.comparisons)
+    assert all(
+        "do not show which gradient reaches farther" in sentence and "from 6 seeds on" in sentence
+        for sentence in summary.comparisons
+    )
 
 
 def test_one_architecture_is_compared_with_nothing():
@@ -77,7 +124,5 @@ def test_one_architecture_is_compared_with_nothing():
 def test_a_gradient_that_does_not_reach_back_is_said_in_words():
     one = made()
     dead = GradientByLag(one.start.lags, [1.0] + [0.0] * 20)
-    from dataclasses import replace
-
     (found,) = summarise_inspections([replace(one, trained=dead)]).architectures
-    assert "After training no gradient of lstm reaches earlier inputs." in found.sentences
+    assert "After training no gradient of lstm reaches the input 20 steps back." in found.sentences

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -38,13 +39,17 @@ def test_typed_again_nothing_is_trained_and_mlflow_has_each_inspection_once(harn
     assert {"gradient_by_lag", "gradient_by_lag_at_start", "decoded_by_lag"} <= found[0].data.metrics.keys()
 
 
-def test_runs_on_record_are_looked_into_by_their_identity(harness, here):
-    records = json.loads(harness(f"run --arch gru --task copy --length 3 --engine inline --json {TINY}").out)
-    identity = records[0]["identity"] or records[0]["spec"].get("identity", "")
-    identity = identity or json.loads(harness("runs --json").out)[0]["identity"]
-    said = harness(f"inspect {identity[:8]} --format csv")
+def test_runs_on_record_are_looked_into_by_their_identity_each_into_a_file_of_its_own(harness, here):
+    harness(f"run --arch gru --task copy --length 3 --seeds 2 --engine inline {TINY}")
+    first, second = (one["identity"] for one in json.loads(harness("runs --json").out))
+    said = harness(f"inspect {first[:8]}")
     assert said.code == 0, said.err
     assert "gru" in said.out
+    harness(f"inspect {second[:8]}")
+    assert harness(f"inspect {first[:8]}").out.splitlines()[-1] == said.out.splitlines()[-1]
+    written = sorted(path.name for path in here.glob("report*"))
+    assert len(written) == 2
+    assert all(re.fullmatch(r"report-[0-9a-f]{8}\.inspection\.html", name) for name in written)
 
 
 @pytest.mark.parametrize(

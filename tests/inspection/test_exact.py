@@ -80,7 +80,7 @@ def test_a_linear_recurrence_has_the_exponent_ln_a_and_the_singular_value_a_to_t
     assert found.exponents == pytest.approx([math.log(a)], abs=1e-6)
     assert [values[0] for values in found.singular] == pytest.approx([a**k for k in found.lags], rel=1e-6)
     assert found.norms == pytest.approx([a**k for k in found.lags], rel=1e-6)
-    assert found.regime == ("vanishing" if a < 1 else "chaotic")
+    assert found.regime == ("vanishing" if a < 1 else "growing")
 
 
 def test_an_orthogonal_recurrence_keeps_norm_one_and_is_at_the_edge():

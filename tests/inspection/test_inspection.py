@@ -11,8 +11,10 @@ import torch
 from harness.errors import UsageError
 from harness.inspection.inspection import inspect_run
 from harness.inspection.sequence import as_batch
+from harness.inspection.states import state_by_lag
 from harness.run import run
-from harness.training.build import build_task
+from harness.training.build import build_model, build_task
+from harness.training.data import batches
 
 CPU = torch.device("cpu")
 
@@ -55,6 +57,21 @@ def test_a_model_without_a_state_says_what_was_left_out(inspected):
     assert found.left_out["states"] == "there is no state: the outputs are probed instead"
 
 
+def test_a_state_of_too_many_numbers_is_not_multiplied_and_the_rest_is_looked_at(inspected):
+    found = inspected("rnn", length=3, hidden_size=513)
+    assert found.state is found.state_at_start is None
+    assert found.left_out["state by lag"] == "its state has 513 numbers; up to 512 are looked at"
+    assert found.decoded.steps
+
+
+def test_the_state_of_a_convolution_is_refused_before_it_is_multiplied(small):
+    task = build_task("first_token", {})
+    model = build_model(small(architecture="tcn", length=20, hidden_size=32), task)
+    batch = next(batches(task, 0, "probe", 20, [2]))
+    with pytest.raises(ValueError, match=r"its state has 3,924 numbers; up to 512"):
+        state_by_lag(model, batch.inputs)
+
+
 def test_a_bidirectional_model_has_gradients_both_ways(inspected):
     found = inspected("bidirectional:rnn", "copy", length=3)
     assert min(found.trained.lags) == 0  # the last scored step of copy is the last one
@@ -65,7 +82,7 @@ def test_a_task_of_numbers_has_no_decoding_and_shows_numbers(inspected):
     found = inspected("gru", "adding", length=6)
     assert found.decoded is None or found.decoded.steps
     assert found.shown.given[-1]
-    assert found.state.regime in ("vanishing", "chaotic", "at the edge")
+    assert found.state.regime in ("vanishing", "growing", "at the edge")
 
 
 def test_a_third_partys_cell_is_inspected_without_a_line_of_code_for_it(inspected, tmp_path):
@@ -119,8 +136,6 @@ def test_weights_that_are_not_finite_are_refused(small):
 def test_at_the_start_the_gradient_of_the_textbook_is_measured(small):
     """first_token, T=50: of rnn's gradient less than 1e-2 is left 50 steps back, of lstm's with bias 3 over 0.1."""
     from harness.inspection.gradients import gradient_by_lag
-    from harness.training.build import build_model
-    from harness.training.data import batches
 
     task = build_task("first_token", {})
     batch = next(batches(task, 0, "probe", 50, [64]))
