@@ -70,7 +70,9 @@ def format_share(share: float) -> str:
     """A share of a gradient, never smaller than the floor."""
     if share < FLOOR:
         return f"less than {FLOOR:.0e}"
-    return f"{share:.1%}" if share >= 0.001 else f"{share:.0e}"
+    if share < 0.0001:
+        return f"{share:.0e}"
+    return f"{share:.1%}" if share >= 0.001 else f"{share:.2%}"
 
 
 def compare(
