@@ -10,6 +10,8 @@ from harness.study_record import Finding, StudyRecord
 from . import _words as words
 from ._tables import Table, TableCell
 
+COST = "CPU minutes: the wall time of training, one thread a run, over all runs; on a busy machine it is longer."
+
 
 def verdicts(records: Sequence[StudyRecord]) -> Table:
     """A row for each study."""
@@ -26,7 +28,7 @@ def verdicts(records: Sequence[StudyRecord]) -> Table:
         for one in records
     ]
     columns = ("study", "question", "verdict", "confirmed", "kind", "seeds", "CPU minutes")
-    note = "Confirmed: of the study's expectations. CPU minutes: the time of training, one thread a run, over all runs."
+    note = f"Confirmed: of the study's expectations. {COST}"
     return Table("Verdicts", columns, rows, note=note)
 
 

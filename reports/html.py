@@ -17,6 +17,7 @@ from harness.analysis import provenance, verdict
 from harness.analysis.aggregation import summarise
 from harness.analysis.summary import Summary, TaskSummary
 from harness.report import Results
+from harness.wording import counted, runs_are
 
 from . import (
     _figures,
@@ -146,7 +147,7 @@ def _counted(results: Results, summary: Summary) -> str:
     seeds = max((task.seeds for task in summary.tasks), default=0)
     failed, refused = len(summary.failures), len(summary.refusals)
     said = f"Sweep {results.title}: " if results.title else ""
-    said += f"{len(results.records):,} runs, {seeds} seed{'s' * (seeds != 1)}"
+    said += f"{counted(len(results.records), 'run')}, {counted(seeds, 'seed')}"
     said += f", {failed} failed (counted as chance)" if failed else ""
     return said + (f", {refused} refused" if refused else "") + "."
 
@@ -154,7 +155,7 @@ def _counted(results: Results, summary: Summary) -> str:
 def _unfinished(results: Results, summary: Summary) -> str:
     missing = sum(task.missing for task in summary.tasks) if not results.missing else len(results.missing)
     ended = sum(record.status != "interrupted" for record in results.records)
-    return f"{missing:,} of {missing + ended:,} runs are missing." if missing else ""
+    return f"{runs_are(missing, missing + ended)} missing." if missing else ""
 
 
 def _commands(results: Results) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from harness.analysis.aggregation import summarise
 from harness.analysis.provenance import title
 from harness.analysis.summary import Summary
 from harness.report import Results
+from harness.wording import runs_are
 
 from . import _run_tables, _speed, _tables, _tuning
 from ._files import write as write_file
@@ -35,7 +36,7 @@ def _lines(results: Results, summary: Summary) -> Iterator[str]:
     missing = len(results.missing) or sum(task.missing for task in summary.tasks)
     if missing:
         rest = f" The rest: `{code(results.command)}`" if results.command else ""
-        yield f"\n**Not finished:** {missing:,} runs are missing.{rest}"
+        yield f"\n**Not finished:** {runs_are(missing)} missing.{rest}"
     if older := verdict.outdated(results):
         yield f"\n**Older code:** {escaped(older)}"
     for task in summary.tasks:

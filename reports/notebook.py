@@ -11,6 +11,7 @@ from harness.analysis.aggregation import summarise
 from harness.analysis.inspections import summarise_inspections
 from harness.report import Results
 from harness.study_record import StudyRecord
+from harness.wording import runs_are
 
 from . import _figures, _inspection_figures, _study_figures, _study_tables, _svg, _tables, _tuning
 from ._drawing import Drawn
@@ -53,7 +54,7 @@ def _runs(results: Results) -> Iterator[str]:
             yield _figure(drawn[task.label])
     missing = len(results.missing) or sum(task.missing for task in summary.tasks)
     if missing:
-        yield f"<p>{missing:,} runs are missing.</p>"
+        yield f"<p>{runs_are(missing)} missing.</p>"
     if older := verdict.outdated(results):
         yield f"<p>{escape(older)}</p>"
     if unlike := verdict.kernels(results):
@@ -75,7 +76,7 @@ def _inspections(results: Results) -> Iterator[str]:
 def _study(record: StudyRecord) -> Iterator[str]:
     yield f"<p><b>{escape(record.question)} {escape(record.verdict.capitalize())}.</b></p>"
     if record.missing:
-        yield f"<p>{record.missing:,} runs are missing, and until they are there nothing is decided.</p>"
+        yield f"<p>{runs_are(record.missing)} missing, and until they are there nothing is decided.</p>"
     yield from _table(_study_tables.expectations(record))
     for drawn in _study_figures.figures(record):
         yield _figure(drawn)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from harness import wording
 from harness.analysis.aggregation import summarise
 from harness.names import file_name
 from harness.report import Results, StudyResults
@@ -58,6 +59,8 @@ def page(study: StudyResults) -> str:
         "study.html",
         record=record,
         counted=counted(record),
+        cost=_study_tables.COST,
+        missing=wording.runs_are(record.missing),
         expectations=_study_tables.expectations(record),
         figures=drawn,
         sweeps=sweeps,
@@ -68,7 +71,7 @@ def page(study: StudyResults) -> str:
 def counted(record: StudyRecord) -> str:
     """How much there is to go by."""
     minutes = _study_tables.minutes(record).text
-    said = f"{record.runs:,} runs, {record.seeds} seeds, {minutes} CPU minutes"
+    said = f"{wording.counted(record.runs, 'run')}, {wording.counted(record.seeds, 'seed')}, {minutes} CPU minutes"
     said += f", {record.failed} failed" if record.failed else ""
     said += f", {record.missing:,} missing" if record.missing else ""
     return f"{said}. {record.measured}".strip()

@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.report import Results
 from harness.study_record import StudyRecord
 
+from ._study_tables import COST
 from .markdown import code, escaped, row
 from .studies import STEM, said
 from .study import counted
@@ -26,6 +27,7 @@ def _lines(results: Results) -> Iterator[str]:
     records = [one.record for one in results.studies]
     yield "# Studies: what was claimed, and what was measured\n"
     yield f"{said(records)}\n"
+    yield f"{COST}\n"
     yield row(iter(COLUMNS))
     yield row(iter(["---"] * 4 + ["---:"] * 2))
     yield from map(study_row, records)

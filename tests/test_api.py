@@ -201,7 +201,7 @@ def test_a_stopped_study_keeps_what_is_finished_and_the_same_call_runs_the_rest(
         return real(spec, *rest)
 
     monkeypatch.setattr(inline, "run", stopped)
-    with pytest.raises(KeyboardInterrupt, match="3 runs are kept, 5 are missing"):
+    with pytest.raises(KeyboardInterrupt, match="3 runs are kept, 5 missing"):
         harness.run_study("mine.toml", engine="inline", quiet=True)
     monkeypatch.setattr(inline, "run", lambda spec, *rest: ended.append(spec) or real(spec, *rest))
     judged = harness.run_study("mine.toml", engine="inline", quiet=True)

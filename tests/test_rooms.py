@@ -11,8 +11,8 @@ import pytest
 CORE = Path(__file__).resolve().parent.parent / "harness"
 
 ORDER = """
-names < errors space task process bench_record search_record inspection_record study_record < spec architecture finite
-< record < report discovery < training analysis < run tracking inspection testing
+names wording < errors space task process bench_record search_record inspection_record study_record
+< spec architecture finite < record < report discovery < training analysis < run tracking inspection testing
 < engines < sweeps bench < tuning studies < api < cli
 """
 LEVEL = {room: level for level, rooms in enumerate(ORDER.split("<")) for room in rooms.split()}

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from harness.analysis import stats
 from harness.analysis.summary import ArchitectureSummary, Pair, TaskSummary
 from harness.report import Results
+from harness.wording import counted, runs_are
 
 _NAMED = 4  # architectures that a sentence names; further ones are counted
 
@@ -28,8 +29,7 @@ def outdated(results: Results) -> str:
         return ""
     names = sorted({name for changed in results.outdated.values() for name in changed})
     count, total = len(results.outdated), len(results.records)
-    be = "was" if count == 1 else "were"
-    return f"{count:,} of {total:,} runs {be} computed with older code of {listed(names)}."
+    return f"{runs_are(count, total, past=True)} computed with older code of {listed(names)}."
 
 
 def kernels(results: Results) -> str:
@@ -51,7 +51,7 @@ def kernels(results: Results) -> str:
 def _counted(kinds: Counter[str]) -> str:
     if len(kinds) == 1:
         return next(iter(kinds))
-    return listed([f"{kind} ({count} runs)" if count > 1 else f"{kind} (1 run)" for kind, count in kinds.items()])
+    return listed([f"{kind} ({counted(count, 'run')})" for kind, count in kinds.items()])
 
 
 def headline(task: TaskSummary) -> str:

@@ -15,6 +15,7 @@ from harness.sweeps.asked import Device, EngineName
 from harness.sweeps.given import one_of, whole
 from harness.sweeps.place import Place
 from harness.tracking.address import resolve_uri, sqlite_path
+from harness.wording import runs_are
 
 if TYPE_CHECKING:
     from harness.analysis.judged_study import JudgedStudy
@@ -62,7 +63,9 @@ def run_study(
         outcome = _executed(found, sweeps, place, uri, Request("", reuse, retry, max_failures, quiet, call))
     record = outcome.results.record
     if outcome.interrupted:
-        raise KeyboardInterrupt(f"{record.runs} runs are kept, {record.missing} are missing: the same call runs them.")
+        raise KeyboardInterrupt(
+            f"{runs_are(record.runs)} kept, {record.missing:,} missing: the same call runs the rest."
+        )
 
     from harness.analysis.judged_study import JudgedStudy
 

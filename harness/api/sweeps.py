@@ -16,6 +16,7 @@ from harness.sweeps.asked import Device, EngineName, parameter_count, sweep_name
 from harness.sweeps.given import one_of, range_of, read, several, whole
 from harness.sweeps.place import Place
 from harness.tracking.address import resolve_uri, sqlite_path
+from harness.wording import runs_are
 
 if TYPE_CHECKING:
     from harness.analysis.sweep_results import SweepResults
@@ -111,7 +112,7 @@ def _tuned(sweep: SweepSpec, uri: str, outdated_too: bool) -> SweepSpec:
 def _stopped(swept: Executed) -> KeyboardInterrupt:
     kept = sum(record.status != "interrupted" for record in swept.outcome.records)
     return KeyboardInterrupt(
-        f"{kept} of {len(swept.runs)} runs are kept: harness.load_results(sweep={swept.outcome.name!r}) has "
+        f"{runs_are(kept, len(swept.runs))} kept: harness.load_results(sweep={swept.outcome.name!r}) has "
         "those that are finished, and the same call runs the rest."
     )
 

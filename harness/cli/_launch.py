@@ -15,6 +15,7 @@ from harness.cli._exit_codes import INTERRUPTED
 from harness.discovery import registry
 from harness.process import interrupt
 from harness.sweeps.place import Place
+from harness.wording import runs_are
 
 if TYPE_CHECKING:
     from harness.engines import Engine
@@ -142,14 +143,14 @@ def _told(outcome: Outcome, planned: int) -> list[str]:
     """Facts about a sweep that its table does not show."""
     missing = planned - sum(record.status != "interrupted" for record in outcome.records)
     lines = {
-        f"{outcome.reused} of {planned} runs were finished before and are not run again.": outcome.reused,
-        f"{outcome.helped} of {planned} runs were finished by another command meanwhile.": outcome.helped,
-        f"{outcome.outdated} of {planned} runs were finished before with older plugin code.": outcome.outdated,
-        f"{outcome.elsewhere} of {planned} runs are being run by another command.": outcome.elsewhere,
+        f"{runs_are(outcome.reused, planned, past=True)} finished before, and not run again.": outcome.reused,
+        f"{runs_are(outcome.helped, planned, past=True)} finished by another command meanwhile.": outcome.helped,
+        f"{runs_are(outcome.outdated, planned, past=True)} finished before with older plugin code.": outcome.outdated,
+        f"{runs_are(outcome.elsewhere, planned)} being run by another command.": outcome.elsewhere,
         f"The sweep was stopped: {outcome.stopped}.": outcome.stopped,
         "The store takes no weights; everything else is recorded. --keep-weights none leaves them out. "
         f"({outcome.weights_trouble})": outcome.weights_trouble,
-        f"{missing} of {planned} runs are missing: the same command runs the rest.": missing,
+        f"{runs_are(missing, planned)} missing: the same command runs the rest.": missing,
     }
     return [line for line, counts in lines.items() if counts]
 

@@ -26,12 +26,14 @@ def show_list(as_json: bool) -> None:
     width = shutil.get_terminal_size((10_000, 0)).columns
     for row in rows:
         minutes = row["cpu_minutes"]
-        cost = "" if minutes is None else f", {max(1, round(minutes))} CPU min"
+        about = "" if row["seeds"] else "about "
+        cost = "" if minutes is None else f", {about}{max(1, round(minutes))} CPU min"
         seeds = f", {row['seeds']} seeds" if row["seeds"] else ""
         print(f"{row['name']}: {row['verdict'] or _NO_VERDICT}{seeds}{cost}{row['note']}")
         for text in (row["question"], f"{row['kind']}: {row['source']}"):
             print(textwrap.fill(text, width, initial_indent="    ", subsequent_indent="    "))
-    print(f"\n{len(rows)} studies. harness study run NAME runs what is missing of one, and judges it.")
+    print(f"\n{len(rows)} studies. harness study run NAME runs what is missing of one, and judges it.\n"
+        "CPU min: the wall time of training, one thread a run, over all runs.")
 
 
 def _row(study: Study) -> dict[str, Any]:

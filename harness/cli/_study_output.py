@@ -16,6 +16,7 @@ from harness.studies.planning import PlannedStudy, seeds_needed
 from harness.studies.sentences import sentence
 from harness.study_record import Finding, StudyRecord
 from harness.sweeps.preview import Preview
+from harness.wording import counted, runs_are
 
 _STYLES = {"confirmed": "green", "refuted": "red", "undecided": "yellow"}
 _STYLES |= {"reproduced": "bold green", "partly": "bold yellow", "not reproduced": "bold red"}
@@ -33,9 +34,9 @@ def show_verdict(record: StudyRecord, arguments: argparse.Namespace) -> None:
         _show_finding(console, number, finding)
     if arguments.quiet:
         return
-    cost = f"{record.runs} runs, {duration(record.cpu_seconds)} of training"
+    cost = f"{counted(record.runs, 'run')}, {duration(record.cpu_seconds)} of training"
     report = f"next: {record.command.replace('study run', 'study report')}"
-    rest = f"{record.missing} runs are missing: the same command runs the rest."
+    rest = f"{runs_are(record.missing)} missing: the same command runs the rest."
     for line in [cost, *record.history, rest if record.missing else report]:
         print(line, file=sys.stderr)
 

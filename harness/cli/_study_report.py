@@ -17,6 +17,7 @@ from harness.report import Results, StudyResults
 from harness.studies.catalogue import all_studies, find_study
 from harness.studies.kept import keep, kept_path, kept_record, kept_results
 from harness.studies.question import Study
+from harness.wording import runs_are
 
 _MARKDOWN = "study_markdown"
 _FORMATS = {"html": "study", "md": _MARKDOWN, "markdown": _MARKDOWN}
@@ -96,7 +97,7 @@ def _with_axis(one: StudyResults, axis: str | None) -> StudyResults:
 def _keep(study: Study, one: StudyResults) -> StudyResults:
     """Keeps the results, with a row for the table of all; UsageError for a study that is not whole."""
     if one.record.missing:
-        raise UsageError(f"{one.record.missing} runs of {study.name} are missing, and only a whole study is kept.")
+        raise UsageError(f"{study.name}: {runs_are(one.record.missing)} missing, and only a whole study is kept.")
     kept = keep(study, one.record, one.sweeps)
     path = kept_path(study)
     row = written(registry.find("report", "study_row"), Results([], studies=[StudyResults(kept)]), path.parent)

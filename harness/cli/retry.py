@@ -12,6 +12,7 @@ from harness.cli._parse import Parser
 from harness.errors import HarnessError, UsageError, did_you_mean
 from harness.record import WORTH_A_RETRY, Status
 from harness.sweeps.arguments import many
+from harness.wording import runs_are
 
 if TYPE_CHECKING:
     from harness.tracking.sweep_status import SweepStatus
@@ -56,7 +57,7 @@ def _asked(arguments: argparse.Namespace, wanted: set[str]) -> Work:
     if len(changed) == len(found):
         raise HarnessError(f"The plugins' code has changed since: {now.sweep.command}")
     if changed:
-        print(f"{len(changed)} of {len(found)} runs are left out: their plugins' code has changed.", file=sys.stderr)
+        print(f"{runs_are(len(changed), len(found))} left out: the code of a plugin has changed.", file=sys.stderr)
     return Work(sweep, now.sweep.command, found - changed)
 
 

@@ -18,6 +18,7 @@ from harness.studies.metrics import METRICS
 from harness.studies.question import Expectation, Study, Value
 from harness.studies.sentences import claimed, sentence
 from harness.study_record import Finding, StudyVerdict, Verdict
+from harness.wording import runs_are
 
 NO_NUMBER = "no number of seeds that anybody would run is likely to decide it"
 
@@ -54,7 +55,7 @@ def _finding(
     p, needed = corrected[verdict == "refuted"], None
     if missing:
         planned = missing + sum(record.status != "interrupted" for one in used for record in one.records)
-        reason = f"{missing:,} of {planned:,} runs are missing"
+        reason = f"{runs_are(missing, planned)} missing"
     elif verdict == "undecided":
         needed = made.needed(tests)
         reason = _why_undecided(made, corrected, tests, needed)

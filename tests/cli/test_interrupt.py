@@ -91,7 +91,7 @@ def test_ending_a_training_in_worker_processes_keeps_what_is_finished(how, start
     else:
         assert said.code == 130
         assert statuses(said) == {2: "interrupted", 3: "ok"}
-        assert "1 of 2 runs are missing: the same command runs the rest." in said.err
+        assert "1 of 2 runs is missing: the same command runs the rest." in said.err
     again = harness(f"{line} --engine inline")
     assert "2 runs planned, 1 finished before" in again.err
     assert (again.code, statuses(again)) == (0, {2: "ok", 3: "ok"})

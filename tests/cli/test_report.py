@@ -54,7 +54,7 @@ def test_the_newest_sweep_becomes_one_page_whose_path_is_printed(harness, there)
     assert (said.code, said.err) == (0, "")
     assert said.out == "report-aaaa.html\n"
     page = (there / "report-aaaa.html").read_text()
-    assert "1 of 8 runs are missing." in page
+    assert "1 of 8 runs is missing." in page
     assert "harness report --sweep aaaa" in page
     assert "Cho et al. 2014" in page
     assert "learning curves" in page

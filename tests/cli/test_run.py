@@ -61,7 +61,7 @@ def test_commas_and_spaces_mean_the_same_and_what_is_finished_is_not_run_again(h
     again = harness(f"run --arch rnn gru --task copy --length 2 4 {TINY} --json")
     assert len(json.loads(first.out)) == 4
     assert without_times(again.out) == without_times(first.out)
-    assert "4 of 4 runs were finished before and are not run again." in again.err
+    assert "4 of 4 runs were finished before, and not run again." in again.err
     assert ": started" not in again.err
 
 

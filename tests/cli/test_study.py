@@ -121,8 +121,8 @@ def test_a_sweep_that_was_stopped_decides_nothing_and_is_no_look(tiny, harness, 
     said = harness(RUN.removesuffix(" --quiet"))
     assert said.code == 130
     assert "tiny: undecided" in said.out
-    assert "1 of 14 runs are missing" in said.out
-    assert "1 runs are missing: the same command runs the rest." in said.err
+    assert "1 of 14 runs is missing" in said.out
+    assert "1 run is missing: the same command runs the rest." in said.err
     monkeypatch.undo()
     monkeypatch.chdir(folder)
     again = harness(RUN.removesuffix(" --quiet"))

@@ -267,7 +267,7 @@ def test_a_half_finished_sweep_says_what_is_missing_and_how_to_go_on(page):
 def test_interrupted_runs_count_as_missing(page):
     records = made_up(["copy"], ["gru"], [10], seeds=3, failures=False)
     records[0] = Record(records[0].spec, "interrupted")
-    assert "1 of 3 runs are missing." in page(as_results(records))
+    assert "1 of 3 runs is missing." in page(as_results(records))
 
 
 def test_bibtex_is_shown_as_the_plugins_keep_it(page):

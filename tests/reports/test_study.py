@@ -76,6 +76,7 @@ def test_the_page_of_a_study_has_everything_and_loads_nothing(write):
         "It was changed after data were there: 1 other wording judged before",
         "The data were looked at 2 times, with 5, 8 seeds",
         "10 runs, 5 seeds, 13 CPU minutes",
+        "CPU minutes: the wall time of training, one thread a run",
         "copy: accuracy by length",
         "harness study run my-study",
     ):
@@ -103,6 +104,7 @@ def test_the_overview_has_a_row_for_each_study_and_each_expectation(write):
     assert page.count("<tr>") == (1 + 2) + (1 + 3)
     assert "1 of 2" in page
     assert "1 of 1" in page
+    assert "CPU minutes: the wall time of training, one thread a run" in page
 
 
 def test_the_row_that_is_kept_is_a_row_of_the_overview(write):
@@ -110,6 +112,10 @@ def test_the_row_that_is_kept_is_a_row_of_the_overview(write):
     assert row.count("\n") == 1
     assert row in write("study_markdown", StudyResults(RECORD))
     assert "| partly | 5 | 13 |" in row
+
+
+def test_the_overview_in_markdown_says_what_a_cpu_minute_is(write):
+    assert "CPU minutes: the wall time of training, one thread a run" in write("study_markdown", StudyResults(RECORD))
 
 
 def test_markdown_of_no_study_is_a_page_too(write):

@@ -123,7 +123,7 @@ def test_a_diverged_run_has_the_worst_loss(study):
 
 def test_while_runs_are_missing_nothing_is_decided(study):
     (finding,) = judge(study(MORE), without(results(lstm=HIGH, rnn=LOW), 1))
-    assert (finding.verdict, finding.reason) == ("undecided", "1 of 12 runs are missing")
+    assert (finding.verdict, finding.reason) == ("undecided", "1 of 12 runs is missing")
     assert finding.measured
 
 

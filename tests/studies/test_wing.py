@@ -25,6 +25,11 @@ def test_every_study_says_what_differs_from_its_source(study):
     assert study.deviations
 
 
+@named
+def test_every_study_says_what_it_costs(study):
+    assert study.cpu_minutes
+
+
 @kept
 def test_a_kept_question_was_written_before_its_runs(study):
     assert kept_record(study).runs_before == 0
