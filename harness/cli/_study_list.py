@@ -32,8 +32,10 @@ def show_list(as_json: bool) -> None:
         print(f"{row['name']}: {row['verdict'] or _NO_VERDICT}{seeds}{cost}{row['note']}")
         for text in (row["question"], f"{row['kind']}: {row['source']}"):
             print(textwrap.fill(text, width, initial_indent="    ", subsequent_indent="    "))
-    print(f"\n{len(rows)} studies. harness study run NAME runs what is missing of one, and judges it.\n"
-        "CPU min: the wall time of training, one thread a run, over all runs.")
+    print(
+        f"\n{len(rows)} studies. harness study run NAME runs what is missing of one, and judges it.\n"
+        "CPU min: the wall time of training, one thread a run, over all runs."
+    )
 
 
 def _row(study: Study) -> dict[str, Any]:
