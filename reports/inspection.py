@@ -22,10 +22,10 @@ from ._tables import Table, TableCell
 _EXPLAINED = {
     "gradient-by-lag": "How much the loss at the last answer would change with each earlier input. A line that falls "
     "steeply is a vanishing gradient: training learns nothing from inputs that far back. The line is the median over "
-    "seeds, the band is from the lowest to the highest. The axis ends at 1e-12; what is below is drawn there.",
+    "seeds, the band is from the lowest to the highest. No axis goes below 1e-12; what is below it is drawn there.",
     "state-by-lag": "What is left of a small change of the state after that many steps. Below 1 it fades, above 1 it "
-    "grows, on the dotted line it is kept. The first seed of each architecture. The axis ends at 1e-12; "
-    "what is below is drawn there.",
+    "grows, on the dotted line it is kept. The first seed of each architecture. No axis goes below 1e-12; "
+    "what is below it is drawn there.",
     "decoded": "A linear probe is fitted to read what is to be remembered from the state at each step, and tested on "
     "other sequences. Where it falls to chance, the model forgot. Where it stays high and the answers are wrong, the "
     "model knows and cannot say it. Chance is that of always naming the most frequent.",

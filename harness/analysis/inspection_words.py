@@ -44,8 +44,16 @@ def _answered(one: ArchitectureInspection) -> str:
     return f"; its own answers are right in {one.accuracy:.0%}{chance}"
 
 
-def _gradient_sentence(one: ArchitectureInspection, gain: float | None, left: Sequence[float], when: str) -> str:
+def _gradient_sentence(
+    one: ArchitectureInspection, gain: float | None, shares: Sequence[float | None], when: str
+) -> str:
     """What is left at the earliest input; a factor per step only where one describes the curve of every seed."""
+    if all(share is None for share in shares):
+        return (
+            f"{when} the gradient of {one.label} is 0 at the last input, so there is nothing to take shares of (a "
+            "model that makes no error has no gradient)."
+        )
+    left = [share or 0.0 for share in shares]
     if not any(left) and gain is None:
         return f"{when} no gradient of {one.label} reaches the input {one.farthest} steps back."
     change = ""

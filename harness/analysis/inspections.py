@@ -33,8 +33,8 @@ class ArchitectureInspection:
     gradient_at_start: Line  # norms, as a share of that at lag 0, from FLOOR on; median, lowest and highest seed
     gradient: Line  # after training
     farthest: int  # steps back, of the earliest input
-    left_at_start: list[float]  # share of the gradient at the earliest input, of each seed
-    left: list[float]
+    left_at_start: list[float | None]  # share of the gradient at the earliest input, of each seed; None: of nothing
+    left: list[float | None]
     gain_at_start: float | None  # factor per step, median; None where one of the curves is no straight line
     gain: float | None
     reach_at_start: float  # steps, median
@@ -91,8 +91,8 @@ def _architecture(label: str, members: Sequence[Inspection]) -> ArchitectureInsp
         gradient_at_start=line_at_start,
         gradient=line,
         farthest=max(line.x),
-        left_at_start=[one.left(max(line.x)) or 0.0 for one in at_start],
-        left=[one.left(max(line.x)) or 0.0 for one in trained],
+        left_at_start=[one.left(max(line.x)) for one in at_start],
+        left=[one.left(max(line.x)) for one in trained],
         gain_at_start=_factor([one.gain for one in at_start if one.straight], len(members)),
         gain=_factor([one.gain for one in trained if one.straight], len(members)),
         reach_at_start=float(median(one.start.reach for one in members)),

@@ -126,3 +126,11 @@ def test_a_gradient_that_does_not_reach_back_is_said_in_words():
     dead = GradientByLag(one.start.lags, [1.0] + [0.0] * 20)
     (found,) = summarise_inspections([replace(one, trained=dead)]).architectures
     assert "After training no gradient of lstm reaches the input 20 steps back." in found.sentences
+
+
+def test_a_model_that_makes_no_error_is_not_said_to_forget():
+    (found,) = summarise_inspections([with_norms([0.0] * 21)]).architectures
+    assert found.sentences[1] == (
+        "After training the gradient of lstm is 0 at the last input, so there is nothing to take shares of (a model "
+        "that makes no error has no gradient)."
+    )

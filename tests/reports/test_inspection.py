@@ -109,7 +109,7 @@ def test_what_is_below_the_axis_is_called_so_and_not_drawn_lower(results):
     found = drawn(replace(results, inspections=[replace(one, trained=gradient)]), "gradient-by-lag")
     assert "lstm, after training, 2 steps back: under 1e-12" in found.hover.values()
     assert "lstm, after training, 1 steps back: 0.03" in found.hover.values()
-    assert "The axis ends at 1e-12" in inspection.page(results)
+    assert "No axis goes below 1e-12" in inspection.page(results)
 
 
 def test_a_unit_with_a_negative_correlation_is_drawn_upside_down_and_a_constant_feature_not_at_all(results):
