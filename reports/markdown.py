@@ -80,8 +80,12 @@ def _cell(cell: TableCell) -> str:
 
 
 def escaped(text: str) -> str:
-    """The text as it is, whatever Markdown or HTML would make of it."""
-    return re.sub(r"[\\`*<>|#~&]|\](?=[(\[:])|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", " ".join(text.split()))
+    """The text as it is, whatever Markdown or HTML would make of it.
+
+    Not every Markdown takes a backslash before < and &: these are entities.
+    """
+    entities = re.sub(r"&(?=#?\w+;)", "&amp;", " ".join(text.split())).replace("<", "&lt;")
+    return re.sub(r"[\\`*>|#~](?!\d+;)|\](?=[(\[:])|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", entities)
 
 
 def code(text: str) -> str:
