@@ -68,7 +68,7 @@ VERBS = (
     dashboard,
     completion,
 )  # as the help lists them
-_READING = ("report", "runs", "show", "status", "sweeps")  # verbs that import no plugin of a run, and need no pandas
+_READING = ("runs", "show", "status", "sweeps")  # verbs that import no plugin, and need no pandas
 _SECONDS_FOR_THREADS = 1.0  # that a thread may take to end when the command has ended
 _EPILOG = """examples:
   harness run --arch lstm --task copy
@@ -131,6 +131,7 @@ def main(arguments: Sequence[str] | None = None, own_process: bool = False) -> i
     parsed.typed = shlex.join(["harness", *(sys.argv[1:] if arguments is None else arguments)])
     store = sqlite_path(resolve_uri(getattr(parsed, "tracking_uri", None)))
     with interrupt.exit_at_once(), kept_beside(store):
+        parsed.own_process = own_process
         if own_process and parsed.verb in _READING:
             light.import_mlflow()
         return _call(parsed)

@@ -14,6 +14,7 @@ from harness.cli._written import written
 from harness.discovery import registry
 from harness.errors import UsageError, did_you_mean
 from harness.sweeps.arguments import completes, many
+from harness.tracking import light
 
 if TYPE_CHECKING:
     from harness.discovery.registry import Plugin
@@ -64,6 +65,9 @@ def call(arguments: argparse.Namespace) -> int:
     reports = [(_plugin(name), arguments.out) for name in dict.fromkeys(names)]
     if arguments.figures:
         reports.append((_plugin(_FIGURES), arguments.figures))
+    foreign = any(not plugin.built_in for plugin, _ in reports) or "html" in names  # the page asks tasks for examples
+    if arguments.own_process and not foreign:
+        light.import_mlflow()
     results = _with_axis(recorded(arguments, learning_curves=True), arguments.x)
     if "html" in names:
         results = _with_task_texts(results)
