@@ -16,8 +16,8 @@ from markupsafe import Markup
 from harness.analysis import provenance, verdict
 from harness.analysis.aggregation import summarise
 from harness.analysis.summary import Summary, TaskSummary
+from harness.analysis.wording import counted, runs_are
 from harness.report import Results
-from harness.wording import counted, runs_are
 
 from . import (
     _figures,

@@ -10,8 +10,8 @@ from harness.analysis import provenance, verdict
 from harness.analysis.aggregation import summarise
 from harness.analysis.provenance import title
 from harness.analysis.summary import Summary
+from harness.analysis.wording import runs_are
 from harness.report import Results
-from harness.wording import runs_are
 
 from . import _run_tables, _speed, _tables, _tuning
 from ._files import write as write_file

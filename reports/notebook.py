@@ -9,9 +9,9 @@ from pathlib import Path
 from harness.analysis import verdict
 from harness.analysis.aggregation import summarise
 from harness.analysis.inspections import summarise_inspections
+from harness.analysis.wording import runs_are
 from harness.report import Results
 from harness.study_record import StudyRecord
-from harness.wording import runs_are
 
 from . import _figures, _inspection_figures, _study_figures, _study_tables, _svg, _tables, _tuning
 from ._drawing import Drawn

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from harness import wording
+from harness.analysis import wording
 from harness.analysis.aggregation import summarise
 from harness.names import file_name
 from harness.report import Results, StudyResults

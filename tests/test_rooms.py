@@ -11,7 +11,7 @@ import pytest
 CORE = Path(__file__).resolve().parent.parent / "harness"
 
 ORDER = """
-names wording < errors space task process bench_record search_record inspection_record study_record
+names < errors space task process bench_record search_record inspection_record study_record
 < spec architecture finite < record < report discovery < training analysis < run tracking inspection testing
 < engines < sweeps bench < tuning studies < api < cli
 """

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from harness.analysis import stats
 from harness.analysis.summary import ArchitectureSummary, Pair, TaskSummary
+from harness.analysis.wording import counted, runs_are
 from harness.report import Results
-from harness.wording import counted, runs_are
 
 _NAMED = 4  # architectures that a sentence names; further ones are counted
 

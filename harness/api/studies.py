@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
+from harness.analysis.wording import runs_are
 from harness.api._execution import Request, Reuse, executed
 from harness.api._request import call_of
 from harness.process.cache import kept_beside
@@ -15,7 +16,6 @@ from harness.sweeps.asked import Device, EngineName
 from harness.sweeps.given import one_of, whole
 from harness.sweeps.place import Place
 from harness.tracking.address import resolve_uri, sqlite_path
-from harness.wording import runs_are
 
 if TYPE_CHECKING:
     from harness.analysis.judged_study import JudgedStudy

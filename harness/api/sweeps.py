@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, Unpack, get_args
 
+from harness.analysis.wording import runs_are
 from harness.api._execution import Executed, Request, Reuse, executed
 from harness.api._request import Several, TrainingSettings, Value, call_of, names_of, options_of, settings_of
 from harness.api.results import sweep_results
@@ -16,7 +17,6 @@ from harness.sweeps.asked import Device, EngineName, parameter_count, sweep_name
 from harness.sweeps.given import one_of, range_of, read, several, whole
 from harness.sweeps.place import Place
 from harness.tracking.address import resolve_uri, sqlite_path
-from harness.wording import runs_are
 
 if TYPE_CHECKING:
     from harness.analysis.sweep_results import SweepResults

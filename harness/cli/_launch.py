@@ -11,11 +11,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.analysis.wording import runs_are
 from harness.cli._exit_codes import INTERRUPTED
 from harness.discovery import registry
 from harness.process import interrupt
 from harness.sweeps.place import Place
-from harness.wording import runs_are
 
 if TYPE_CHECKING:
     from harness.engines import Engine

@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from harness.analysis.wording import counted, runs_are
 from harness.cli._dry_run import duration
 from harness.cli._dry_run import show as show_plan
 from harness.studies.planning import PlannedStudy, seeds_needed
 from harness.studies.sentences import sentence
 from harness.study_record import Finding, StudyRecord
 from harness.sweeps.preview import Preview
-from harness.wording import counted, runs_are
 
 _STYLES = {"confirmed": "green", "refuted": "red", "undecided": "yellow"}
 _STYLES |= {"reproduced": "bold green", "partly": "bold yellow", "not reproduced": "bold red"}

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from harness.analysis.verdict import listed
+from harness.analysis.wording import runs_are
 from harness.cli._written import written
 from harness.discovery import registry
 from harness.errors import NoRecordsError, UsageError, did_you_mean
@@ -17,7 +18,6 @@ from harness.report import Results, StudyResults
 from harness.studies.catalogue import all_studies, find_study
 from harness.studies.kept import keep, kept_path, kept_record, kept_results
 from harness.studies.question import Study
-from harness.wording import runs_are
 
 _MARKDOWN = "study_markdown"
 _FORMATS = {"html": "study", "md": _MARKDOWN, "markdown": _MARKDOWN}

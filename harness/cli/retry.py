@@ -6,13 +6,13 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any, get_args
 
+from harness.analysis.wording import runs_are
 from harness.cli import _flags
 from harness.cli._launch import Work, begin, carry_out
 from harness.cli._parse import Parser
 from harness.errors import HarnessError, UsageError, did_you_mean
 from harness.record import WORTH_A_RETRY, Status
 from harness.sweeps.arguments import many
-from harness.wording import runs_are
 
 if TYPE_CHECKING:
     from harness.tracking.sweep_status import SweepStatus

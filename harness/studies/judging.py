@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from harness.analysis import stats
 from harness.analysis.stats import ALPHA
 from harness.analysis.verdict import format_p
+from harness.analysis.wording import runs_are
 from harness.report import Results
 from harness.studies.evidence import Evidence, evidence_on
 from harness.studies.metrics import METRICS
 from harness.studies.question import Expectation, Study, Value
 from harness.studies.sentences import claimed, sentence
 from harness.study_record import Finding, StudyVerdict, Verdict
-from harness.wording import runs_are
 
 NO_NUMBER = "no number of seeds that anybody would run is likely to decide it"
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.wording import counted, runs_are
+from harness.analysis.wording import counted, runs_are
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(("number", "said"), [(0, "0 runs"), (1, "1 run"), (2, "2 runs"), (1200, "1,200 runs")])
