@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.cli import main
 
 CLI = Path(main.__file__).parent
+SWEEPS = CLI.parent / "sweeps"
 SHARED = {"--set", "--tracking-uri", "--sweep", "--json", "--quiet"}
 
 
@@ -26,7 +27,8 @@ def test_no_verb_imports_another_verb():
 
 
 def test_a_flag_that_several_verbs_have_is_defined_once():
-    calls = [node for file in CLI.glob("*.py") for node in ast.walk(ast.parse(file.read_text())) if _adds(node)]
+    files = [*CLI.glob("*.py"), *SWEEPS.glob("*.py")]
+    calls = [node for file in files for node in ast.walk(ast.parse(file.read_text())) if _adds(node)]
     flags = Counter(arg.value for call in calls for arg in call.args if isinstance(arg, ast.Constant))
     assert {flag: flags[flag] for flag in SHARED} == dict.fromkeys(SHARED, 1)
 

@@ -11,7 +11,7 @@ from torch import nn
 compiled = importlib.import_module("harness.plugins._compiled")
 fused = importlib.import_module("harness.plugins._fused")
 REPOSITORY = Path(__file__).parents[2]
-SOURCES = [*sorted((REPOSITORY / "plugins").glob("*.c")), REPOSITORY / "harness" / "loops" / "kernels.h"]
+SOURCES = [*sorted((REPOSITORY / "plugins").glob("*.c")), REPOSITORY / "harness" / "training" / "loops" / "kernels.h"]
 
 
 def test_the_fingerprint_of_plugins_knows_the_source_of_the_loops():
