@@ -5,7 +5,6 @@ It is HTML that is replaced in place: JupyterLab, VS Code and Colab show it with
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -17,7 +16,7 @@ from harness.discovery import registry
 from harness.record import Progress, Record
 from harness.report import Results
 from harness.spec import Planned, RunSpec
-from harness.sweeps.progress import Pace, look, name, waiting_message
+from harness.sweeps.progress import Pace, look, name, notebook_shell, waiting_message
 
 _SECONDS_BETWEEN_LOOKS = 0.5
 _SECONDS_BETWEEN_RESULTS = 2.0
@@ -27,12 +26,8 @@ _MOST_SHOWN = 12  # running runs
 
 def live_display() -> LiveDisplay | None:
     """The display for the notebook that runs this; None where there is no notebook."""
-    if "IPython" not in sys.modules:
-        return None
-    from IPython import get_ipython
-
-    shell = get_ipython()
-    return LiveDisplay(shell.execution_count) if hasattr(shell, "kernel") else None
+    shell = notebook_shell()
+    return None if shell is None else LiveDisplay(shell.execution_count)
 
 
 class LiveDisplay:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from rich import progress as bars
 from rich.console import Console
@@ -224,8 +225,21 @@ def _reached(record: Record) -> str:
 
 
 def say(line: str) -> None:
-    """Prints a line on standard error at once, also where that is a file or a pipe."""
-    print(line, file=sys.stderr, flush=True)
+    """Prints a line on standard error at once, also where that is a file or a pipe; in a notebook on standard output.
+
+    Notebooks show what is on standard error in red, as an error.
+    """
+    print(line, file=sys.stderr if notebook_shell() is None else sys.stdout, flush=True)
+
+
+def notebook_shell() -> Any:
+    """IPython's shell where a notebook runs this process; None elsewhere."""
+    if "IPython" not in sys.modules:
+        return None
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    return shell if hasattr(shell, "kernel") else None
 
 
 def _loading_message(runs: int) -> str:

@@ -1,6 +1,7 @@
 """What is shown while a sweep goes on."""
 
 import io
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -110,3 +111,11 @@ def test_a_solved_hidden_size_is_shown_before_anything_is_trained(small):
     runs = [small(label=label, hidden_size=size, asked={"params": 5000}, length=n) for label, size, n in solved]
     assert _progress.solved_sizes(runs) == ["hidden_size for 5,000 parameters on copy: lstm 30, gru 35..36"]
     assert _progress.solved_sizes([small()]) == []
+
+
+def test_a_notebook_has_its_lines_on_standard_output(monkeypatch, capsys):
+    """What is on standard error looks like a failure there."""
+    _progress.say("one")
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(kernel=object()))
+    _progress.say("two")
+    assert capsys.readouterr() == ("two\n", "one\n")
